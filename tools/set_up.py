@@ -1,0 +1,254 @@
+"""Make ``.venv`` hold what a make target needs: ``python tools/set_up.py demo | lab | test``.
+
+Standard library only, and quick when nothing is to do: a stamp in ``.venv`` remembers for which
+``pyproject.toml`` and Python each part was installed. All that pip says is in ``.venv/set_up.log``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOG = VENV / "set_up.log"
+LOWEST = (3, 11)
+# A part is installed with the extras of pyproject.toml that it needs.
+EXTRAS = {
+    "demo": ("train",),
+    "lab": ("notebooks", "train"),
+    "test": ("notebooks", "train", "dev"),
+}
+# Download and disk in MB, for an empty .venv. Measured on 2026-11-23 on Linux x86-64 with Python
+# 3.11 and PyTorch's CPU wheel (192 MB of it) by adding up what pip said; another day differs.
+SIZES_MB = {"demo": (390, 1700), "lab": (460, 2000), "test": (580, 2400)}
+# Data, CC BY-NC 4.0. Without its dependencies: their pins are old, and it is read, never imported.
+SAMPLE_TEXTS = "journal-digital==2025.12.30.2"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class SetUpError(Exception):
+    """The set-up cannot go on; the text says why and what to do."""
+
+
+def main() -> int:
+    """Install one part, and say so in few lines; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=sorted(EXTRAS))
+    part = parser.parse_args().part
+    try:
+        set_up(part)
+    except SetUpError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def set_up(part: str) -> None:
+    """Bring `.venv` to what `part` needs; do nothing if it is there already."""
+    if sys.version_info < LOWEST:
+        raise SetUpError(too_old())
+    if not is_done(part):
+        begin = time.monotonic()
+        announce(part)
+        make_venv()
+        install(part)
+        (VENV / f".stamp-{part}").write_text(fingerprint(), encoding="utf-8")
+        print(f"[3/3] Ready after {time.monotonic() - begin:.0f} s.", flush=True)
+    if part == "test":
+        find_browser()
+
+
+def too_old() -> str:
+    """Say which Python was met and how to name another."""
+    met, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], LOWEST))
+    return (
+        f"this is Python {met} ({sys.executable}); {wanted} or newer is needed.\n"
+        "  Name another one, for example: make lab PYTHON=python3.12"
+    )
+
+
+def fingerprint() -> str:
+    """Return what a stamp holds: it changes with `pyproject.toml`, this file and the Python."""
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "tools/set_up.py"):
+        digest.update((ROOT / name).read_bytes())
+    settings = VENV / "pyvenv.cfg"
+    digest.update(settings.read_bytes() if settings.is_file() else b"")
+    return digest.hexdigest()
+
+
+def is_done(part: str) -> bool:
+    """Tell whether `part`, or a part that holds all of it, is installed and in its place."""
+    if not is_usable():
+        return False
+    larger = [other for other, extras in EXTRAS.items() if set(EXTRAS[part]) <= set(extras)]
+    stamps = [VENV / f".stamp-{other}" for other in larger]
+    now = fingerprint()
+    return any(stamp.is_file() and stamp.read_text(encoding="utf-8") == now for stamp in stamps)
+
+
+def is_usable() -> bool:
+    """Tell whether `.venv` holds a Python with pip that was made at this very place."""
+    pip = VENV / "bin" / "pip"
+    if not (PYTHON.exists() and pip.is_file()):
+        return False
+    return os.fsencode(str(VENV)) in pip.read_bytes()[:1000]  # its first lines name the Python
+
+
+def announce(part: str) -> None:
+    """Say in one line what comes: how much is loaded, how much disk it takes."""
+    download, disk = SIZES_MB[part]
+    print(
+        f"Set-up for `make {part}` into .venv: at most {download} MB to download and"
+        f" {disk / 1000:.1f} GB on disk\n  (with PyTorch for the CPU; where pip picks its CUDA"
+        " build, 3 GB more: see README, Install).",
+        flush=True,
+    )
+    free = shutil.disk_usage(ROOT).free / 1e6
+    if free < disk and not is_usable():
+        raise SetUpError(f"{ROOT} has {free:.0f} MB free; about {disk} are needed.")
+
+
+def make_venv() -> None:
+    """Make `.venv`, or make it anew where it is broken or was moved here from elsewhere."""
+    if is_usable():
+        return
+    result = run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    if result.returncode:
+        raise SetUpError(
+            f"{sys.executable} could not make .venv:\n{last_lines(result.stdout)}\n"
+            "  On Debian and Ubuntu, venv is a package of its own: apt-get install python3-venv"
+        )
+
+
+def install(part: str) -> None:
+    """Install the project with its extras, then the sample texts, which may fail."""
+    LOG.write_text("", encoding="utf-8")
+    begin = time.monotonic()
+    progress = Progress("[1/3] Packages")
+    target = f".[{','.join(EXTRAS[part])}]"
+    if pip(["--editable", target], progress.line):
+        raise SetUpError(
+            f"pip could not install {target}:\n{last_lines(LOG.read_text(encoding='utf-8'))}\n"
+            f"  All it said: {LOG}. What is loaded already is kept; the same command goes on."
+        )
+    progress.end(f"{progress.megabytes:.0f} MB loaded, done in {time.monotonic() - begin:.0f} s")
+    progress = Progress("[2/3] Sample texts")
+    if pip(["--no-deps", SAMPLE_TEXTS], progress.line):
+        progress.end(
+            "not loaded; lessons on newsreels need them. Later, by hand:\n  "
+            f".venv/bin/python -m pip install --no-deps {SAMPLE_TEXTS}"
+        )
+    else:
+        progress.end("Journal Digital newsreels (CC BY-NC 4.0)")
+
+
+class Progress:
+    """One line that grows while pip works; rewritten in place on a terminal only."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.packages: set[str] = set()
+        self.megabytes = 0.0
+        self.live = sys.stdout.isatty()
+        self.shown = ""
+
+    def line(self, text: str) -> None:
+        """Take one line of pip's output."""
+        if text.startswith("Collecting "):
+            self.packages.add(re.split(r"[^\w.-]", text.split()[1])[0])
+        found = re.search(r"(?:Downloading|Using cached) (\S+) \(([\d.]+) (kB|MB|GB)\)", text)
+        if found and not found[1].endswith(".metadata"):
+            self.megabytes += float(found[2]) * {"kB": 1e-3, "MB": 1.0, "GB": 1e3}[found[3]]
+        doing = "installing" if text.startswith("Installing collected") else "loading"
+        now = f"{self.title}: {doing}, {self.said()}"
+        if self.live and now != self.shown:
+            print(f"\r\033[K{now}", end="", flush=True)
+            self.shown = now
+
+    def said(self) -> str:
+        """Return what was counted so far."""
+        return f"{len(self.packages)} asked for, {self.megabytes:.0f} MB loaded"
+
+    def end(self, result: str) -> None:
+        """Finish the line."""
+        start = "\r\033[K" if self.live else ""
+        print(f"{start}{self.title}: {result}", flush=True)
+
+
+def pip(arguments: list[str], tell: Callable[[str], None]) -> int:
+    """Run ``pip install`` quietly: each line goes to the log and to `tell`; return its exit code.
+
+    ``PIP_ARGS`` in the environment is added as it stands, for an index of one's own.
+    """
+    command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    command += ["--disable-pip-version-check", *shlex.split(os.environ.get("PIP_ARGS", ""))]
+    process = subprocess.Popen(
+        command + arguments,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    with process, open(LOG, "a", encoding="utf-8") as log:
+        for line in process.stdout or ():
+            log.write(line)
+            tell(line.strip())
+    return process.returncode
+
+
+def find_browser() -> None:
+    """Install Chromium for the browser tests where root and apt can; else say they are skipped."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    packages = "chromium fonts-dejavu-core"
+    by_hand = f"apt-get install --no-install-recommends {packages}"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print(f"No Chromium here: the browser tests will be skipped. To have them: {by_hand}")
+        return
+    print("No Chromium here: apt-get installs it for the browser tests (about 350 MB).", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "-q", "update"], environment)
+    result = run(["apt-get", "-q", "-y", *by_hand.split()[1:]], environment)
+    if result.returncode:
+        print(f"That failed, so the browser tests will be skipped. By hand: {by_hand}")
+
+
+def run(
+    command: list[str], environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, keeping all it says."""
+    return subprocess.run(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def last_lines(text: str, n: int = 8) -> str:
+    """Return the end of what a program said, set in; of pip's, the lines that say what is wrong."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    wrong = [line for line in lines if re.search(r"\bERROR: |Connection|timed out|No space", line)]
+    return "\n".join(f"  | {line[:300]}" for line in (list(dict.fromkeys(wrong)) or lines)[-n:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
