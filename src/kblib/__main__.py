@@ -1,0 +1,138 @@
+"""``python -m kblib``: what can be done without a notebook.
+
+doctor: what is here and what is missing; demo: the whole way once; models: the embedded
+ones made again; status, logs, cancel, resume: runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from kblib.errors import KblibError
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Print what this machine has, and the command for each part that is missing."""
+    from kblib.doctor import findings
+
+    missing = False
+    for finding in findings():
+        print(finding)
+        missing = missing or finding.broken
+    return int(missing)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Carry out the demo."""
+    from kblib.demo import run_demo
+
+    run_demo(print, minutes=arguments.minutes)
+    return 0
+
+
+def models(_: argparse.Namespace) -> int:
+    """Make the embedded models."""
+    from kblib.embedded import make_models
+
+    make_models(print)
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print all runs, or one."""
+    from kblib.cluster import Run
+
+    if arguments.run:
+        print(Run.open(arguments.run))
+        return 0
+    runs = Run.all()
+    print("No runs yet." if runs.empty else runs.to_string(index=False, na_rep=""))
+    return 0
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Print the end of a run's log; with --follow until the run is over."""
+    from kblib.cluster import Run
+
+    run = Run.open(arguments.run)
+    shown = run.log(arguments.lines)
+    print(shown)
+    while arguments.follow and not run.state.over:
+        time.sleep(1)
+        new = run.log(arguments.lines)
+        if new != shown:
+            print(new.removeprefix(shown).strip("\n"))
+            shown = new
+    return 0
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    """Ask a run to checkpoint and stop."""
+    from kblib.cluster import Run
+
+    run = Run.open(arguments.run)
+    if run.state.over:
+        print(f"{run}: nothing to stop.")
+        return 0
+    run.cancel()
+    print(
+        f"Asked run '{run.name}' to write a checkpoint and stop.\n"
+        f"  Look: python -m kblib status {run.name}"
+    )
+    return 0
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with a run that was stopped or failed."""
+    from kblib.cluster import Run
+
+    print(Run.open(arguments.run).resume())
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    root = argparse.ArgumentParser(prog="python -m kblib", description=__doc__)
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("doctor", help="what is here and what is missing").set_defaults(do=doctor)
+    one = commands.add_parser("demo", help="corpus, training, model: the whole way once")
+    one.add_argument(
+        "--minutes", type=float, default=1.5, help="minutes of training (default: 1.5)"
+    )
+    one.set_defaults(do=demo)
+    commands.add_parser("models", help="make the embedded models again").set_defaults(do=models)
+    one = commands.add_parser("status", help="all runs, or one")
+    one.add_argument("run", nargs="?", help="the name of a run")
+    one.set_defaults(do=status)
+    one = commands.add_parser("logs", help="the end of a run's log")
+    one.add_argument("run", help="the name of a run")
+    one.add_argument("-n", "--lines", type=int, default=40, help="how many lines (default: 40)")
+    one.add_argument("-f", "--follow", action="store_true", help="go on until the run is over")
+    one.set_defaults(do=logs)
+    for name, do, text in (
+        ("cancel", cancel, "write a checkpoint and stop"),
+        ("resume", resume, "go on from the newest whole checkpoint"),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("run", help="the name of a run")
+        one.set_defaults(do=do)
+    return root
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Carry out a command line; errors of ours are printed without a traceback."""
+    arguments = parser().parse_args(words)
+    try:
+        return int(arguments.do(arguments))
+    except KblibError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `| head` has seen enough
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The exception tree.
+
+Every error a user meets says what happened, what was expected, and what to do next.
+
+::
+
+    KblibError ├── CorpusError        (ValueError)    a text, a file or a corpus that cannot be used
+    as asked ├── TokenError         (ValueError)    tokenizers and token shards ├── ModelError
+    (ValueError)    shapes, model folders, names of models ├── TrainingError      (RuntimeError)  a
+    loss that is not a number, data that cannot be trained on ├── JobError           (ValueError)
+    a job that asks for something impossible ├── PlanError          (ValueError)    a plan that does
+    not fit ├── SiteError          (LookupError)   an unknown site, or a site file with a hole in it
+    ├── RunError           (RuntimeError)  a run that failed, stopped or vanished ├── IntegrityError
+    (OSError)       a file whose size or checksum is not what its manifest says ├── SettingsError
+    (ValueError)    an environment variable or folder that cannot be used └── MissingPartError
+    (ImportError)   an optional part that is not installed
+"""
+
+from __future__ import annotations
+
+
+class KblibError(Exception):
+    """Base of all errors raised on purpose by this project.
+
+    Parameters
+    ----------
+    happened
+        What happened, with the offending value, as a full sentence.
+    expected
+        What would have been right, as a full sentence.
+    next_step
+        What to do now, best as a line that can be pasted. Printed on a line of its own.
+    """
+
+    def __init__(self, happened: str, expected: str = "", next_step: str = "") -> None:
+        super().__init__(happened, expected, next_step)
+        self.happened = happened
+        self.expected = expected
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        first = " ".join(part for part in (self.happened, self.expected) if part)
+        return f"{first}\n  {self.next_step}" if self.next_step else first
+
+
+class CorpusError(KblibError, ValueError):
+    """A text, a file or a corpus cannot be used as asked."""
+
+
+class TokenError(KblibError, ValueError):
+    """A tokenizer or a token shard cannot be used as asked."""
+
+
+class ModelError(KblibError, ValueError):
+    """A model shape, folder or name cannot be used as asked."""
+
+
+class TrainingError(KblibError, RuntimeError):
+    """Training cannot start or go on: no data, a loss that is not a number, a full disk."""
+
+
+class JobError(KblibError, ValueError):
+    """A job asks for something impossible."""
+
+
+class PlanError(KblibError, ValueError):
+    """A plan does not fit where it should run."""
+
+
+class SiteError(KblibError, LookupError):
+    """A site is unknown, or its file lacks something."""
+
+
+class RunError(KblibError, RuntimeError):
+    """A run failed, stopped or vanished."""
+
+
+class IntegrityError(KblibError, OSError):
+    """A file is not what its manifest says."""
+
+
+class SettingsError(KblibError, ValueError):
+    """A setting cannot be used."""
+
+
+class MissingPartError(KblibError, ImportError):
+    """An optional part is not installed; the next step is the command that brings it."""

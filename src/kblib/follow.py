@@ -1,0 +1,33 @@
+"""Following a run from a terminal: a line every few seconds until it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from kblib.cluster import Run
+
+_LINE_EVERY_S = 10.0
+_POLL_S = 0.5
+
+
+def follow(run: Run, say: Callable[[str], None]) -> None:
+    """Tell how a run gets on until it is over.
+
+    Raises
+    ------
+    RunError
+        If it fails.
+    """
+    tail, told = run.tail(), 0.0
+    while not run.state.over:
+        records = [record for record in tail.new() if "loss" in record]
+        if records and time.monotonic() - told > _LINE_EVERY_S:
+            told = time.monotonic()
+            last = records[-1]
+            say(
+                f"        step {last['step']:,} of {run.state.steps or 0:,}: "
+                f"loss {last['loss']:.2f}, {last['tokens_per_s']:,.0f} tokens a second, {last['seconds_left']:,.0f} s left"
+            )
+        time.sleep(_POLL_S)
+    run.wait()

@@ -1,0 +1,142 @@
+"""Site files.
+
+What a machine offers, with source and date of every fact, and the user's own overlay.
+
+A site is looked up, and laid over each other, in this order: the file shipped with the package,
+then ``~/.config/kbnotebooks/sites/NAME.toml``. Nobody edits a shipped file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kblib import settings
+from kblib.errors import SiteError
+
+
+@dataclass(frozen=True)
+class Site:
+    """A machine, or a cluster, that runs jobs.
+
+    Parameters
+    ----------
+    name
+        The name that `submit(job, site=...)` takes.
+    scheduler
+        ``"none"``: processes of this machine.
+    facts
+        The whole file, overlay included.
+    """
+
+    name: str
+    scheduler: str
+    facts: dict[str, Any] = field(repr=False, hash=False)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has.
+
+    Usable cores, memory in GiB (the smaller of machine and cgroup), GPUs.
+    """
+
+    cores: int
+    memory_gib: float
+    gpus: int
+
+
+def load_site(name: str) -> Site:
+    """Return a site by name.
+
+    Raises
+    ------
+    SiteError
+        If no file has that name, or the file lacks its scheduler.
+    """
+    texts = [place.read_text(encoding="utf-8") for place in _files_of(name)]
+    if not texts:
+        raise SiteError(
+            f"No site named '{name}'.",
+            f"Known here: {', '.join(known_sites())}.",
+            f"Describe it in {settings.config_folder() / 'sites' / (name + '.toml')}",
+        )
+    facts: dict[str, Any] = {}
+    for text in texts:
+        facts = _laid_over(facts, tomllib.loads(text))
+    if "scheduler" not in facts:
+        raise SiteError(
+            f"The file of site '{name}' has no 'scheduler'.",
+            "It says how jobs are started.",
+            'Add the line: scheduler = "none"',
+        )
+    return Site(name=name, scheduler=facts["scheduler"], facts=facts)
+
+
+def known_sites() -> list[str]:
+    """Return the names of all sites, shipped and own."""
+    return sorted(
+        {
+            place.name.removesuffix(".toml")
+            for folder in _folders()
+            for place in folder.iterdir()
+            if place.name.endswith(".toml")
+        }
+    )
+
+
+def this_machine() -> Machine:
+    """Measure the machine this process runs on."""
+    memory = min(psutil.virtual_memory().total, _cgroup_limit())
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*"))) or len(
+        list(Path("/dev/dri").glob("renderD*"))
+    )
+    gpus = gpus if Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists() else 0
+    return Machine(cores=_usable_cores(), memory_gib=memory / 2**30, gpus=gpus)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cgroup_limit() -> float:
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            said = Path(name).read_text().strip()
+        except OSError:
+            continue
+        return float("inf") if said == "max" else float(said)
+    return float("inf")
+
+
+def _folders() -> Iterator[Traversable]:
+    """Folders with site files, the weightiest last."""
+    clone = settings.checkout()
+    shipped = (
+        [resources.files("kblib.hpc") / "sites"] if clone is None else [clone / "hpc" / "sites"]
+    )
+    own = settings.config_folder() / "sites"
+    yield from (folder for folder in [*shipped, own] if folder.is_dir())
+
+
+def _files_of(name: str) -> list[Traversable]:
+    places = [folder / f"{name}.toml" for folder in _folders()]
+    return [place for place in places if place.is_file()]
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged
