@@ -1,0 +1,1 @@
+"""Language models: their shapes, names, folders and uses. This file imports none of them."""
