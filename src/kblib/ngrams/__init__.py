@@ -1,0 +1,1 @@
+"""N-grams of integers: counted, smoothed, used to guess. Import the module you need."""
