@@ -1,0 +1,191 @@
+"""Run: one carrying-out of a job, found again by name from any notebook on any day."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kblib.cluster.local import start_attempt
+from kblib.errors import RunError
+from kblib.models.shape import ModelShape
+from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
+
+if TYPE_CHECKING:
+    from kblib.models.causal import CausalLM
+    from kblib.models.masked import MaskedLM
+
+_POLL_S = 0.5
+
+
+class Run:
+    """A run on disk. Any number of these may look at the same run.
+
+    None of them is needed for it to go on.
+
+    Parameters
+    ----------
+    folder
+        The run folder; `Run.open(name)` finds it.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    @classmethod
+    def open(cls, name: str | os.PathLike[str]) -> Run:
+        """Return the run of a name.
+
+        Raises
+        ------
+        RunError
+            If there is none, with the nearest names.
+        """
+        return cls(open_run_folder(name))
+
+    @staticmethod
+    def all() -> pd.DataFrame:
+        """Return all runs, the newest first: name, phase, step, steps, why."""
+        rows = []
+        for folder in list_runs():
+            state = folder.state()
+            rows.append((folder.name, state.phase.value, state.step, state.steps, state.why))
+        return pd.DataFrame(rows, columns=["name", "phase", "step", "steps", "why"])
+
+    @property
+    def name(self) -> str:
+        """The name by which the run is opened."""
+        return self._folder.name
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies."""
+        return self._folder.path
+
+    @property
+    def state(self) -> RunState:
+        """What the run is doing now, as far as an onlooker can know."""
+        return self._folder.state()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What was submitted."""
+        return self._folder.config()
+
+    def metrics(self) -> pd.DataFrame:
+        """Return one row a step that was trained or evaluated.
+
+        Where attempts overlap the latest counts.
+        """
+        records = [
+            record
+            for record in self._folder.metrics()
+            if "step" in record and "event" not in record
+        ]
+        merged: dict[int, dict[str, Any]] = {}
+        for record in records:
+            known = merged.get(record["step"], {})
+            kept = known if known.get("attempt") == record.get("attempt") else {}
+            merged[record["step"]] = {**kept, **record}
+        return pd.DataFrame([merged[step] for step in sorted(merged)])
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what happened besides steps.
+
+        Starts, resumptions, checkpoints that were passed over.
+        """
+        return [record for record in self._folder.metrics() if "event" in record]
+
+    def tail(self) -> Tail:
+        """Return a reader of the metrics that gives only what is new since its last call."""
+        return self._folder.tail()
+
+    def log(self, n: int = 40) -> str:
+        """Return the last `n` lines of the log."""
+        return self._folder.log(n)
+
+    def wait(self, timeout_s: float | None = None) -> Run:
+        """Wait until the run is over, or until the time is up.
+
+        Raises
+        ------
+        RunError
+            If it fails.
+        TimeoutError
+            If it is not over in time; it goes on.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.state.over:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(
+                    f"Run '{self.name}' is not over after {timeout_s} s; it goes on."
+                )
+            time.sleep(_POLL_S)
+        if self.state.phase is Phase.FAILED:
+            raise self.failure()
+        return self
+
+    def cancel(self) -> Run:
+        """Ask the run to write a checkpoint and stop; return at once.
+
+        `resume` or an equal submit goes on from there.
+        """
+        if not self.state.over:
+            self._folder.ask_to_stop(getpass.getuser())
+        return self
+
+    def resume(self) -> Run:
+        """Go on from the newest whole checkpoint.
+
+        A run that is under way or done is left as it is.
+        """
+        if self.state.phase in (Phase.STOPPED, Phase.FAILED):
+            start_attempt(self._folder)
+        return self
+
+    def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM:
+        """Wait for the end and open the model that was trained.
+
+        Raises
+        ------
+        RunError
+            If the run failed, or was stopped before its end.
+        """
+        self.wait(timeout_s)
+        if self.state.phase is not Phase.DONE:
+            state = self.state
+            raise RunError(
+                f"Run '{self.name}' was stopped at step {state.step} of {state.steps}.",
+                "A result is there only at the end.",
+                f"Go on with kb.Run.open('{self.name}').resume()",
+            )
+        folder = self._folder.result / "model"
+        if ModelShape.from_dict(self.config["job"]["shape"]).objective == "masked":
+            from kblib.models.masked import MaskedLM
+
+            return MaskedLM.open(folder)
+        from kblib.models.causal import CausalLM
+
+        return CausalLM.open(folder)
+
+    def failure(self) -> RunError:
+        """Return the error that says why the run failed, with the last lines of its log."""
+        state = self.state
+        saved = self._folder.checkpoint_steps()
+        last = f"Last checkpoint: step {saved[-1]}." if saved else "No checkpoint was written."
+        return RunError(
+            f"Run '{self.name}' failed at step {state.step}: {state.why}",
+            f"{last} The end of log.txt:\n\n{self.log(12)}\n",
+            f"Go on with kb.Run.open('{self.name}').resume(), "
+            "or start anew with kb.submit(job, fresh=True)",
+        )
+
+    def __repr__(self) -> str:
+        state = self.state
+        reached = f"step {state.step}" + (f" of {state.steps}" if state.steps else "")
+        why = f" ({state.why})" if state.why else ""
+        return f"Run '{self.name}': {state.phase.value}, {reached}{why}"

@@ -1,0 +1,110 @@
+"""From a corpus to token blocks: split, tokenizer, packing.
+
+Made once and found again by their content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kblib import settings
+from kblib.corpora import Corpus
+from kblib.errors import TrainingError
+from kblib.jobs.specs import Pretrain
+from kblib.tokens.pack import TokenBlocks
+from kblib.tokens.subwords import Tokenizer
+from kblib.training.scoring import HeldOut
+
+log = logging.getLogger("kblib.prepare")
+
+PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a pretraining reads.
+
+    A tokenizer that saw the training part only, and the three parts as blocks.
+    """
+
+    folder: Path
+    tokenizer: Tokenizer
+    train: TokenBlocks
+    valid: TokenBlocks
+    test: TokenBlocks
+
+    def held_out(self, part: str, job: Pretrain, *, most_blocks: int) -> HeldOut:
+        """Return the blocks of ``valid`` or ``test`` to score models on."""
+        blocks = {"valid": self.valid, "test": self.test}[part]
+        objective = job.shape.objective
+        return HeldOut(blocks, self.tokenizer, objective, job.seq_len, most_blocks)
+
+
+def prepare(job: Pretrain) -> Prepared:
+    """Return tokenizer and blocks of a job, making what is not there yet.
+
+    Raises
+    ------
+    TrainingError
+        If a part is too small for a single block.
+    """
+    folder = settings.home() / "tokens" / _key(job)
+    parts: dict[str, Corpus] = {}
+
+    def part(name: str) -> Corpus:
+        if not parts:
+            parts.update(zip(PARTS, split_parts(job), strict=True))
+        return parts[name]
+
+    if not (folder / "tokenizer" / "tokenizer.json").is_file():
+        kind: Literal["wordpiece", "bpe"] = (
+            "wordpiece" if job.shape.objective == "masked" else "bpe"
+        )
+        log.info("training a %s tokenizer of %d pieces", kind, job.shape.vocab_size)
+        tokenizer = Tokenizer.train(part("train"), kind=kind, vocab_size=job.shape.vocab_size)
+        tokenizer.save(folder / "tokenizer", seq_len=job.shape.seq_len)
+    tokenizer = Tokenizer.open(folder / "tokenizer")
+    blocks = {}
+    for name in PARTS:
+        if not (folder / name).is_dir():
+            log.info("packing the %s part", name)
+            TokenBlocks.pack(part(name), tokenizer, folder / name)
+        blocks[name] = TokenBlocks.open(folder / name)
+        _check_size(job, name, blocks[name])
+    return Prepared(folder, tokenizer, **blocks)
+
+
+def split_parts(job: Pretrain) -> tuple[Corpus, Corpus, Corpus]:
+    """Return the training, validation and test part of a job's corpus."""
+    train, valid, test = job.corpus.split(
+        test=job.test, valid=job.valid, by=job.group, seed=job.seed
+    )
+    return train, valid, test
+
+
+def _check_size(job: Pretrain, name: str, blocks: TokenBlocks) -> None:
+    if blocks.n_blocks(job.seq_len):
+        return
+    raise TrainingError(
+        f"The {name} part of corpus '{job.corpus.name}' has {blocks.n_tokens} tokens.",
+        f"At least one block of {job.seq_len} was expected; the corpus was split by '{job.group}' "
+        f"into parts for training, validation ({job.valid}) and test ({job.test}).",
+        "Use more text, larger shares (valid=0.1, test=0.1), or a smaller seq_len.",
+    )
+
+
+def _key(job: Pretrain) -> str:
+    """Hash what decides the ids: texts, split and vocabulary."""
+    decides = {
+        "corpus": job.corpus.fingerprint,
+        "objective": job.shape.objective,
+        "vocab_size": job.shape.vocab_size,
+        "split": [job.valid, job.test, job.group, job.seed],
+        "format": 1,
+    }
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]

@@ -1,0 +1,42 @@
+"""Measuring a rate where none is known: a few seconds of real training in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from kblib.errors import PlanError
+from kblib.jobs.rates import Rate, keep_rate
+from kblib.jobs.specs import Pretrain
+
+
+def measure_here(job: Pretrain) -> Rate:
+    """Train for a few seconds with random tokens in a process of its own and write the rate down.
+
+    Raises
+    ------
+    PlanError
+        If the measurement fails, with its last line.
+    """
+    asked = {
+        "shape": job.shape.to_dict(),
+        "config": {
+            "seq_len": job.seq_len,
+            "batch_size": job.batch_size,
+            "grad_accum_steps": job.grad_accum_steps,
+            "mask_rate": job.mask_rate,
+        },
+    }
+    command = [sys.executable, "-m", "kblib.jobs.measure", json.dumps(asked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise PlanError(
+            f"The rate of {job.shape} could not be measured here: {last}",
+            "A few seconds of training were expected.",
+            "Is the training part installed? python -m kblib doctor",
+        )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    source = f"measured here with random tokens on {answer['threads']} threads"
+    return keep_rate(job, "local", 1, answer["tokens_per_s"], source)

@@ -1,0 +1,4 @@
+"""Training.
+
+One readable loop over engines, with batches and randomness that depend on the step alone.
+"""

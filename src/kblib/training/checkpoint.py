@@ -1,0 +1,94 @@
+"""Checkpoints: sealed folders, the newest that is whole is the one to go on from."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kblib import files
+from kblib.errors import IntegrityError, TrainingError
+from kblib.runs import RunFolder
+from kblib.training.engine import Engine
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint to go on from, and the newer ones that were passed over with the reason."""
+
+    step: int
+    folder: Path
+    passed_over: tuple[str, ...]
+
+
+def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> None:
+    """Write the checkpoint of `step` aside, seal it, rename it.
+
+    Then let go of the oldest beyond `keep`.
+
+    Raises
+    ------
+    TrainingError
+        If the disk is full. What was saved before stays whole.
+    """
+    target = run.checkpoint(step)
+    about = {"kind": "checkpoint", "step": step, "world_size": engine.world_size}
+    try:
+        with files.sealed_folder(target, about, replace=True) as aside:
+            engine.save(aside)
+    except Exception as error:  # safetensors has an exception of its own for a failed write
+        if not disk_is_full(error):
+            raise
+        raise TrainingError(*_full_disk(run, step)) from error
+    for old in run.checkpoint_steps()[:-keep]:
+        shutil.rmtree(run.checkpoint(old))
+
+
+def find_checkpoint(run: RunFolder) -> Found | None:
+    """Return the newest checkpoint whose every file has the checksum of its manifest.
+
+    None if there is none.
+    """
+    passed_over: list[str] = []
+    for step in reversed(run.checkpoint_steps()):
+        folder = run.checkpoint(step)
+        try:
+            files.check_folder(folder, contents=True)
+        except IntegrityError as error:
+            passed_over.append(f"step {step}: {error.happened} {error.expected}")
+            continue
+        return Found(step, folder, tuple(passed_over))
+    if passed_over:
+        raise TrainingError(
+            f"No checkpoint of run '{run.name}' is whole: {'; '.join(passed_over)}",
+            "At least one was expected.",
+            "Start anew with kb.submit(job, fresh=True).",
+        )
+    return None
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Say whether an error means that no space is left, also where a library has reworded it."""
+    number = getattr(error, "errno", None)
+    return (
+        number in (errno.ENOSPC, errno.EDQUOT)
+        or "No space left" in str(error)
+        or "os error 28" in str(error)
+    )
+
+
+def _full_disk(run: RunFolder, step: int) -> tuple[str, str, str]:
+    free_mib = shutil.disk_usage(run.path).free / 2**20
+    saved = run.checkpoint_steps()
+    kept = (
+        f"The checkpoint of step {saved[-1]} is whole."
+        if saved
+        else "No checkpoint was saved before."
+    )
+    return (
+        f"The disk is full: the checkpoint of step {step} could not be written, "
+        f"{free_mib:.1f} MiB are free.",
+        kept,
+        f"Free some space below {run.path.parent}, then kb.Run.open('{run.name}').resume()",
+    )

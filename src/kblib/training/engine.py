@@ -1,0 +1,200 @@
+"""Engines: what carries out one optimiser step. Plain torch is the first.
+
+The loop knows only the Protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from kblib.errors import IntegrityError
+from kblib.training.config import TrainingConfig
+from kblib.training.precision import choose_dtype
+
+Batch = Mapping[str, Tensor]
+"""The tensors of one micro-batch by name, as the objective's `forward` takes them."""
+
+WEIGHTS = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What one step gave.
+
+    Mean loss in nats over all ranks, and the gradient norm before clipping.
+    """
+
+    loss: float
+    grad_norm: float
+
+
+class Engine(Protocol):
+    """One optimiser step, and the state that must survive it."""
+
+    rank: int
+    world_size: int
+
+    def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
+        """Forward, backward, clip, update."""
+
+    def any_rank(self, flag: bool) -> bool:
+        """Say whether `flag` is true on at least one rank; every rank gets the same answer."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights and optimiser state into `folder`."""
+
+    def load(self, folder: Path) -> None:
+        """Take up weights and optimiser state from `folder`."""
+
+
+class TorchEngine:
+    """Data-parallel training with nothing but torch.
+
+    Parameters
+    ----------
+    objective
+        A module whose `forward(**batch)` returns the loss of a micro-batch in nats. It holds the
+        model.
+    config
+        The numbers of the training.
+    device
+        Where this rank computes.
+    """
+
+    def __init__(self, objective: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+        self.objective = objective.to(device)
+        self.config = config
+        self.device = device
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.world_size = dist.get_world_size() if dist.is_initialized() else 1
+        self.dtype = choose_dtype(device)
+        self._forward: nn.Module = self.objective
+        if self.world_size > 1:
+            self._forward = DistributedDataParallel(self.objective)
+        self._parameters = dict(self.objective.named_parameters())
+        self._optimizer = torch.optim.AdamW(
+            _decay_groups(self._parameters, config.weight_decay),
+            lr=config.learning_rate,
+            # The second beta of RoBERTa (Liu et al. 2019): steadier with few masked words a batch.
+            betas=(0.9, 0.98),
+            eps=1e-6,
+            fused=True,
+        )
+
+    def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
+        """Forward and backward over the micro-batches, clip, update."""
+        self.objective.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        loss = torch.zeros((), device=self.device)
+        for number, batch in enumerate(micro_batches, start=1):
+            with self._gradients_stay_here(unless=number == len(micro_batches)), self._autocast():
+                part = self._forward(**self._here(batch)) / len(micro_batches)
+                part.backward()
+            loss += part.detach()
+        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return StepOutcome(loss=self._mean(loss), grad_norm=float(norm))
+
+    def any_rank(self, flag: bool) -> bool:
+        """Say whether `flag` is true on at least one rank."""
+        if self.world_size == 1:
+            return flag
+        votes = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+        return bool(votes.item())
+
+    def save(self, folder: Path) -> None:
+        """Write weights and optimiser state as safetensors.
+
+        Rank 0 alone calls this, all ranks hold the same.
+        """
+        save_file(
+            {name: value.detach().contiguous() for name, value in self._parameters.items()},
+            folder / WEIGHTS,
+        )
+        save_file(dict(self._optimizer_tensors()), folder / OPTIMIZER)
+
+    def load(self, folder: Path) -> None:
+        """Take up weights and optimiser state; every rank reads.
+
+        Raises
+        ------
+        IntegrityError
+            If the checkpoint is of a model with other parameters.
+        """
+        weights = load_file(folder / WEIGHTS)
+        self._check_same_model(folder, weights)
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(weights[name])
+        states: dict[Tensor, dict[str, Tensor]] = {}
+        for key, value in load_file(folder / OPTIMIZER).items():
+            name, part = key.rsplit("/", 1)
+            home = value if part == "step" else value.to(self.device)
+            states.setdefault(self._parameters[name], {})[part] = home
+        self._optimizer.state.update(states)
+
+    def _check_same_model(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
+        want = {name: tuple(value.shape) for name, value in self._parameters.items()}
+        have = {name: tuple(value.shape) for name, value in weights.items()}
+        if want != have:
+            other = sorted(
+                name for name in want.keys() | have.keys() if want.get(name) != have.get(name)
+            )
+            name = other[0]
+            raise IntegrityError(
+                f"{folder} holds another model: {name} is {have.get(name, 'absent')} there.",
+                f"This job's model has {want.get(name, 'no such parameter')}; {len(other)} differ.",
+                "Start anew with kb.submit(job, fresh=True).",
+            )
+
+    def _optimizer_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self._parameters.items():
+            for part, value in self._optimizer.state[parameter].items():
+                yield f"{name}/{part}", value.contiguous()
+
+    def _gradients_stay_here(self, *, unless: bool) -> AbstractContextManager[None]:
+        if isinstance(self._forward, DistributedDataParallel) and not unless:
+            return self._forward.no_sync()
+        return nullcontext()
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def _here(self, batch: Batch) -> Batch:
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def _mean(self, value: Tensor) -> float:
+        if self.world_size > 1:
+            dist.all_reduce(value)
+        return float(value) / self.world_size
+
+
+def _decay_groups(
+    parameters: Mapping[str, nn.Parameter], weight_decay: float
+) -> list[dict[str, object]]:
+    """Decay matrices.
+
+    Spare biases and norms (vectors), as Loshchilov & Hutter 2019 and all BERT recipes do.
+    """
+    matrices = [value for value in parameters.values() if value.ndim >= 2]
+    vectors = [value for value in parameters.values() if value.ndim < 2]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
