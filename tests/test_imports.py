@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"benchmarks", "kblib", "kbnotebooks", "tools"}
+OURS = {"benchmarks", "kblib", "kbnotebooks", "tests", "tools"}
 
 # What takes seconds to load, or needs more than the core (measured: torch 3 s, transformers' model
 # classes 10 s).

@@ -55,18 +55,22 @@ def status(arguments: argparse.Namespace) -> int:
 
 def logs(arguments: argparse.Namespace) -> int:
     """Print the end of a run's log; with --follow until the run is over."""
-    from kblib.cluster import Run
+    from kblib.runs import Tail, open_run_folder
 
-    run = Run.open(arguments.run)
-    shown = run.log(arguments.lines)
-    print(shown)
-    while arguments.follow and not run.state.over:
+    run = open_run_folder(arguments.run)
+    if not arguments.follow:
+        print(run.log(arguments.lines))
+        return 0
+    tail, over = Tail(run.log_file), run.state().over
+    lines = tail.lines()[-arguments.lines :]
+    while True:
+        for line in lines:
+            print(line, flush=True)
+        if over:
+            return 0
         time.sleep(1)
-        new = run.log(arguments.lines)
-        if new != shown:
-            print(new.removeprefix(shown).strip("\n"))
-            shown = new
-    return 0
+        # The state first: what is written before the end is then not missed.
+        over, lines = run.state().over, tail.lines()
 
 
 def cancel(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from kblib.corpora import load_sample, newsreel_filters
 from kblib.files import read_json
 from kblib.follow import follow
 from kblib.jobs.specs import Pretrain
+from kblib.models.masked import MaskedLM
 from kblib.models.shape import ModelShape
 from kblib.planner import plan
 
@@ -38,7 +39,7 @@ def run_demo(say: Callable[[str], None], *, minutes: float) -> Run:
     )
     say(f"        python -m kblib logs --follow {run.name}")
     follow(run, say)
-    model = run.result()
+    model = MaskedLM.open(run.folder / "result" / "model")
     say("4 of 4  The model, asked for one word:")
     guesses = model.fill(_SENTENCE, k=5).table
     words = ", ".join(f"{row.word} {row.probability:.0%}" for row in guesses.itertuples())

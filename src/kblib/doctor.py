@@ -68,7 +68,7 @@ def _part(what: str, packages: tuple[str, ...], extra: str) -> Finding:
         return Finding(
             what,
             f"not installed: {', '.join(missing)}",
-            f'python -m pip install "kbnotebooks[{extra}]"',
+            f'python -m pip install "{settings.checkout() or "kbnotebooks"}[{extra}]"',
         )
     return Finding(what, ", ".join(f"{name} {version}" for name, version in versions.items()))
 

@@ -4,16 +4,18 @@ Every error a user meets says what happened, what was expected, and what to do n
 
 ::
 
-    KblibError ├── CorpusError        (ValueError)    a text, a file or a corpus that cannot be used
-    as asked ├── TokenError         (ValueError)    tokenizers and token shards ├── ModelError
-    (ValueError)    shapes, model folders, names of models ├── TrainingError      (RuntimeError)  a
-    loss that is not a number, data that cannot be trained on ├── JobError           (ValueError)
-    a job that asks for something impossible ├── PlanError          (ValueError)    a plan that does
-    not fit ├── SiteError          (LookupError)   an unknown site, or a site file with a hole in it
-    ├── RunError           (RuntimeError)  a run that failed, stopped or vanished ├── IntegrityError
-    (OSError)       a file whose size or checksum is not what its manifest says ├── SettingsError
-    (ValueError)    an environment variable or folder that cannot be used └── MissingPartError
-    (ImportError)   an optional part that is not installed
+    KblibError
+    ├── CorpusError      (ValueError)   a text, a file or a corpus that cannot be used as asked
+    ├── TokenError       (ValueError)   tokenizers and token shards
+    ├── ModelError       (ValueError)   shapes, model folders, names of models
+    ├── TrainingError    (RuntimeError) a loss that is not a number, a full disk
+    ├── JobError         (ValueError)   a job that asks for something impossible
+    ├── PlanError        (ValueError)   a plan that does not fit
+    ├── SiteError        (LookupError)  an unknown site, or a site file with a hole in it
+    ├── RunError         (RuntimeError) a run that failed, stopped or vanished
+    ├── IntegrityError   (OSError)      a file that is not what its manifest says
+    ├── SettingsError    (ValueError)   a variable or a folder that cannot be used
+    └── MissingPartError (ImportError)  an optional part that is not installed
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ is renamed into place. A reader sees all of it or nothing, and can check what it
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -91,7 +92,7 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
     Raises
     ------
     FileExistsError
-        If `target` is there and `replace` is False.
+        If `target` is there and `replace` is False, or somebody else made it in the meantime.
     """
     if target.exists() and not replace:
         raise FileExistsError(target)
@@ -103,7 +104,7 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
         seal(aside, about)
         if replace and target.exists():
             shutil.rmtree(target)
-        os.rename(aside, target)
+        _rename(aside, target)
         _sync_folder(target.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -113,7 +114,7 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
 def seal(folder: Path, about: Mapping[str, Any]) -> None:
     """Write the manifest of a folder: `about`, then size and SHA-256 of every file below it."""
     files = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
         with open(path, "rb") as file:
             os.fsync(file.fileno())
         files[path.relative_to(folder).as_posix()] = {
@@ -142,7 +143,9 @@ def check_folder(folder: Path, *, contents: bool) -> dict[str, Any]:
         Naming the first file that is missing, too short, too long, or changed.
     """
     manifest = read_manifest(folder)
-    for name, said in manifest.get("files", {}).items():
+    if not isinstance(manifest.get("files"), dict):
+        raise IntegrityError(f"{folder / MANIFEST} lists no files.", "It should list each of them.")
+    for name, said in manifest["files"].items():
         path = folder / name
         if not path.is_file():
             raise IntegrityError(f"{path} is missing.", f"{folder / MANIFEST} lists it.")
@@ -154,6 +157,15 @@ def check_folder(folder: Path, *, contents: bool) -> dict[str, Any]:
                 f"{path} has been changed or damaged.", "Its SHA-256 is not the manifest's."
             )
     return manifest
+
+
+def _rename(aside: Path, target: Path) -> None:
+    try:
+        os.rename(aside, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(target) from None
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,7 +27,8 @@ def follow(run: Run, say: Callable[[str], None]) -> None:
             last = records[-1]
             say(
                 f"        step {last['step']:,} of {run.state.steps or 0:,}: "
-                f"loss {last['loss']:.2f}, {last['tokens_per_s']:,.0f} tokens a second, {last['seconds_left']:,.0f} s left"
+                f"loss {last['loss']:.2f}, {last['tokens_per_s']:,.0f} tokens a second, "
+                f"{last['seconds_left']:,.0f} s left"
             )
         time.sleep(_POLL_S)
     run.wait()

@@ -60,18 +60,18 @@ def load_site(name: str) -> Site:
     Raises
     ------
     SiteError
-        If no file has that name, or the file lacks its scheduler.
+        If no file has that name, or the file is no TOML or lacks its scheduler.
     """
-    texts = [place.read_text(encoding="utf-8") for place in _files_of(name)]
-    if not texts:
+    places = _files_of(name)
+    if not places:
         raise SiteError(
             f"No site named '{name}'.",
             f"Known here: {', '.join(known_sites())}.",
             f"Describe it in {settings.config_folder() / 'sites' / (name + '.toml')}",
         )
     facts: dict[str, Any] = {}
-    for text in texts:
-        facts = _laid_over(facts, tomllib.loads(text))
+    for place in places:
+        facts = _laid_over(facts, _read(place))
     if "scheduler" not in facts:
         raise SiteError(
             f"The file of site '{name}' has no 'scheduler'.",
@@ -132,6 +132,17 @@ def _folders() -> Iterator[Traversable]:
 def _files_of(name: str) -> list[Traversable]:
     places = [folder / f"{name}.toml" for folder in _folders()]
     return [place for place in places if place.is_file()]
+
+
+def _read(place: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise SiteError(
+            f"{place} cannot be read: {error}.",
+            "A file in TOML was expected.",
+            'Texts stand in quotation marks there: account = "your-project"',
+        ) from None
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -85,8 +85,8 @@ def masked_folder(masked_model: PreTrainedModel, wordpiece: Tokenizer, tmp_path:
 
 
 def _spread(model: PreTrainedModel) -> PreTrainedModel:
-    """Enlarge the random weights, so that a model's guesses differ from each other by more than rounding."""
-    for name, weight in model.named_parameters():
+    """Enlarge the random weights: a model's guesses then differ by more than rounding."""
+    for weight in model.parameters():
         if weight.dim() > 1:
             weight.data.mul_(6.0)
     return model.eval()

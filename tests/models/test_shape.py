@@ -125,6 +125,10 @@ def test_dictionary_with_unknown_or_missing_sizes_is_refused() -> None:
 
 @pytest.mark.parametrize("module", ["kblib.models.shape", "kblib.models.catalog"])
 def test_module_brings_no_torch(module: str) -> None:
-    program = f"import sys, {module}; print({{'torch', 'transformers', 'pandas'}} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    program = (
+        f"import sys, {module}; print({{'torch', 'transformers', 'pandas'}} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert run.stdout.strip() == "set()"

@@ -33,7 +33,14 @@ def test_step_agrees_on_every_character_of_the_basic_plane(step: str) -> None:
 
 
 def test_controls_are_those_unicode_names_so() -> None:
-    kept = {0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x85}  # white space, which the next step turns into spaces
+    kept = {
+        0x09,
+        0x0A,
+        0x0B,
+        0x0C,
+        0x0D,
+        0x85,
+    }  # white space, which the next step turns into spaces
     assigned = [i for i in range(0x100) if unicodedata.category(chr(i)) in ("Cc", "Cf")]
     dropped = [i for i in assigned if normalise(chr(i), ["controls"]) == ""]
     assert set(assigned) - set(dropped) == kept

@@ -96,7 +96,10 @@ def test_pack_holds_one_batch_at_a_time(
             yield "Kungen besökte Stockholm."
 
     TokenBlocks.pack(
-        texts(), wordpiece, tmp_path / "p", progress=lambda done, total: told.append((done, len(given)))
+        texts(),
+        wordpiece,
+        tmp_path / "p",
+        progress=lambda done, total: told.append((done, len(given))),
     )
     assert told == [(10, 10), (20, 20), (30, 30), (35, 35)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kblib.cluster.local import start_attempt
-from kblib.errors import RunError
+from kblib.errors import IntegrityError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
 
@@ -52,9 +52,14 @@ class Run:
         """Return all runs, the newest first: name, phase, step, steps, why."""
         rows = []
         for folder in list_runs():
-            state = folder.state()
+            try:
+                state = folder.state()
+            except IntegrityError as error:
+                rows.append((folder.name, "unreadable", None, None, error.happened))
+                continue
             rows.append((folder.name, state.phase.value, state.step, state.steps, state.why))
-        return pd.DataFrame(rows, columns=["name", "phase", "step", "steps", "why"])
+        table = pd.DataFrame(rows, columns=["name", "phase", "step", "steps", "why"])
+        return table.astype({"step": "Int64", "steps": "Int64"})
 
     @property
     def name(self) -> str:

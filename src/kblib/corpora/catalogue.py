@@ -33,8 +33,9 @@ class Card:
         said = [f"{self.counts['documents']:,} documents"]
         if "words" in self.counts:
             said.append(f"{self.counts['words'] or 0:,} words")
-        if self.counts.get("first_year") is not None:
-            said.append(f"{self.counts['first_year']}-{self.counts['last_year']}")
+        first, last = self.counts.get("first_year"), self.counts.get("last_year")
+        if first is not None:
+            said.append(f"{first}" if first == last else f"{first}-{last}")
         return f"Corpus '{self.name}': {', '.join(said)}"
 
     @property

@@ -19,6 +19,7 @@ from kblib.errors import CorpusError
 REQUIRED = ("id", "text")
 STANDARD = ("title", "date", "year", "source", "kind", "language", "licence", "rights")
 DOCUMENT_FIELDS = ("title", "date", "source", "kind", "language", "licence", "rights")
+LATEST = 9999
 YEAR_AT_FRONT = r"^(\d{4})(?:-|$)"
 
 
@@ -100,13 +101,12 @@ def year_of(value: object) -> int | None:
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | str)
-        or int(value) != float(value)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(value)
-    return int(value)
+    number = float(value)
+    if not (number.is_integer() and abs(number) <= LATEST):
+        raise ValueError(value)
+    return int(number)
 
 
 def check_rows(frame: pl.DataFrame, name: str) -> None:

@@ -27,14 +27,14 @@ from kblib.corpora.storage import (
     steps_of,
     write_store,
 )
-from kblib.corpora.tables import collected, frame_of_table, frame_of_texts, pandas_of
+from kblib.corpora.tables import frame_of_table, frame_of_texts, pandas_of
 from kblib.errors import CorpusError
 from kblib.files import check_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH = 10_000
+BATCH = 1_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,7 +218,7 @@ class Corpus:
         elif holds(target, about):
             return Corpus.open(target)
         may_replace = replace or folder is None
-        write_store(target, about, self.frame(), self.selection.dropped(), replace=may_replace)
+        write_store(target, about, self.selection, replace=may_replace)
         return Corpus.open(target)
 
     def check(self) -> Corpus:
@@ -312,8 +312,7 @@ class Corpus:
         self, size: int = BATCH, columns: Iterable[str] | None = None
     ) -> Iterator[pl.DataFrame]:
         """Yield the documents in order as Polars tables of `size` rows, the last maybe shorter."""
-        frame = self.frame() if columns is None else self.frame().select(list(columns))
-        return collected(frame, size)
+        return self.selection.batches(size, None if columns is None else list(columns))
 
     def texts(self) -> Iterator[str]:
         """Yield the texts in order."""

@@ -109,6 +109,10 @@ class _Feed:
         line = next(self._lines)
         self.number = line.number
         self._fault = self._fault or line.fault
+        if (
+            line.too_long and line.fault is not None
+        ):  # its quotes are not known: nor is what follows
+            raise Faulty(line.fault.but(f"{line.fault.reason}; what follows it is not read"))
         return line.text + "\n"
 
     def take_fault(self) -> Fault | None:

@@ -130,7 +130,7 @@ def _of_parquet(
     *,
     text: str,
     id_column: str | None,
-    constant: dict[str, Any],
+    constant: Mapping[str, Any],
 ) -> Corpus:
     faults = Faults(on_error)
     frame = checked_frame(found, faults, text=text, id_column=id_column, constant=constant)

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 _INT64 = 1 << 63
+_EXACT = 1 << 53  # whole numbers up to here are the same as Float64
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -44,11 +45,14 @@ def _series(name: str, values: list[Any]) -> pl.Series:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds == {int} and all(value is None or -_INT64 <= value < _INT64 for value in values):
         return pl.Series(name, values, dtype=pl.Int64)
-    if kinds <= {int, float}:
-        return pl.Series(
-            name, [None if value is None else float(value) for value in values], dtype=pl.Float64
-        )
+    if kinds <= {int, float} and all(_exact(value) for value in values):
+        numbers = [None if value is None else float(value) for value in values]
+        return pl.Series(name, numbers, dtype=pl.Float64)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
+
+
+def _exact(value: Any) -> bool:
+    return value is None or isinstance(value, float) or abs(value) <= _EXACT
 
 
 def _as_text(value: Any) -> str | None:

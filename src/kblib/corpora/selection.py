@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from kblib.corpora.steps import REASON, ROW, Step
 from kblib.corpora.storage import Store
+from kblib.corpora.tables import in_batches
 from kblib.errors import CorpusError
 
 
@@ -34,6 +36,12 @@ class Selection:
         """Return the chosen rows, in order."""
         kept = self._kept()
         return self.store.frame if kept is None else self.store.rows(kept)
+
+    def batches(self, size: int, columns: Sequence[str] | None) -> Iterator[pl.DataFrame]:
+        """Yield the chosen rows in order, `size` at a time."""
+        kept = self._kept()
+        frame = self.store.frame if columns is None else self.store.frame.select(columns)
+        return in_batches(frame, size, None if kept is None else kept[ROW])
 
     def numbered(self) -> pl.LazyFrame:
         """Return the chosen rows with their numbers in the store."""

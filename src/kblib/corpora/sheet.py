@@ -174,7 +174,7 @@ class Sheet:
 
 
 def _year(row: Mapping[str, Any]) -> dict[str, int | None]:
-    """Return the year of a row, from its column or the front of its date; nothing if it has neither."""
+    """Return a row's year, from its column or the front of its date; nothing without both."""
     if "year" in row:
         return {"year": year_of(row["year"])}
     if isinstance(row.get("date"), str):

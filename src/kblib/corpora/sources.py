@@ -69,11 +69,25 @@ class Fault:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a file, without its end, its number from 1, or the fault in its place."""
+    """One line of a file, without its end.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    text
+        What stands there; of a line with a fault, what can be read of it, for its commas and quotes
+        only. Empty if `too_long`.
+    fault
+        Why the line cannot be used.
+    too_long
+        Whether it was passed over.
+    """
 
     number: int
     text: str
     fault: Fault | None = None
+    too_long: bool = False
 
 
 class Faulty(Exception):  # noqa: N818  a carrier, caught in this folder and never met by a user
@@ -145,7 +159,7 @@ def raw_lines(
             while piece := readline(limit + 1):
                 number += 1
                 if len(piece) > limit:
-                    yield Line(number, "", _too_long(path, number, max_line_mib))
+                    yield Line(number, "", _too_long(path, number, max_line_mib), too_long=True)
                     _pass_over(readline)
                     continue
                 yield _line(path, number, piece, encoding)
@@ -187,21 +201,23 @@ def known_encoding(encoding: str) -> str:
 
 
 def _line(path: Path, number: int, piece: bytes | str, encoding: str) -> Line:
+    fault = None
     try:
         text = piece if isinstance(piece, str) else piece.decode(encoding)
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode(encoding, "replace")
-        reason = (
-            f"not {encoding}: byte 0x{error.object[error.start]:02x} at character {len(before) + 1}"
-        )
-        return Line(number, "", Fault(path, number, reason, _encoding_advice(encoding)))
+        fault = _foreign_byte(path, number, error, encoding)
+        text = error.object.decode(encoding, "replace")
     if "\x00" in text:
-        return Line(
-            number,
-            "",
-            Fault(path, number, "NUL bytes; this is not a text file", "Text was expected."),
-        )
-    return Line(number, text.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else ""))
+        fault = Fault(path, number, "NUL bytes; this is not a text file", "Text was expected.")
+    text = text.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
+    return Line(number, text, fault)
+
+
+def _foreign_byte(path: Path, number: int, error: UnicodeDecodeError, encoding: str) -> Fault:
+    before = error.object[: error.start].decode(encoding, "replace")
+    byte = error.object[error.start]
+    reason = f"not {encoding}: byte 0x{byte:02x} at character {len(before) + 1}"
+    return Fault(path, number, reason, _encoding_advice(encoding))
 
 
 def _pass_over(readline: Callable[[int], bytes | str]) -> None:
@@ -216,18 +232,15 @@ def _opened(path: Path) -> IO[bytes]:
             Fault(path, None, "a folder stands where a file was expected", "Name the files in it.")
         )
     try:
-        file = open(path, "rb")  # noqa: SIM115  closed by the caller
+        if path.suffix == ".gz":
+            return cast(IO[bytes], gzip.GzipFile(path, "rb"))
+        return open(path, "rb")
     except FileNotFoundError:
-        raise Faulty(
-            Fault(path, None, "there is no such file", f"Look in {path.parent}.")
-        ) from None
+        advice = f"Look in {path.parent}."
+        raise Faulty(Fault(path, None, "there is no such file", advice)) from None
     except OSError as error:
-        raise Faulty(
-            Fault(path, None, f"the file cannot be opened: {error.strerror}", "Look at its rights.")
-        ) from None
-    if path.suffix != ".gz":
-        return file
-    return cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb"))
+        reason = f"the file cannot be opened: {error.strerror}"
+        raise Faulty(Fault(path, None, reason, "Look at its rights.")) from None
 
 
 def _wide_readline(file: IO[bytes], encoding: str) -> Callable[[int], str]:

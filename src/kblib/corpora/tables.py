@@ -77,10 +77,19 @@ def with_id_and_text(
     )
 
 
-def collected(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a lazy frame in order, `size` at a time, without holding them all."""
+def in_batches(
+    frame: pl.LazyFrame, size: int, kept: pl.Series | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a lazy frame in order, `size` at a time, holding only a few batches.
+
+    Parameters
+    ----------
+    kept
+        The numbers of the rows wanted, ascending; all rows if None. Cutting them out of each piece
+        keeps memory level, where a join would gather more of a large file the larger it is.
+    """
     rest: pl.DataFrame | None = None
-    for piece in frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
+    for piece in _pieces(frame, size, kept):
         table = piece if rest is None else pl.concat([rest, piece])
         whole = table.height - table.height % size
         for start in range(0, whole, size):
@@ -88,6 +97,18 @@ def collected(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
         rest = table.slice(whole) if whole < table.height else None
     if rest is not None:
         yield rest
+
+
+def _pieces(frame: pl.LazyFrame, size: int, kept: pl.Series | None) -> Iterator[pl.DataFrame]:
+    start = 0
+    for piece in frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
+        if kept is None:
+            yield piece
+            continue
+        first, last = (int(kept.search_sorted(at)) for at in (start, start + piece.height))
+        if last > first:
+            yield piece[kept[first:last] - start]
+        start += piece.height
 
 
 def pandas_of(frame: pl.LazyFrame) -> pd.DataFrame:

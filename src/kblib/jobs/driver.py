@@ -59,6 +59,8 @@ class Driver:
         self.attempt = attempt
         self.config = run.config()
         self.tail = run.tail()
+        self.ranks: list[subprocess.Popen[bytes]] = []
+        self.codes: list[int | None] = []
         self.stop_asked_at: float | None = None
         self.state = RunState(
             Phase.RUNNING,
@@ -99,8 +101,10 @@ class Driver:
         ]
 
     def _watch(self) -> None:
-        """Wait for the ranks; when one fails, end the others."""
+        """Wait for the ranks; when one fails, end the others; keep how each ended."""
         beat = 0.0
+        if self.stop_asked_at is not None:
+            self._ask_ranks_to_stop("SIGTERM came before they were started")
         while any(rank.poll() is None for rank in self.ranks):
             if time.monotonic() - beat >= _HEARTBEAT_S:
                 beat = time.monotonic()
@@ -115,6 +119,8 @@ class Driver:
             if overdue or any(rank.poll() not in (None, DONE, STOPPED) for rank in self.ranks):
                 self._kill_ranks()
             time.sleep(_POLL_S)
+
+        self.codes = self.codes or [rank.returncode for rank in self.ranks]
 
     def _heartbeat(self) -> None:
         for record in self.tail.new():
@@ -146,19 +152,21 @@ class Driver:
             rank.wait()
 
     def _ending(self, out_of_memory_before: int) -> Ending:
-        codes = getattr(self, "codes", None) or [rank.returncode for rank in self.ranks]
-        for number, code in enumerate(codes):
-            if code is not None and code < 0:
-                name = signal.Signals(-code).name
-                cause = "by hand, or by the machine"
-                if _out_of_memory_kills() > out_of_memory_before:
-                    cause = "the machine was out of memory"
-                return Ending(INFRASTRUCTURE, f"Rank {number} was killed with {name} ({cause}).")
-        if any(code == STOPPED for code in codes):
-            return Ending(STOPPED, "Stopped on request; a checkpoint was written.")
-        if all(code == DONE for code in codes):
-            return Ending(DONE, "")
-        return Ending(FAILED, self._failure())
+        codes = [code for code in self.codes if code is not None]
+        errors = [code for code in codes if code > 0 and code != STOPPED]
+        killed = {n: code for n, code in enumerate(self.codes) if code is not None and code < 0}
+        if errors and not killed:
+            return Ending(FAILED, self._failure())
+        if self.stop_asked_at is not None:
+            # Ranks that were still starting, or waiting for a peer, end by the signal itself.
+            return Ending(STOPPED, "Stopped on request.")
+        if killed:
+            number, code = next(iter(killed.items()))
+            more = _out_of_memory_kills() > out_of_memory_before
+            cause = "the machine was out of memory" if more else "by hand, or by the machine"
+            name = signal.Signals(-code).name
+            return Ending(INFRASTRUCTURE, f"Rank {number} was killed with {name} ({cause}).")
+        return Ending(STOPPED if STOPPED in codes else DONE, "")
 
     def _failure(self) -> str:
         if self.run.failure_file.exists():

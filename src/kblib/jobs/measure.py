@@ -1,9 +1,8 @@
-"""Measure how fast this machine trains a shape: ``python -m kblib.jobs.measure '{"shape".
+"""Measure how fast this machine trains a shape.
 
-..., ...}'`` prints JSON.
-
-A process of its own, so that a planner without torch can ask. Random weights and random tokens:
-speed does not depend on what the numbers are.
+``python -m kblib.jobs.measure '{"shape": {...}, "config": {...}}'`` prints JSON. A process of its
+own, so that a planner without torch can ask. Random weights and random tokens: speed does not
+depend on what the numbers are.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,7 +62,8 @@ def prepare(job: Pretrain) -> Prepared:
             parts.update(zip(PARTS, split_parts(job), strict=True))
         return parts[name]
 
-    if not (folder / "tokenizer" / "tokenizer.json").is_file():
+    # The file that is written last: a killed process may leave the other one alone.
+    if not (folder / "tokenizer" / "tokenizer_config.json").is_file():
         kind: Literal["wordpiece", "bpe"] = (
             "wordpiece" if job.shape.objective == "masked" else "bpe"
         )
@@ -73,7 +75,8 @@ def prepare(job: Pretrain) -> Prepared:
     for name in PARTS:
         if not (folder / name).is_dir():
             log.info("packing the %s part", name)
-            TokenBlocks.pack(part(name), tokenizer, folder / name)
+            with suppress(FileExistsError):  # an equal job beside this one was faster
+                TokenBlocks.pack(part(name), tokenizer, folder / name)
         blocks[name] = TokenBlocks.open(folder / name)
         _check_size(job, name, blocks[name])
     return Prepared(folder, tokenizer, **blocks)

@@ -106,6 +106,8 @@ def guarded(work: Callable[[], int], run: RunFolder) -> int:
         message = (
             str(error) if isinstance(error, KblibError) else f"{type(error).__name__}: {error}"
         )
+        if run.failure_file.exists():
+            return FAILED  # a peer was first; what follows a lost peer is not the cause
         try:
             files.write_json(run.failure_file, {"type": type(error).__name__, "message": message})
         except OSError as second:

@@ -80,7 +80,8 @@ def _card(job: Pretrain, recipe: dict[str, Any], scores: dict[str, Any]) -> str:
     return f"""# {job.label}
 
 A {kind} language model ({job.shape}, {job.shape.parameters():,} parameters), trained from nothing
-on the corpus '{job.corpus.name}' ({job.corpus.n_words:,} words, fingerprint {job.corpus.fingerprint[:12]}).
+on the corpus '{job.corpus.name}', {job.corpus.n_words:,} words, fingerprint
+{job.corpus.fingerprint[:12]}.
 
 - language: {languages}
 - licence of the texts: {licences}; the weights are derived from them

@@ -243,7 +243,12 @@ def shape_of(config: Any) -> ModelShape | None:
 def _save_weights(folder: Path, model: PreTrainedModel, *, half: bool) -> None:
     # The configuration keeps saying float32, so that transformers, too, opens half-precision files
     # in 32 bits.
-    state = {name: tensor.half() if half else tensor for name, tensor in model.state_dict().items()}
+    state = model.state_dict()
+    if half:
+        halves = {tensor.data_ptr(): tensor.half() for tensor in state.values()}
+        state = {
+            name: halves[tensor.data_ptr()] for name, tensor in state.items()
+        }  # ties stay ties
     with _QuietTransformers():
         model.save_pretrained(folder, state_dict=state)
 

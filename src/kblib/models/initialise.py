@@ -88,9 +88,8 @@ def start_from_neighbours(
         torch.manual_seed(seed)
         left, strength, _ = torch.svd_lowrank(table, q=rank, niter=2)
     vectors = left * strength.sqrt()
-    vectors *= float(getattr(model.config, "initializer_range", 0.02)) / vectors.std().clamp_min(
-        1e-12
-    )
+    size = vectors.square().mean().sqrt().clamp_min(1e-12)
+    vectors *= float(getattr(model.config, "initializer_range", 0.02)) / size
     weight[torch.from_numpy(pieces), :rank] = vectors.to(weight)
 
 

@@ -68,8 +68,8 @@ class Plan:
     def __str__(self) -> str:
         return (
             f"{self.job.shape}: {self.parameters:,} parameters, {self.steps:,} steps, "
-            f"{self.tokens:,} tokens: about {_duration(self.hours)} at {self.rate.tokens_per_s:,.0f} tokens a second "
-            f"({self.rate.source})."
+            f"{self.tokens:,} tokens: about {_duration(self.hours)} "
+            f"at {self.rate.tokens_per_s:,.0f} tokens a second ({self.rate.source})."
         )
 
 

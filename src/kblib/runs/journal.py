@@ -6,6 +6,7 @@ ends in a newline.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -16,10 +17,19 @@ _POLL_BYTES = 4 << 20
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
-    """Append one record as one line."""
-    line = json.dumps(record, ensure_ascii=False) + "\n"
+    """Append one record as one line.
+
+    Raises
+    ------
+    OSError
+        If the disk is full; half a line is taken back.
+    """
+    line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8")
     with open(path, "ab", buffering=0) as file:
-        file.write(line.encode("utf-8"))
+        start = file.seek(0, os.SEEK_END)
+        if file.write(line) < len(line):
+            file.truncate(start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def mend(path: Path) -> None:
@@ -48,20 +58,24 @@ class Tail:
         self.offset = 0
 
     def new(self) -> list[dict[str, Any]]:
-        """Return the whole lines that have come since the last call, oldest first."""
-        records: list[dict[str, Any]] = []
+        """Return the records that have come since the last call, oldest first."""
+        return [json.loads(line) for line in self.lines() if line.strip()]
+
+    def lines(self) -> list[str]:
+        """Return the whole lines that have come since the last call, as they stand there."""
+        lines: list[str] = []
         while True:
             try:
                 with open(self.path, "rb") as file:
                     file.seek(self.offset)
                     data = file.read(_POLL_BYTES)
             except FileNotFoundError:
-                return records
+                return lines
             whole = data.rfind(b"\n") + 1
             if not whole:
-                return records
+                return lines
             self.offset += whole
-            records += [json.loads(line) for line in data[:whole].splitlines() if line.strip()]
+            lines += data[: whole - 1].decode("utf-8", errors="replace").split("\n")
 
 
 def last_lines(path: Path, n: int) -> str:
@@ -76,4 +90,5 @@ def last_lines(path: Path, n: int) -> str:
             text = file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-n:])
+    lines = text.splitlines()
+    return "\n".join(lines[max(0, len(lines) - n) :])

@@ -41,7 +41,9 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
         if not disk_is_full(error):
             raise
         raise TrainingError(*_full_disk(run, step)) from error
-    for old in run.checkpoint_steps()[:-keep]:
+    # Later ones are damaged, else training had gone on from them: they do not count as kept.
+    upto_now = [saved for saved in run.checkpoint_steps() if saved <= step]
+    for old in upto_now[:-keep]:
         shutil.rmtree(run.checkpoint(old))
 
 
@@ -87,8 +89,7 @@ def _full_disk(run: RunFolder, step: int) -> tuple[str, str, str]:
         else "No checkpoint was saved before."
     )
     return (
-        f"The disk is full: the checkpoint of step {step} could not be written, "
-        f"{free_mib:.1f} MiB are free.",
+        f"The disk is full at the checkpoint of step {step}: {free_mib:.1f} MiB are free.",
         kept,
         f"Free some space below {run.path.parent}, then kb.Run.open('{run.name}').resume()",
     )

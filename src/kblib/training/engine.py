@@ -143,8 +143,7 @@ class TorchEngine:
         states: dict[Tensor, dict[str, Tensor]] = {}
         for key, value in load_file(folder / OPTIMIZER).items():
             name, part = key.rsplit("/", 1)
-            home = value if part == "step" else value.to(self.device)
-            states.setdefault(self._parameters[name], {})[part] = home
+            states.setdefault(self._parameters[name], {})[part] = value.to(self.device)
         self._optimizer.state.update(states)
 
     def _check_same_model(self, folder: Path, weights: Mapping[str, Tensor]) -> None:

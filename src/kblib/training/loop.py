@@ -82,7 +82,7 @@ def train(
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Set torch's generator (dropout) from seed, step and rank: no generator state is ever saved."""
+    """Set torch's generator (dropout) from seed, step and rank: its state is never saved."""
     mixed = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]
     torch.manual_seed(int(mixed))
 

@@ -1,0 +1,86 @@
+"""Submitting: the same job is the same run, on disk, with a result."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from kblib.cluster import Run, submit
+from kblib.errors import RunError, SiteError
+from kblib.jobs.specs import Pretrain
+from kblib.runs import Phase
+
+
+def test_run_ends_with_a_model_that_opens(uninterrupted: Run) -> None:
+    model = uninterrupted.result()
+    assert uninterrupted.state.phase is Phase.DONE
+    assert uninterrupted.state.step == uninterrupted.state.steps == 60
+    assert len(model.fill("Kungen [MASK] Stockholm i dag.", k=3).table) == 3
+
+
+def test_loss_falls(undisturbed: Run) -> None:
+    loss = undisturbed.metrics()["loss"]
+    assert loss.iloc[-50:].mean() < loss.iloc[:50].mean() - 0.2
+
+
+def test_same_job_attaches(uninterrupted: Run, job: Pretrain) -> None:
+    again = submit(job)
+    assert again.name == uninterrupted.name
+    assert len(list((again.folder / "attempts").iterdir())) == 1
+
+
+def test_job_of_equal_texts_attaches(uninterrupted: Run, job: Pretrain, tmp_path) -> None:
+    elsewhere = replace(job, corpus=job.corpus.save(tmp_path / "copy"))
+    assert submit(elsewhere).name == uninterrupted.name
+
+
+def test_fresh_starts_anew_with_equal_losses(uninterrupted: Run, job: Pretrain) -> None:
+    fresh = submit(job, fresh=True).wait(120)
+    assert fresh.name == f"{uninterrupted.name}-r2"
+    assert list(fresh.metrics()["loss"]) == list(uninterrupted.metrics()["loss"])
+
+
+def test_run_is_found_from_another_process(uninterrupted: Run) -> None:
+    code = f"from kblib.cluster import Run; print(Run.open({uninterrupted.name!r}).state.step)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "60"
+
+
+def test_unknown_run_names_the_nearest(uninterrupted: Run) -> None:
+    wrong = uninterrupted.name[:-1] + "x"
+    with pytest.raises(RunError) as caught:
+        Run.open(wrong)
+    assert f"No run named '{wrong}'." in str(caught.value)
+    assert f"Did you mean kb.Run.open('{uninterrupted.name}')?" in str(caught.value)
+
+
+def test_unknown_site_is_refused(job: Pretrain) -> None:
+    with pytest.raises(SiteError, match=r"No site named 'mars'\. Known here: local\."):
+        submit(job, site="mars")
+
+
+def test_result_of_a_causal_job_generates(job: Pretrain, tiny_shape) -> None:
+    causal = replace(
+        job, shape=replace(tiny_shape, architecture="gpt_neox", n_inner=None), steps=20
+    )
+    model = submit(causal).result(120)
+    assert model.generate("Kungen", max_tokens=5, seed=1).text.startswith("Kungen")
+
+
+def test_two_ranks_read_the_same_batches_and_agree(job: Pretrain) -> None:
+    """Adam divides by the size of a gradient, so rounding grows where gradients are near zero."""
+    calm = replace(job, dropout=0.0, steps=20)
+    one = submit(calm).wait(120).metrics()["loss"]
+    two = submit(calm, ranks=2, fresh=True).wait(120).metrics()["loss"]
+    assert len(one) == len(two) == 20
+    assert abs(one - two)[:3].max() < 1e-5
+    assert abs(one - two).max() < 5e-3
+
+
+def test_batch_that_does_not_divide_is_refused(job: Pretrain) -> None:
+    run = submit(replace(job, batch_size=9, name="odd"), ranks=2)
+    with pytest.raises(RunError, match="A batch of 9 blocks does not divide into 2 ranks"):
+        run.wait(60)

@@ -1,0 +1,57 @@
+"""Shared by all tests: a home of their own, a small corpus, a tiny shape."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kblib.corpora import Corpus
+from kblib.models.shape import ModelShape
+
+_SUBJECTS = "kungen drottningen båten tåget skolan laget bonden fabriken orkestern flickan"
+_VERBS = "besöker lämnar bygger ser hör vinner möter visar öppnar söker"
+_OBJECTS = "Stockholm Göteborg hamnen fjällen matchen bron åkern staden havet skogen"
+_WHEN = ["i dag", "i går", "på söndag", "om våren", "under natten", "år efter år"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep every test, and every process it starts, away from the home of whoever runs them."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KBNOTEBOOKS_HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield home
+
+
+@pytest.fixture
+def tmp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a home folder that only this test uses."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def films() -> Corpus:
+    """Give 400 short Swedish sentences of 40 films, always the same."""
+    draw = random.Random(1)
+    subjects, verbs, objects = (words.split() for words in (_SUBJECTS, _VERBS, _OBJECTS))
+    texts = [
+        f"{draw.choice(subjects).capitalize()} {draw.choice(verbs)} {draw.choice(objects)} "
+        f"{draw.choice(_WHEN)}, och {draw.choice(subjects)} {draw.choice(verbs)} inte."
+        for _ in range(400)
+    ]
+    numbers = [f"SF{number // 10}" for number in range(400)]
+    return Corpus.from_texts(texts, name="films", film=numbers, language="sv", licence="CC0-1.0")
+
+
+@pytest.fixture(scope="session")
+def tiny_shape() -> ModelShape:
+    """Give a shape that trains in seconds."""
+    return ModelShape(n_layer=2, n_head=2, n_embd=32, vocab_size=300, seq_len=32)
