@@ -49,7 +49,8 @@ def status(arguments: argparse.Namespace) -> int:
         print(Run.open(arguments.run))
         return 0
     runs = Run.all()
-    print("No runs yet." if runs.empty else runs.to_string(index=False, na_rep=""))
+    shown = runs.astype(object).fillna("")
+    print("No runs yet." if runs.empty else shown.to_string(index=False))
     return 0
 
 

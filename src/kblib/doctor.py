@@ -81,7 +81,9 @@ def _models() -> Finding:
     if names:
         return Finding("models", ", ".join(names))
     return Finding(
-        "models", "none in " + ", ".join(map(str, settings.model_folders())), "make models"
+        "models",
+        "none in " + ", ".join(map(str, settings.model_folders())),
+        "python -m kblib models",
     )
 
 

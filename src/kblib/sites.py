@@ -9,6 +9,7 @@ then ``~/.config/kbnotebooks/sites/NAME.toml``. Nobody edits a shipped file.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -104,9 +105,17 @@ def this_machine() -> Machine:
 
 
 def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(seen or 1, _cgroup_cores()))
+
+
+def _cgroup_cores() -> int:
+    """Return the whole cores that a container may use (Binder shows all of the host's)."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return sys.maxsize
+    return sys.maxsize if quota == "max" else round(int(quota) / int(period))
 
 
 def _cgroup_limit() -> float:

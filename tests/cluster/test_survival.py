@@ -101,7 +101,7 @@ def test_failed_job_is_not_started_again_unasked(long_job: Pretrain) -> None:
         RunError, match=r"resume\(\), or start anew with kb.submit\(job, fresh=True\)"
     ):
         submit(failing)
-    assert len(list((run.folder / "attempts").iterdir())) == 1
+    assert len(list((run.folder / "attempts").glob("[0-9]*.json"))) == 1
 
 
 def test_cancelled_run_goes_on_when_submitted_again(uninterrupted: Run, job: Pretrain) -> None:

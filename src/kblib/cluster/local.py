@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import subprocess
 import sys
 import threading
@@ -22,10 +22,11 @@ def start_attempt(run: RunFolder) -> None:
     If somebody else claims the attempt at the same moment, theirs is the one that runs.
     """
     before = run.state()
-    number = run.begin_attempt({"site": "local", "host": os.uname().nodename})
+    number = run.begin_attempt(before.attempt, {"site": "local", "host": socket.gethostname()})
     if number is None:
         return
-    run.write_state(RunState(Phase.QUEUED, attempt=number, step=before.step, steps=before.steps))
+    queued = RunState(Phase.QUEUED, attempt=number, step=before.step, steps=before.steps)
+    run.write_state(replace(queued, heartbeat=time.time()))
     with open(run.log_file, "ab") as log:
         driver = subprocess.Popen(
             [sys.executable, "-m", "kblib.jobs.driver", str(run.path), str(number)],

@@ -50,7 +50,7 @@ class Run:
     @staticmethod
     def all() -> pd.DataFrame:
         """Return all runs, the newest first: name, phase, step, steps, why."""
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for folder in list_runs():
             try:
                 state = folder.state()
@@ -119,15 +119,15 @@ class Run:
         Raises
         ------
         RunError
-            If it fails.
-        TimeoutError
-            If it is not over in time; it goes on.
+            If it fails, or is not over in time; then it goes on.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while not self.state.over:
             if end is not None and time.monotonic() > end:
-                raise TimeoutError(
-                    f"Run '{self.name}' is not over after {timeout_s} s; it goes on."
+                raise RunError(
+                    f"Run '{self.name}' is not over after {timeout_s:g} s.",
+                    f"It goes on: {self!r}.",
+                    f"Wait longer, or come back: kb.Run.open('{self.name}').wait()",
                 )
             time.sleep(_POLL_S)
         if self.state.phase is Phase.FAILED:

@@ -25,9 +25,9 @@ from kblib.corpora.storage import (
     holds,
     open_store,
     steps_of,
-    write_store,
 )
 from kblib.corpora.tables import frame_of_table, frame_of_texts, pandas_of
+from kblib.corpora.writing import write_corpus
 from kblib.errors import CorpusError
 from kblib.files import check_folder
 
@@ -207,9 +207,14 @@ class Corpus:
         ----------
         folder
             By default the name and twelve digits of the fingerprint, below
-            ``settings.corpora_folder()``; saving the same corpus there twice is no error.
+            ``settings.corpora_folder()``. Saving the same corpus twice is no error.
         replace
-            Whether a folder that is there gives way.
+            Whether another corpus that is there gives way.
+
+        Raises
+        ------
+        CorpusError
+            If `folder` is there and holds something else.
         """
         about = {"kind": "corpus", "format": FORMAT, **self.manifest}
         target = settings.corpora_folder() / folder_name(self.name, self.fingerprint)
@@ -217,8 +222,8 @@ class Corpus:
             target = Path(folder).expanduser().absolute()
         elif holds(target, about):
             return Corpus.open(target)
-        may_replace = replace or folder is None
-        write_store(target, about, self.selection, replace=may_replace)
+        differs = folder is None and target.exists()
+        write_corpus(target, about, self.selection, replace=replace or differs)
         return Corpus.open(target)
 
     def check(self) -> Corpus:

@@ -205,7 +205,7 @@ def unknown_words(
 def known_words(frame: pl.LazyFrame, *, by: str, part: str, spread: Sequence[Spread]) -> pl.Series:
     """Return the lower-case words known by `spread`, sorted (see `unknown_words`)."""
     each = frame.select(by, part, word=words_of_text()).explode("word").drop_nulls("word")
-    seen = each.group_by("word", part).agg(pl.col(by).n_unique().alias("spread"))
+    seen = each.unique().group_by("word", part).agg(pl.len().alias("spread"))
     letters = pl.col("word").str.len_chars()
     enough = pl.any_horizontal(
         (pl.col(part) == one.part)

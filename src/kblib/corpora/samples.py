@@ -61,4 +61,5 @@ def _newsreels(*, fresh: bool) -> Corpus:
     frame, about = newsreels.newsreel_frame(files, version)
     rows = standard_frame(frame, "newsreels")
     step = Step("load_sample", {"sample": "newsreels", **about, "kept": rows.height})
-    return Corpus("newsreels", Selection(Store(rows.lazy()), (step,))).save(folder, replace=True)
+    corpus = Corpus("newsreels", Selection(Store(rows.lazy()), (step,)))
+    return corpus.save(folder, replace=fresh or folder.exists())

@@ -17,7 +17,7 @@ import polars as pl
 from kblib import settings
 from kblib.corpora.steps import ROW, Step
 from kblib.errors import CorpusError, IntegrityError
-from kblib.files import MANIFEST, check_folder, sealed_folder
+from kblib.files import MANIFEST, check_folder
 
 DOCUMENTS = "documents.parquet"
 DROPPED = "dropped.parquet"
@@ -25,7 +25,6 @@ FORMAT = 1
 SHORT = 12
 FINGERPRINT_AT_END = re.compile(rf"-[0-9a-f]{{{SHORT}}}$")
 NOT_IN_NAMES = re.compile(r"[^\w.-]+")
-ROWS_A_GROUP = 50_000
 
 
 @dataclass(frozen=True)
@@ -96,38 +95,6 @@ def fingerprint_of(frames: Iterable[pl.DataFrame]) -> str:
         ).to_series()
         digest.update("".join(lengths.to_list()).encode("utf-8"))
     return digest.hexdigest()
-
-
-def write_store(
-    target: Path,
-    about: dict[str, Any],
-    documents: pl.LazyFrame,
-    dropped: pl.LazyFrame | None,
-    *,
-    replace: bool,
-) -> None:
-    """Write a corpus as a sealed folder.
-
-    Raises
-    ------
-    CorpusError
-        If the folder is there and `replace` is False.
-    """
-    try:
-        with sealed_folder(target, about, replace=replace) as folder:
-            documents.sink_parquet(
-                folder / DOCUMENTS, row_group_size=ROWS_A_GROUP, engine="streaming"
-            )
-            if dropped is not None:
-                dropped.sink_parquet(
-                    folder / DROPPED, row_group_size=ROWS_A_GROUP, engine="streaming"
-                )
-    except FileExistsError:
-        raise CorpusError(
-            f"{target} is there already.",
-            "A saved corpus is never changed in place.",
-            "Save under another name, or give replace=True.",
-        ) from None
 
 
 def open_store(folder: Path) -> Store:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from typing import Literal
 from kblib import settings
 from kblib.corpora import Corpus
 from kblib.errors import TrainingError
+from kblib.files import sealed_folder
 from kblib.jobs.specs import Pretrain
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
@@ -62,20 +64,16 @@ def prepare(job: Pretrain) -> Prepared:
             parts.update(zip(PARTS, split_parts(job), strict=True))
         return parts[name]
 
-    # The file that is written last: a killed process may leave the other one alone.
-    if not (folder / "tokenizer" / "tokenizer_config.json").is_file():
-        kind: Literal["wordpiece", "bpe"] = (
-            "wordpiece" if job.shape.objective == "masked" else "bpe"
-        )
-        log.info("training a %s tokenizer of %d pieces", kind, job.shape.vocab_size)
-        tokenizer = Tokenizer.train(part("train"), kind=kind, vocab_size=job.shape.vocab_size)
-        tokenizer.save(folder / "tokenizer", seq_len=job.shape.seq_len)
+    if not (folder / "tokenizer").is_dir():
+        log.info("training a tokenizer of %d pieces", job.shape.vocab_size)
+        with _first_wins(folder / "tokenizer"):
+            _train_tokenizer(job, part("train"), folder / "tokenizer")
     tokenizer = Tokenizer.open(folder / "tokenizer")
     blocks = {}
     for name in PARTS:
         if not (folder / name).is_dir():
             log.info("packing the %s part", name)
-            with suppress(FileExistsError):  # an equal job beside this one was faster
+            with _first_wins(folder / name):
                 TokenBlocks.pack(part(name), tokenizer, folder / name)
         blocks[name] = TokenBlocks.open(folder / name)
         _check_size(job, name, blocks[name])
@@ -88,6 +86,23 @@ def split_parts(job: Pretrain) -> tuple[Corpus, Corpus, Corpus]:
         test=job.test, valid=job.valid, by=job.group, seed=job.seed
     )
     return train, valid, test
+
+
+@contextmanager
+def _first_wins(target: Path) -> Iterator[None]:
+    """Let it pass that another run has made the same folder in the meantime."""
+    try:
+        yield
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def _train_tokenizer(job: Pretrain, texts: Corpus, target: Path) -> None:
+    kind: Literal["wordpiece", "bpe"] = "wordpiece" if job.shape.objective == "masked" else "bpe"
+    tokenizer = Tokenizer.train(texts, kind=kind, vocab_size=job.shape.vocab_size)
+    with sealed_folder(target, {"kind": "tokenizer", "corpus": texts.fingerprint}) as aside:
+        tokenizer.save(aside, seq_len=job.shape.seq_len)
 
 
 def _check_size(job: Pretrain, name: str, blocks: TokenBlocks) -> None:

@@ -23,6 +23,7 @@ from kblib import files
 from kblib.errors import KblibError
 from kblib.jobs.exit_codes import FAILED, INFRASTRUCTURE
 from kblib.runs import RunFolder
+from kblib.training.checkpoint import disk_is_full, full_disk
 
 log = logging.getLogger("kblib.rank")
 
@@ -97,19 +98,25 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _in_words(error: Exception, run: RunFolder) -> str:
+    if isinstance(error, KblibError):
+        return str(error)
+    if disk_is_full(error):
+        return str(full_disk(run))
+    return f"{type(error).__name__}: {error}"
+
+
 def guarded(work: Callable[[], int], run: RunFolder) -> int:
     """Do a rank's work; turn an error into log lines, `failure.json` and an exit code."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001  # the last frame: what is not told here is lost
         log.error("%s", traceback.format_exc())
-        message = (
-            str(error) if isinstance(error, KblibError) else f"{type(error).__name__}: {error}"
-        )
         if run.failure_file.exists():
             return FAILED  # a peer was first; what follows a lost peer is not the cause
+        words = _in_words(error, run)
         try:
-            files.write_json(run.failure_file, {"type": type(error).__name__, "message": message})
+            files.write_json(run.failure_file, {"type": type(error).__name__, "message": words})
         except OSError as second:
             log.error("failure.json could not be written: %s", second)
         return FAILED

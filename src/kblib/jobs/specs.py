@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,28 @@ _HIGHEST_UNITS = ("film", "issue")
 
 A split between them would leak.
 """
+_WHOLE = (
+    "steps",
+    "seq_len",
+    "batch_size",
+    "grad_accum_steps",
+    "warmup_steps",
+    "seed",
+    "eval_every",
+    "save_every",
+)
+_POSITIVE = (
+    "seq_len",
+    "batch_size",
+    "grad_accum_steps",
+    "learning_rate",
+    "eval_every",
+    "save_every",
+)
+_SHARES = {"mask_rate": 0.9, "valid": 0.5, "test": 0.5}
+"""Shares that must be more than nothing, and their largest."""
+_MOST_DROPOUT = 0.9
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,24 +120,14 @@ class Pretrain(_Numbers):
                 f"Exactly one of {', '.join(_LENGTHS)} says how long to train.",
                 "kb.Pretrain(corpus, shape, minutes=2)",
             )
-        for name in (
-            given[0],
-            "seq_len",
-            "batch_size",
-            "grad_accum_steps",
-            "learning_rate",
-            "eval_every",
-            "save_every",
-        ):
-            if not getattr(self, name) > 0:
-                raise JobError(
-                    f"Pretrain got {name}={getattr(self, name)!r}.", "It should be larger than 0."
-                )
-        for name, top in (("mask_rate", 0.9), ("dropout", 0.9), ("valid", 0.5), ("test", 0.5)):
-            if not 0 <= getattr(self, name) <= top:
-                raise JobError(
-                    f"Pretrain got {name}={getattr(self, name)!r}.", f"It lies between 0 and {top}."
-                )
+        _check_numbers(self, given[0])
+        if self.batch_size % self.grad_accum_steps:
+            pieces = self.grad_accum_steps
+            raise JobError(
+                f"A batch of {self.batch_size} blocks does not divide into {pieces} pieces.",
+                "Each piece is an equal share.",
+                f"kb.Pretrain(..., batch_size={max(1, self.batch_size // pieces) * pieces})",
+            )
         if self.seq_len > self.shape.seq_len:
             raise JobError(
                 f"Pretrain got seq_len={self.seq_len}.",
@@ -130,8 +143,9 @@ class Pretrain(_Numbers):
 
     @property
     def label(self) -> str:
-        """A readable name for runs and models."""
-        return self.name or f"{self.corpus.name}-{self.shape.n_layer}x{self.shape.n_embd}"
+        """A readable name for runs and models, fit to be that of a folder."""
+        said = self.name or f"{self.corpus.name}-{self.shape.n_layer}x{self.shape.n_embd}"
+        return _NOT_IN_NAMES.sub("-", said).strip(".-") or "model"
 
     def with_saved_corpus(self) -> Pretrain:
         """Return the same job with its corpus on disk, where a run can read it."""
@@ -155,7 +169,9 @@ class Pretrain(_Numbers):
         Raises
         ------
         CorpusError
-            If the corpus is no longer there, or has other texts than at submit.
+            If the corpus is no longer there.
+        JobError
+            If it has other texts than at submit.
         """
         numbers = {field.name: content[field.name] for field in fields(_Numbers)}
         return cls(
@@ -172,6 +188,28 @@ class Pretrain(_Numbers):
         del content["corpus"]["folder"], content["corpus"]["name"]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_numbers(job: Pretrain, length: str) -> None:
+    for name in _WHOLE:
+        value = getattr(job, name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise JobError(f"Pretrain got {name}={value!r}.", "A whole number was expected.")
+    for name in (length, *_POSITIVE):
+        if not getattr(job, name) > 0:
+            raise _wrong(job, name, "It should be larger than 0.")
+    for name in ("warmup_steps", "weight_decay", "seed"):
+        if not getattr(job, name) >= 0:
+            raise _wrong(job, name, "It should not be below 0.")
+    for name, top in _SHARES.items():
+        if not 0 < getattr(job, name) <= top:
+            raise _wrong(job, name, f"It should be larger than 0, and {top} at most.")
+    if not 0 <= job.dropout <= _MOST_DROPOUT:
+        raise _wrong(job, "dropout", f"It lies between 0 and {_MOST_DROPOUT}.")
+
+
+def _wrong(job: Pretrain, name: str, expected: str) -> JobError:
+    return JobError(f"Pretrain got {name}={getattr(job, name)!r}.", expected)
 
 
 def _same_corpus(said: dict[str, Any]) -> Corpus:

@@ -29,7 +29,7 @@ from typing import Any
 from kblib import files, settings
 from kblib.errors import RunError
 from kblib.runs import journal
-from kblib.runs.state import Phase, RunState
+from kblib.runs.state import NEVER_BEGUN_S, Phase, RunState
 
 _RESERVE_BYTES = 64 << 10
 _CHECKPOINT = re.compile(r"step-(\d{8})")
@@ -81,9 +81,9 @@ class RunFolder:
             new.set_reserve_aside()
             new.write_state(RunState(Phase.QUEUED, heartbeat=time.time(), attempt=0))
             os.rename(aside, path)
-        except OSError:
+        except BaseException as error:
             shutil.rmtree(aside, ignore_errors=True)
-            if path.exists():
+            if isinstance(error, OSError) and path.exists():
                 raise FileExistsError(path) from None
             raise
         return cls(path)
@@ -113,25 +113,26 @@ class RunFolder:
         """Return the state as an onlooker may believe it."""
         return RunState.from_dict(files.read_json(self.state_file)).observed()
 
-    def begin_attempt(self, about: Mapping[str, Any]) -> int | None:
-        """Claim the next attempt; None if somebody else claimed it at the same moment."""
-        number = len(self.attempt_files()) + 1
-        path = self.attempts / f"{number:04d}.json"
+    def begin_attempt(self, last: int, about: Mapping[str, Any]) -> int | None:
+        """Claim the attempt after `last`; None if somebody else claimed it a moment ago."""
+        number = last + 1
+        while _is_old(self._attempt_file(number)):  # claimed once, and never begun
+            number += 1
         try:
-            path.touch(exist_ok=False)
+            self._attempt_file(number).touch(exist_ok=False)
         except FileExistsError:
             return None
-        files.write_json(path, {"attempt": number, "submitted": time.time(), **about})
+        about = {"attempt": number, "submitted": time.time(), **about}
+        files.write_json(self._attempt_file(number), about)
         return number
 
     def end_attempt(self, number: int, **outcome: object) -> None:
         """Add to the record of an attempt how it ended."""
-        path = self.attempts / f"{number:04d}.json"
+        path = self._attempt_file(number)
         files.write_json(path, {**files.read_json(path), **outcome})
 
-    def attempt_files(self) -> list[Path]:
-        """Return the records of all attempts, oldest first."""
-        return sorted(self.attempts.glob("[0-9]*.json"))
+    def _attempt_file(self, number: int) -> Path:
+        return self.attempts / f"{number:04d}.json"
 
     def ask_to_stop(self, who: str) -> None:
         """Leave the request to checkpoint and stop for the driver."""
@@ -157,6 +158,13 @@ class RunFolder:
     def log(self, n: int = 40) -> str:
         """Return the last `n` lines of the log."""
         return journal.last_lines(self.log_file, n)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > NEVER_BEGUN_S
+    except FileNotFoundError:
+        return False
 
 
 def list_runs() -> list[RunFolder]:

@@ -12,6 +12,8 @@ import psutil
 
 SILENCE_S = 120.0
 """After so many seconds without a heartbeat from another machine a run counts as lost."""
+NEVER_BEGUN_S = 60.0
+"""A driver that was asked for and has not written after so many seconds was never started."""
 
 
 class Phase(StrEnum):
@@ -79,6 +81,9 @@ class RunState:
 
         A driver that is gone has failed, whatever it wrote last.
         """
+        silence = (time.time() if now is None else now) - self.heartbeat
+        if self.phase is Phase.QUEUED and self.attempt > 0 and silence > NEVER_BEGUN_S:
+            return self._lost("It was asked for, but its driver never began.")
         if self.over or self.pid is None:
             return self
         if self.host == socket.gethostname():
@@ -89,13 +94,13 @@ class RunState:
                 "it was killed, or the machine restarted."
             )
         else:
-            silence = (time.time() if now is None else now) - self.heartbeat
             if silence < SILENCE_S:
                 return self
             why = f"Nothing has been heard from {self.host} for {silence / 60:.0f} minutes."
-        return replace(
-            self, phase=Phase.FAILED, why=f"{why} It had reached step {self.step}.", exit_code=86
-        )
+        return self._lost(f"{why} It had reached step {self.step}.")
+
+    def _lost(self, why: str) -> RunState:
+        return replace(self, phase=Phase.FAILED, why=why, exit_code=86)
 
 
 def driver_lives(pid: int, started: float | None) -> bool:

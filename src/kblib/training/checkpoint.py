@@ -40,7 +40,7 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
     except Exception as error:  # safetensors has an exception of its own for a failed write
         if not disk_is_full(error):
             raise
-        raise TrainingError(*_full_disk(run, step)) from error
+        raise full_disk(run) from error
     # Later ones are damaged, else training had gone on from them: they do not count as kept.
     upto_now = [saved for saved in run.checkpoint_steps() if saved <= step]
     for old in upto_now[:-keep]:
@@ -80,16 +80,13 @@ def disk_is_full(error: BaseException) -> bool:
     )
 
 
-def _full_disk(run: RunFolder, step: int) -> tuple[str, str, str]:
+def full_disk(run: RunFolder) -> TrainingError:
+    """Return the error of a run whose disk is full: what is kept, and how to go on."""
     free_mib = shutil.disk_usage(run.path).free / 2**20
     saved = run.checkpoint_steps()
-    kept = (
-        f"The checkpoint of step {saved[-1]} is whole."
-        if saved
-        else "No checkpoint was saved before."
-    )
-    return (
-        f"The disk is full at the checkpoint of step {step}: {free_mib:.1f} MiB are free.",
+    kept = f"The checkpoint of step {saved[-1]} is whole." if saved else "Nothing was saved before."
+    return TrainingError(
+        f"The disk is full: {free_mib:.1f} MiB are free below {run.path.parent}.",
         kept,
-        f"Free some space below {run.path.parent}, then kb.Run.open('{run.name}').resume()",
+        f"Free some space, then kb.Run.open('{run.name}').resume()",
     )

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kblib import files
+from kblib.errors import IntegrityError
+from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, sha256, write_atomic
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    """Seal a folder with a file at the top and one below."""
+    target = tmp_path / "sealed"
+    with sealed_folder(target, {"kind": "sample"}) as aside:
+        (aside / "a.txt").write_bytes(b"abc")
+        (aside / "below").mkdir()
+        (aside / "below" / "b.bin").write_bytes(bytes(1000))
+    return target
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# write_atomic, write_json, read_json
+
+
+def test_write_atomic_replaces_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    write_atomic(path, b"old and long")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == ["state"]
+
+
+def test_write_atomic_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "state"
+    in_the_way.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_atomic(in_the_way, b"new")
+    assert names(tmp_path) == ["state"]
+
+
+def test_write_atomic_killed_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(b"old")
+    code = (
+        "import os, sys; from pathlib import Path; from kblib import files\n"
+        "os.fsync = lambda handle: os._exit(9)\n"
+        "files.write_atomic(Path(sys.argv[1]), b'new')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == 9
+    assert path.read_bytes() == b"old"
+
+
+def test_reader_never_meets_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    files.write_json(path, {"round": -1, "filling": "x"})
+    over = threading.Event()
+    seen: list[int] = []
+
+    def read() -> None:
+        while not over.is_set():
+            content = read_json(path)
+            assert len(content["filling"]) in (1, 50_000)
+            seen.append(content["round"])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(60):
+        files.write_json(path, {"round": number, "filling": "x" * 50_000})
+    over.set()
+    reader.join()
+    assert seen == sorted(seen)
+    assert len(seen) > 0
+
+
+def test_write_json_keeps_swedish_letters_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"ö": 1, "a": "järnväg"})
+    assert path.read_text(encoding="utf-8") == '{\n  "ö": 1,\n  "a": "järnväg"\n}\n'
+    assert read_json(path) == {"ö": 1, "a": "järnväg"}
+
+
+def test_read_json_says_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    with pytest.raises(IntegrityError) as caught:
+        read_json(path)
+    assert str(caught.value) == f"{path} is missing. It should hold a JSON object."
+
+
+def test_read_json_says_where_a_cut_file_ends(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text('{"phase": ')
+    with pytest.raises(IntegrityError) as caught:
+        read_json(path)
+    assert str(caught.value) == (
+        f"{path} is damaged: Expecting value: line 1 column 11 (char 10). "
+        "It should hold a JSON object."
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe{}", b"{'phase': 1}"])
+def test_read_json_refuses_what_is_no_json(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="is damaged: "):
+        read_json(path)
+
+
+def test_read_json_refuses_what_is_no_object(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(IntegrityError) as caught:
+        read_json(path)
+    assert str(caught.value) == f"{path} holds a JSON list. It should hold an object."
+
+
+# sha256
+
+
+def test_sha256_of_the_published_example(tmp_path: Path) -> None:
+    """The example "abc" of FIPS 180-4."""
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_sha256_of_a_file_larger_than_a_piece(tmp_path: Path) -> None:
+    path, data = tmp_path / "big", os.urandom((2 << 20) + 17)
+    path.write_bytes(data)
+    assert sha256(path) == hashlib.sha256(data).hexdigest()
+
+
+# sealed folders
+
+
+def test_sealed_folder_lists_every_file_with_size_and_checksum(sealed: Path) -> None:
+    assert json.loads((sealed / MANIFEST).read_text()) == {
+        "kind": "sample",
+        "files": {
+            "a.txt": {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()},
+            "below/b.bin": {"bytes": 1000, "sha256": hashlib.sha256(bytes(1000)).hexdigest()},
+        },
+    }
+
+
+def test_sealed_folder_says_what_was_learnt_inside_the_block(tmp_path: Path) -> None:
+    about: dict[str, object] = {}
+    with sealed_folder(tmp_path / "sealed", about):
+        about["n_tokens"] = 7
+    assert files.read_manifest(tmp_path / "sealed")["n_tokens"] == 7
+
+
+def test_sealed_folder_is_not_there_before_its_end(tmp_path: Path) -> None:
+    target = tmp_path / "sealed"
+    with sealed_folder(target, {}) as aside:
+        assert not target.exists()
+        assert aside.parent == target.parent
+    assert target.is_dir()
+
+
+def test_sealed_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        sealed_folder(tmp_path / "sealed", {}) as aside,
+    ):
+        (aside / "a.txt").write_bytes(b"abc")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == []
+
+
+def test_sealed_folder_killed_half_way_leaves_the_old_one(sealed: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from kblib.files import sealed_folder\n"
+        "with sealed_folder(Path(sys.argv[1]), {}, replace=True) as aside:\n"
+        "    (aside / 'a.txt').write_bytes(b'half'); os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(sealed)], check=False)
+    assert done.returncode == 9
+    check_folder(sealed, contents=True)
+    assert [name for name in names(sealed.parent) if not name.startswith(".")] == ["sealed"]
+
+
+def test_sealed_folder_refuses_a_place_that_is_taken(sealed: Path) -> None:
+    with pytest.raises(FileExistsError), sealed_folder(sealed, {}):
+        pass
+    check_folder(sealed, contents=True)
+
+
+def test_sealed_folder_that_replaces_keeps_nothing_of_the_old(sealed: Path) -> None:
+    with sealed_folder(sealed, {}, replace=True) as aside:
+        (aside / "new.txt").write_bytes(b"new")
+    assert names(sealed) == [MANIFEST, "new.txt"]
+    assert names(sealed.parent) == ["sealed"]
+
+
+def test_sealed_folder_loses_a_race_to_one_that_was_faster(tmp_path: Path) -> None:
+    """Two processes that make the same thing: the second is told as if it had come later."""
+    target = tmp_path / "sealed"
+    with pytest.raises(FileExistsError), sealed_folder(target, {"by": "slow"}):
+        with sealed_folder(target, {"by": "fast"}) as faster:
+            (faster / "a.txt").write_bytes(b"abc")
+    assert files.read_manifest(target)["by"] == "fast"
+    assert names(tmp_path) == ["sealed"]
+
+
+def test_sealed_folder_can_be_read_by_others_of_the_group(sealed: Path) -> None:
+    assert stat.S_IMODE(sealed.stat().st_mode) == 0o755
+
+
+# check_folder
+
+
+def test_check_folder_returns_the_manifest_of_a_whole_folder(sealed: Path) -> None:
+    assert check_folder(sealed, contents=True)["kind"] == "sample"
+
+
+def test_check_folder_names_a_missing_file(sealed: Path) -> None:
+    (sealed / "below" / "b.bin").unlink()
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=False)
+    assert str(caught.value) == (
+        f"{sealed / 'below' / 'b.bin'} is missing. {sealed / MANIFEST} lists it."
+    )
+
+
+@pytest.mark.parametrize("size", [999, 1001, 0])
+def test_check_folder_names_a_file_of_another_size(sealed: Path, size: int) -> None:
+    path = sealed / "below" / "b.bin"
+    path.write_bytes(bytes(size))
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=False)
+    assert str(caught.value) == f"{path} has {size} bytes. Its manifest says 1000."
+
+
+def test_check_folder_finds_a_single_wrong_bit_when_it_reads_contents(sealed: Path) -> None:
+    path = sealed / "below" / "b.bin"
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=True)
+    assert str(caught.value) == (
+        f"{path} has been changed or damaged. Its SHA-256 is not the manifest's."
+    )
+
+
+def test_check_folder_without_contents_reads_no_file(sealed: Path) -> None:
+    path = sealed / "a.txt"
+    path.write_bytes(b"abd")
+    assert check_folder(sealed, contents=False)["kind"] == "sample"
+
+
+def test_check_folder_sees_a_changed_manifest_of_a_folder_below(tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    with sealed_folder(outer, {}) as aside, sealed_folder(aside / "inner", {"n": 1}):
+        pass
+    (outer / "inner" / MANIFEST).write_text('{"n": 2, "files": {}}')
+    with pytest.raises(IntegrityError):
+        check_folder(outer, contents=True)
+
+
+def test_check_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"manifest\.json is missing"):
+        check_folder(tmp_path, contents=False)
+
+
+def test_check_folder_refuses_a_manifest_that_lists_no_files(sealed: Path) -> None:
+    (sealed / MANIFEST).write_text("{}")
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=False)
+    assert str(caught.value) == f"{sealed / MANIFEST} lists no files. It should list each of them."

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kblib import sites
+from kblib.errors import SiteError
+
+SHIPPED = Path(__file__).resolve().parents[1] / "hpc" / "sites"
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of a user's own site files."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "kbnotebooks" / "sites"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_local_site_needs_no_scheduler() -> None:
+    site = sites.load_site("local")
+    assert (site.name, site.scheduler) == ("local", "none")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_file_says_its_name_its_source_and_its_date(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert sites.load_site(path.stem).facts["name"] == path.stem
+    assert "source:" in text
+    assert "date:" in text
+
+
+def test_unknown_site_lists_the_known_and_where_to_describe_it(own: Path) -> None:
+    (own / "mine.toml").write_text('scheduler = "none"\n')
+    shipped = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    with pytest.raises(SiteError) as caught:
+        sites.load_site("mars")
+    assert str(caught.value) == (
+        f"No site named 'mars'. Known here: {', '.join(sorted([*shipped, 'mine']))}.\n"
+        f"  Describe it in {own}/mars.toml"
+    )
+
+
+def test_own_site_is_found(own: Path) -> None:
+    (own / "mine.toml").write_text('scheduler = "slurm"\n[slurm]\naccount = "a1"\n')
+    site = sites.load_site("mine")
+    assert site.scheduler == "slurm"
+    assert site.facts["slurm"] == {"account": "a1"}
+
+
+def test_overlay_changes_what_it_names_and_nothing_else(own: Path) -> None:
+    shipped = sites.load_site("local").facts
+    (own / "local.toml").write_text('title = "my laptop"\n[extra]\na = 1\n')
+    facts = sites.load_site("local").facts
+    assert facts == {**shipped, "title": "my laptop", "extra": {"a": 1}}
+
+
+def test_overlay_of_a_table_goes_into_it() -> None:
+    below = {"slurm": {"partition": "gpu", "account": None}, "nodes": {"a": {"gpus": 4}}}
+    above = {"slurm": {"account": "a1"}, "nodes": {"a": {"cores": 64}}}
+    assert sites._laid_over(below, above) == {
+        "slurm": {"partition": "gpu", "account": "a1"},
+        "nodes": {"a": {"gpus": 4, "cores": 64}},
+    }
+
+
+def test_site_without_a_scheduler_is_refused(own: Path) -> None:
+    (own / "mine.toml").write_text('title = "mine"\n')
+    with pytest.raises(SiteError) as caught:
+        sites.load_site("mine")
+    assert str(caught.value) == (
+        "The file of site 'mine' has no 'scheduler'. It says how jobs are started.\n"
+        '  Add the line: scheduler = "none"'
+    )
+
+
+def test_file_that_is_no_toml_is_named(own: Path) -> None:
+    (own / "mine.toml").write_text("scheduler = none\n")
+    with pytest.raises(SiteError) as caught:
+        sites.load_site("mine")
+    assert str(caught.value) == (
+        f"{own}/mine.toml cannot be read: Invalid value (at line 1, column 13). "
+        "A file in TOML was expected.\n"
+        '  Texts stand in quotation marks there: account = "your-project"'
+    )
+
+
+def test_known_sites_are_those_shipped_and_own(own: Path) -> None:
+    before = sites.known_sites()
+    (own / "mine.toml").write_text("")
+    (own / "notes.txt").write_text("")
+    assert sites.known_sites() == sorted([*before, "mine"])
+
+
+def test_machine_has_the_cores_this_process_may_use() -> None:
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+    code += "from kblib.sites import this_machine; print(this_machine().cores)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+    assert sites.this_machine().cores == len(os.sched_getaffinity(0))
+
+
+def test_machine_has_no_more_memory_than_the_kernel_says() -> None:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    total_kib = int(next(line for line in lines if line.startswith("MemTotal:")).split()[1])
+    assert 0 < sites.this_machine().memory_gib <= total_kib / 2**20 + 1e-6
+
+
+@pytest.mark.skipif(
+    Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists(), reason="there is a GPU here"
+)
+def test_machine_without_a_driver_has_no_gpu() -> None:
+    assert sites.this_machine().gpus == 0
