@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -171,12 +172,13 @@ def test_sealed_folder_is_not_there_before_its_end(tmp_path: Path) -> None:
 
 
 def test_sealed_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with (
-        pytest.raises(KeyboardInterrupt),
-        sealed_folder(tmp_path / "sealed", {}) as aside,
-    ):
-        (aside / "a.txt").write_bytes(b"abc")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with sealed_folder(tmp_path / "sealed", {}) as aside:
+            (aside / "a.txt").write_bytes(b"abc")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert names(tmp_path) == []
 
 
@@ -208,15 +210,83 @@ def test_sealed_folder_that_replaces_keeps_nothing_of_the_old(sealed: Path) -> N
 def test_sealed_folder_loses_a_race_to_one_that_was_faster(tmp_path: Path) -> None:
     """Two processes that make the same thing: the second is told as if it had come later."""
     target = tmp_path / "sealed"
-    with pytest.raises(FileExistsError), sealed_folder(target, {"by": "slow"}):
-        with sealed_folder(target, {"by": "fast"}) as faster:
-            (faster / "a.txt").write_bytes(b"abc")
+    with (
+        pytest.raises(FileExistsError),
+        sealed_folder(target, {"by": "slow"}),
+        sealed_folder(target, {"by": "fast"}) as faster,
+    ):
+        (faster / "a.txt").write_bytes(b"abc")
     assert files.read_manifest(target)["by"] == "fast"
     assert names(tmp_path) == ["sealed"]
 
 
-def test_sealed_folder_can_be_read_by_others_of_the_group(sealed: Path) -> None:
-    assert stat.S_IMODE(sealed.stat().st_mode) == 0o755
+@pytest.mark.parametrize(
+    ("umask", "folders", "plain"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600), (2, 0o775, 0o664)]
+)
+def test_permissions_are_those_of_the_umask(
+    tmp_path: Path, umask: int, folders: int, plain: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with sealed_folder(tmp_path / "sealed", {}) as aside:
+            (aside / "a.txt").write_bytes(b"abc")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "sealed").stat().st_mode) == folders
+    for path in (tmp_path / "sealed").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == plain
+
+
+def killed_between_the_renames(sealed: Path) -> None:
+    """Replace a sealed folder in a process that dies when the old one has made room."""
+    code = (
+        "import os, sys; from pathlib import Path; from kblib import files\n"
+        "def rename(old, new, real=os.rename):\n"
+        "    real(old, new); os._exit(9)\n"
+        "with files.sealed_folder(Path(sys.argv[1]), {}, replace=True) as aside:\n"
+        "    (aside / 'new.txt').write_bytes(b'new'); os.rename = rename"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(sealed)], check=False)
+    assert done.returncode == 9
+
+
+def test_sealed_folder_killed_while_it_replaces_keeps_the_old_one_aside(sealed: Path) -> None:
+    killed_between_the_renames(sealed)
+    assert not sealed.exists()
+    check_folder(sealed.with_name(".sealed.old"), contents=True)
+
+
+def test_next_writer_puts_the_old_folder_back(sealed: Path) -> None:
+    killed_between_the_renames(sealed)
+    with pytest.raises(FileExistsError), sealed_folder(sealed, {}):
+        pass
+    assert check_folder(sealed, contents=True)["kind"] == "sample"
+    with sealed_folder(sealed, {"kind": "newer"}, replace=True):
+        pass
+    assert check_folder(sealed, contents=True)["kind"] == "newer"
+    assert not sealed.with_name(".sealed.old").exists()
+
+
+def test_folder_that_cannot_be_replaced_comes_back(
+    sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "_rename", refuse)
+    with pytest.raises(PermissionError), sealed_folder(sealed, {}, replace=True):
+        pass
+    assert check_folder(sealed, contents=True)["kind"] == "sample"
+    assert names(sealed.parent) == ["sealed"]
+
+
+def test_what_killed_writers_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age_h in ((".sealed.0a1b2c3d", 25), (".sealed.00000000", 1), (".other.0a1b2c3d", 25)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, time.time() - age_h * 3600))
+    with sealed_folder(tmp_path / "sealed", {}):
+        pass
+    assert names(tmp_path) == [".other.0a1b2c3d", ".sealed.00000000", "sealed"]
 
 
 # check_folder
@@ -281,3 +351,36 @@ def test_check_folder_refuses_a_manifest_that_lists_no_files(sealed: Path) -> No
     with pytest.raises(IntegrityError) as caught:
         check_folder(sealed, contents=False)
     assert str(caught.value) == f"{sealed / MANIFEST} lists no files. It should list each of them."
+
+
+@pytest.mark.parametrize("said", [{"bytes": 3}, [3, "abc"], None])
+def test_check_folder_refuses_a_manifest_that_says_something_else(
+    sealed: Path, said: object
+) -> None:
+    manifest = read_json(sealed / MANIFEST)
+    manifest["files"]["a.txt"] = said
+    files.write_json(sealed / MANIFEST, manifest)
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=True)
+    assert str(caught.value) == (
+        f"{sealed / MANIFEST} says {said!r} of 'a.txt'. It should say its bytes and its sha256."
+    )
+
+
+def test_check_folder_names_a_file_the_disk_does_not_give(
+    sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(files, "sha256", broken)
+    with pytest.raises(IntegrityError) as caught:
+        check_folder(sealed, contents=True)
+    assert str(caught.value) == (
+        f"{sealed / 'a.txt'} cannot be read: Input/output error. A file that opens was expected."
+    )
+
+
+def test_read_json_names_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="cannot be read: Is a directory"):
+        read_json(tmp_path)

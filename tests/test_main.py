@@ -49,9 +49,7 @@ def test_status_without_runs_says_so(tmp_home: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "No runs yet.\n"
 
 
-def test_status_lists_all_runs(
-    runs: list[RunFolder], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_status_lists_all_runs(runs: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["status"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["name", "phase", "step", "steps", "why"]
@@ -99,9 +97,7 @@ def test_error_of_a_setting_is_told_without_a_traceback(
     assert capsys.readouterr().err.startswith("SettingsError: KBNOTEBOOKS_HOME is set to 'here'")
 
 
-def test_logs_print_the_end(
-    runs: list[RunFolder], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_logs_print_the_end(runs: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["logs", "films-done", "-n", "2"]) == 0
     assert capsys.readouterr().out == "line 99\nline 100\n"
 

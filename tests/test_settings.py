@@ -58,9 +58,7 @@ def test_installed_package_follows_xdg(installed: Path, monkeypatch: pytest.Monk
     assert settings.home() == Path("/scratch/me/kbnotebooks")
 
 
-def test_empty_variable_counts_as_not_set(
-    installed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_variable_counts_as_not_set(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KBNOTEBOOKS_HOME", "")
     assert settings.home() == installed / ".local" / "share" / "kbnotebooks"
 
@@ -116,17 +114,71 @@ def test_installed_package_searches_no_clone(installed: Path) -> None:
     assert settings.model_folders() == (settings.home() / "models",)
 
 
-def test_relative_model_folder_is_refused(
-    tmp_home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_CONFIG_HOME"])
+def test_relative_xdg_folder_is_passed_over(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
+    monkeypatch.setenv(variable, "data")
+    assert settings.home() == installed / ".local" / "share" / "kbnotebooks"
+    assert settings.config_folder() == installed / ".config" / "kbnotebooks"
+
+
+def closed_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing below a folder be written to, as on a read-only disk, also for root."""
+    access = os.access
+    monkeypatch.setattr(
+        os,
+        "access",
+        lambda path, mode: folder not in (p := Path(path), *p.parents) and access(path, mode),
+    )
+
+
+@pytest.mark.parametrize("with_work", [True, False])
+def test_clone_that_is_read_only_keeps_no_work(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, with_work: bool
+) -> None:
+    clone = bare / "clone"
+    (clone / "work" if with_work else clone).mkdir(parents=True)
+    monkeypatch.setattr(settings, "checkout", lambda: clone)
+    assert settings.home() == clone / "work"
+    closed_below(clone, monkeypatch)
+    assert settings.home() == bare / ".local" / "share" / "kbnotebooks"
+
+
+def test_home_to_write_to_is_made(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(bare / "not" / "yet"))
+    assert settings.writable_home() == bare / "not" / "yet"
+    assert (bare / "not" / "yet").is_dir()
+
+
+def test_home_that_is_read_only_names_the_variable(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(bare))
+    closed_below(bare, monkeypatch)
+    with pytest.raises(SettingsError) as caught:
+        settings.writable_home()
+    assert str(caught.value) == (
+        f"Nothing can be written to {bare}: Permission denied. "
+        "Runs, corpora and models are kept there.\n"
+        "  export KBNOTEBOOKS_HOME=/a/folder/of/yours"
+    )
+
+
+def test_home_below_a_file_names_the_variable(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "file").write_text("")
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(bare / "file" / "home"))
+    with pytest.raises(SettingsError, match="Not a directory"):
+        settings.writable_home()
+
+
+def test_relative_model_folder_is_refused(tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KBNOTEBOOKS_MODELS", "/data/a:models")
     with pytest.raises(SettingsError, match="KBNOTEBOOKS_MODELS is set to 'models'"):
         settings.model_folders()
 
 
-def test_own_settings_lie_in_the_config_folder(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_settings_lie_in_the_config_folder(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.config_folder() == bare / ".config" / "kbnotebooks"
     monkeypatch.setenv("XDG_CONFIG_HOME", "/etc/me")
     assert settings.config_folder() == Path("/etc/me/kbnotebooks")

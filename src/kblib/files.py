@@ -2,19 +2,25 @@
 
 A *sealed folder* (a corpus, a set of token shards, a checkpoint, a saved model) is written under
 another name beside its place, gets a ``manifest.json`` with the size and SHA-256 of each file, and
-is renamed into place. A reader sees all of it or nothing, and can check what it sees.
+is renamed into place. A reader sees all of it or nothing, and can check what it sees. A folder that
+gives way is renamed to ``.NAME.old`` before the new one takes its place, and removed after. Whoever
+is killed in between leaves both: the next writer of the same folder puts the old one back first.
+
+Files and folders get the permissions of the user's umask.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +28,13 @@ from kblib.errors import IntegrityError
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
+_LEFT_BEHIND_S = 24 * 3600.0
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` so that a reader, or a crash, meets the old file or the new one, never half."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = _beside(path)
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -34,7 +42,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
 
 
@@ -44,18 +52,37 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomic(path, text.encode("utf-8"))
 
 
+def write_json_once(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` if `path` is not there yet; who comes second changes nothing."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    write_json(aside, content)
+    with suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Say whether an error means that no space is left, also where a library has reworded it."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return "No space left" in str(error) or "os error 28" in str(error)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises
     ------
     IntegrityError
-        If the file is missing, empty, not JSON, or holds something else than an object.
+        If the file is missing, empty, not JSON, holds something else than an object, or cannot be
+        read at all.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise IntegrityError(f"{path} is missing.", "It should hold a JSON object.") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise IntegrityError(
             f"{path} is damaged: {error}.", "It should hold a JSON object."
@@ -94,21 +121,38 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
     FileExistsError
         If `target` is there and `replace` is False, or somebody else made it in the meantime.
     """
+    _put_back(target)
     if target.exists() and not replace:
         raise FileExistsError(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    aside.chmod(0o755)
+    _sweep(target)
+    aside = _beside(target)
+    aside.mkdir()
     try:
         yield aside
         seal(aside, about)
-        if replace and target.exists():
-            shutil.rmtree(target)
-        _rename(aside, target)
+        if replace:
+            replace_folder(aside, target)
+        else:
+            _rename(aside, target)
         _sync_folder(target.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Rename a folder to `target`; one that is there makes room, and is removed when it is done."""
+    _put_back(target)
+    old = _old(target)
+    if target.exists():
+        os.rename(target, old)
+    try:
+        _rename(new, target)
+    except BaseException:
+        _put_back(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def seal(folder: Path, about: Mapping[str, Any]) -> None:
@@ -140,23 +184,76 @@ def check_folder(folder: Path, *, contents: bool) -> dict[str, Any]:
     Raises
     ------
     IntegrityError
-        Naming the first file that is missing, too short, too long, or changed.
+        Naming the first file that is missing, too short, too long, changed, or cannot be read.
     """
     manifest = read_manifest(folder)
     if not isinstance(manifest.get("files"), dict):
         raise IntegrityError(f"{folder / MANIFEST} lists no files.", "It should list each of them.")
     for name, said in manifest["files"].items():
-        path = folder / name
+        try:
+            _check_file(folder, name, said["bytes"], said["sha256"] if contents else None)
+        except (KeyError, TypeError):
+            raise IntegrityError(
+                f"{folder / MANIFEST} says {said!r} of '{name}'.",
+                "It should say its bytes and its sha256.",
+            ) from None
+    return manifest
+
+
+def _check_file(folder: Path, name: str, n_bytes: int, digest: str | None) -> None:
+    path = folder / name
+    try:
         if not path.is_file():
             raise IntegrityError(f"{path} is missing.", f"{folder / MANIFEST} lists it.")
         size = path.stat().st_size
-        if size != said["bytes"]:
-            raise IntegrityError(f"{path} has {size} bytes.", f"Its manifest says {said['bytes']}.")
-        if contents and sha256(path) != said["sha256"]:
+        if size != n_bytes:
+            raise IntegrityError(f"{path} has {size} bytes.", f"Its manifest says {n_bytes}.")
+        if digest is not None and sha256(path) != digest:
             raise IntegrityError(
                 f"{path} has been changed or damaged.", "Its SHA-256 is not the manifest's."
             )
-    return manifest
+    except IntegrityError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> IntegrityError:
+    return IntegrityError(
+        f"{path} cannot be read: {error.strerror or error}.", "A file that opens was expected."
+    )
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _put_back(target: Path) -> None:
+    """Undo, or finish, what somebody was killed in: the old folder is back in place, or gone."""
+    old = _old(target)
+    if not old.exists():
+        return
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.rename(old, target)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers of `target` left who were killed: nothing was written there for a day."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 8}"):
+        with suppress(OSError):
+            if path.is_dir() and time.time() - _last_written(path) > _LEFT_BEHIND_S:
+                shutil.rmtree(path)
+
+
+def _last_written(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
 def _rename(aside: Path, target: Path) -> None:

@@ -3,14 +3,17 @@
 Everything the project writes lies under ``home()``. Three rules decide it, the first that applies:
 
 1. the environment variable ``KBNOTEBOOKS_HOME``;
-2. ``work/`` in the checkout, when the package is used from a clone (``make lab``);
+2. ``work/`` in the checkout, when the package is used from a clone that can be written to
+   (``make lab``);
 3. ``$XDG_DATA_HOME/kbnotebooks``, by default ``~/.local/share/kbnotebooks``.
 
-Nothing is created here: a folder is made by whoever first writes into it.
+Asking creates nothing. Whoever writes asks for ``writable_home()``, which makes the folder or says
+which variable to set.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
 from functools import cache
@@ -20,6 +23,9 @@ from kblib.errors import SettingsError
 
 HOME_VARIABLE = "KBNOTEBOOKS_HOME"
 MODELS_VARIABLE = "KBNOTEBOOKS_MODELS"
+
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+"""What a folder answers that will never be written to; a full disk is another matter."""
 
 
 @cache
@@ -45,10 +51,29 @@ def home() -> Path:
     if named:
         return _usable(Path(named).expanduser(), HOME_VARIABLE)
     clone = checkout()
-    if clone is not None:
+    if clone is not None and _takes_files(clone / "work" if (clone / "work").exists() else clone):
         return clone / "work"
-    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data_home).expanduser() / "kbnotebooks"
+    return _xdg("XDG_DATA_HOME", ".local/share") / "kbnotebooks"
+
+
+def writable_home() -> Path:
+    """Return `home()`, made and ready to be written to.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be made, or nothing can be written there.
+    """
+    folder = home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in _CLOSED:
+            raise
+        raise _closed(folder, error.strerror or str(error)) from None
+    if not _takes_files(folder):
+        raise _closed(folder, os.strerror(errno.EACCES))
+    return folder
 
 
 def runs_folder() -> Path:
@@ -81,8 +106,26 @@ def model_folders() -> tuple[Path, ...]:
 
 def config_folder() -> Path:
     """Return the folder of the user's own settings, such as overlays of site files."""
-    config_home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(config_home).expanduser() / "kbnotebooks"
+    return _xdg("XDG_CONFIG_HOME", ".config") / "kbnotebooks"
+
+
+def _xdg(variable: str, usual: str) -> Path:
+    """Return a base folder; a relative one is passed over, as the XDG specification asks."""
+    named = Path(os.environ.get(variable) or "")
+    home_of_user = os.path.expanduser("~")  # noqa: PTH111  Path's fails where there is none
+    return named if named.is_absolute() else Path(home_of_user) / usual
+
+
+def _takes_files(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _closed(folder: Path, why: str) -> SettingsError:
+    return SettingsError(
+        f"Nothing can be written to {folder}: {why}.",
+        "Runs, corpora and models are kept there.",
+        f"export {HOME_VARIABLE}=/a/folder/of/yours",
+    )
 
 
 def _usable(path: Path, variable: str) -> Path:

@@ -97,11 +97,17 @@ def known_sites() -> list[str]:
 def this_machine() -> Machine:
     """Measure the machine this process runs on."""
     memory = min(psutil.virtual_memory().total, _cgroup_limit())
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*"))) or len(
-        list(Path("/dev/dri").glob("renderD*"))
-    )
-    gpus = gpus if Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists() else 0
-    return Machine(cores=_usable_cores(), memory_gib=memory / 2**30, gpus=gpus)
+    return Machine(cores=_usable_cores(), memory_gib=memory / 2**30, gpus=_visible_gpus())
+
+
+def _visible_gpus() -> int:
+    """Count the GPUs that a program started now would see; without importing torch."""
+    for variable in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        if variable in os.environ:
+            return len([name for name in os.environ[variable].split(",") if name not in ("", "-1")])
+    if Path("/dev/nvidiactl").exists():
+        return len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return len(list(Path("/dev/dri").glob("renderD*"))) if Path("/dev/kfd").exists() else 0
 
 
 def _usable_cores() -> int:

@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from kblib import settings
 from kblib.cluster import Run, submit
-from kblib.errors import RunError, SiteError
+from kblib.errors import JobError, RunError, SiteError
+from kblib.files import read_json
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase
+from tests.watching import PATIENCE_S
 
 
 def test_run_ends_with_a_model_that_opens(uninterrupted: Run) -> None:
@@ -38,7 +41,7 @@ def test_job_of_equal_texts_attaches(uninterrupted: Run, job: Pretrain, tmp_path
 
 
 def test_fresh_starts_anew_with_equal_losses(uninterrupted: Run, job: Pretrain) -> None:
-    fresh = submit(job, fresh=True).wait(120)
+    fresh = submit(job, fresh=True).wait(PATIENCE_S)
     assert fresh.name == f"{uninterrupted.name}-r2"
     assert list(fresh.metrics()["loss"]) == list(uninterrupted.metrics()["loss"])
 
@@ -66,21 +69,35 @@ def test_result_of_a_causal_job_generates(job: Pretrain, tiny_shape) -> None:
     causal = replace(
         job, shape=replace(tiny_shape, architecture="gpt_neox", n_inner=None), steps=20
     )
-    model = submit(causal).result(120)
+    model = submit(causal).result(PATIENCE_S)
     assert model.generate("Kungen", max_tokens=5, seed=1).text.startswith("Kungen")
 
 
 def test_two_ranks_read_the_same_batches_and_agree(job: Pretrain) -> None:
     """Adam divides by the size of a gradient, so rounding grows where gradients are near zero."""
     calm = replace(job, dropout=0.0, steps=20)
-    one = submit(calm).wait(120).metrics()["loss"]
-    two = submit(calm, ranks=2, fresh=True).wait(120).metrics()["loss"]
+    one = submit(calm).wait(PATIENCE_S).metrics()["loss"]
+    two = submit(calm, ranks=2, fresh=True).wait(PATIENCE_S).metrics()["loss"]
     assert len(one) == len(two) == 20
     assert abs(one - two)[:3].max() < 1e-5
     assert abs(one - two).max() < 5e-3
 
 
-def test_batch_that_does_not_divide_is_refused(job: Pretrain) -> None:
-    run = submit(replace(job, batch_size=9, name="odd"), ranks=2)
-    with pytest.raises(RunError, match="A batch of 9 blocks does not divide into 2 ranks"):
-        run.wait(60)
+def test_batch_that_does_not_divide_is_refused_before_anything_is_written(job: Pretrain) -> None:
+    odd = replace(job, batch_size=9, name="odd")
+    with pytest.raises(JobError, match="A batch of 9 blocks does not divide into 2 ranks"):
+        submit(odd, ranks=2)
+    assert not list(settings.runs_folder().glob("odd-*"))
+
+
+def test_run_keeps_its_ranks(uninterrupted: Run, job: Pretrain) -> None:
+    with pytest.raises(RunError, match="of this job has 1 ranks, not 2"):
+        submit(job, ranks=2)
+
+
+def test_minutes_are_settled_once_for_two_ranks(job: Pretrain) -> None:
+    """The measurement takes every rank; its result is what all of them train."""
+    timed = replace(job, steps=None, minutes=0.02, dropout=0.0, name="timed")
+    run = submit(timed, ranks=2).wait(PATIENCE_S)
+    settled = read_json(run.folder / "settled.json")
+    assert run.state.step == settled["steps"] > 0

@@ -70,7 +70,7 @@ def test_killed_rank_is_told_and_resumed_with_equal_bits(
     run = interrupted(long_job, 60, kill_ranks)
     assert run.state.phase is Phase.FAILED
     assert run.state.exit_code == 86
-    assert run.state.why == "Rank 0 was killed with SIGKILL (by hand, or by the machine)."
+    assert run.state.why == "Rank 0 was killed from outside (SIGKILL)."
     with pytest.raises(RunError) as caught:
         run.wait()
     assert "Last checkpoint: step" in str(caught.value)
@@ -102,6 +102,20 @@ def test_failed_job_is_not_started_again_unasked(long_job: Pretrain) -> None:
     ):
         submit(failing)
     assert len(list((run.folder / "attempts").glob("[0-9]*.json"))) == 1
+
+
+def test_killed_peer_ends_both_ranks_and_the_run_goes_on(long_job: Pretrain) -> None:
+    both = replace(long_job, dropout=0.0, steps=200, name="pair")
+    run = submit(both, ranks=2)
+    until(lambda: run.state.step >= 60)
+    first, second = rank_processes(run.folder)
+    second.send_signal(signal.SIGKILL)
+    until(lambda: run.state.over)
+    assert (run.state.phase, run.state.exit_code) == (Phase.FAILED, 86)
+    assert run.state.why.endswith("was killed from outside (SIGKILL).")
+    assert not first.is_running()
+    run.resume().wait(PATIENCE_S)
+    assert list(losses(run)) == list(range(1, 201))
 
 
 def test_cancelled_run_goes_on_when_submitted_again(uninterrupted: Run, job: Pretrain) -> None:

@@ -138,6 +138,27 @@ def test_fingerprint_equals_hashlib_over_ids_and_texts(films):
     assert films.fingerprint == naive_fingerprint(pairs)
 
 
+def test_content_is_that_of_the_rows_as_json():
+    corpus = Corpus.from_texts(["sol", "snö"], name="t", year=[1931, None], film="SF1")
+    rows = (
+        '{"film":"SF1","id":"t/1","text":"sol","year":1931}',
+        '{"film":"SF1","id":"t/2","text":"snö","year":null}',
+    )
+    whole = b"".join(b"%d:%s" % (len(row.encode()), row.encode()) for row in rows)
+    assert corpus.content == hashlib.blake2b(whole, digest_size=32).hexdigest()
+
+
+def test_content_minds_every_column_and_not_their_order():
+    here = Corpus.from_texts(["sol"], film="SF1", reel="A", scan=b"1")
+    assert here.content == Corpus.from_texts(["sol"], scan=b"1", reel="A", film="SF1").content
+    others = [{"reel": "B"}, {"scan": b"2"}, {"reel": None}]
+    found = {
+        Corpus.from_texts(["sol"], **{"film": "SF1", "reel": "A", "scan": b"1"} | one).content
+        for one in others
+    }
+    assert len({here.content, *found}) == 4
+
+
 @pytest.mark.parametrize("texts", [["ab", "c"], ["a", "bc"], ["c", "ab"], ["ab", "c", "d"]])
 def test_fingerprint_tells_texts_apart(texts):
     assert Corpus.from_texts(texts).fingerprint != Corpus.from_texts(["abc", "d"]).fingerprint

@@ -12,7 +12,7 @@ from kblib.errors import CorpusError, IntegrityError
 def test_saved_corpus_opens_as_it_was(films, home):
     kept = films.filter(years=(1930, 1935)).filter(min_words(2))
     saved = kept.save()
-    assert saved.folder == home / "corpora" / f"films-{kept.fingerprint[:12]}"
+    assert saved.folder == home / "corpora" / f"films-{kept.content[:12]}"
     assert saved.manifest == kept.manifest
     assert saved.table.equals(kept.table)
     assert saved.dropped().equals(kept.dropped())
@@ -43,6 +43,50 @@ def test_save_refuses_a_folder_that_is_there(films, tmp_path):
         "  Save under another name, or give replace=True."
     )
     assert len(films.filter(film="SF1").save(tmp_path / "films", replace=True)) == 4
+
+
+def corrected(corpus, **columns):
+    """Return the same texts with other columns."""
+    return Corpus.from_table(corpus.table.assign(**columns), name=corpus.name)
+
+
+def test_corrected_column_is_saved_as_another_corpus(films, home):
+    before = films.save()
+    after = corrected(films, film="SF9").save()
+    assert after.fingerprint == before.fingerprint
+    assert after.content != before.content
+    assert after.folder != before.folder
+    assert set(after.table["film"]) == {"SF9"}
+    assert Corpus.open(before.folder).check().table.equals(films.table)
+
+
+def test_equal_texts_without_a_column_leave_the_saved_corpus_as_it_is(films, home):
+    saved = films.save()
+    bare = Corpus.from_table(films.table.drop(columns="film"), name=films.name).save()
+    assert "film" not in bare.columns
+    assert "film" in Corpus.open(saved.folder).check().columns
+
+
+def test_same_documents_by_another_way_share_a_folder(films, home):
+    first = films.save()
+    again = films.filter(min_words(1)).save()
+    assert again.folder == first.folder
+    assert [step["step"] for step in again.manifest["steps"]] == ["from_texts", "filter"]
+
+
+def test_damaged_folder_is_written_again(films, home):
+    path = films.save().folder / "documents.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert films.save().check().table.equals(films.table)
+
+
+def test_corpus_saved_before_contents_were_written_opens(films, tmp_path):
+    saved = films.save(tmp_path / "films")
+    path = saved.folder / "manifest.json"
+    said = json.loads(path.read_text())
+    assert said.pop("content") == films.content
+    path.write_text(json.dumps(said))
+    assert Corpus.open(saved.folder).content == films.content
 
 
 def test_save_keeps_a_name_with_slashes_below_the_home(films, home):

@@ -20,11 +20,10 @@ def score(
     return score_masked(
         model,
         blocks,
+        tokenizer,
         seq_len=16,
         mask_rate=0.25,
         seed=1,
-        special_ids=tokenizer.special_ids,
-        mask_id=tokenizer.mask_id,
         **how,
     )
 

@@ -39,9 +39,7 @@ def shape(tiny_shape: ModelShape, wordpiece: Tokenizer) -> ModelShape:
 
 @pytest.fixture(scope="session")
 def causal_shape(tiny_shape: ModelShape, bpe: Tokenizer) -> ModelShape:
-    return replace(
-        tiny_shape, architecture="gpt_neox", vocab_size=bpe.vocab_size, n_inner=None
-    )
+    return replace(tiny_shape, architecture="gpt_neox", vocab_size=bpe.vocab_size, n_inner=None)
 
 
 @pytest.fixture(scope="session")

@@ -111,13 +111,39 @@ def test_masks_are_of_the_asked_number_and_never_on_special_pieces(
     assert (batch["input_ids"] == wordpiece.mask_id).sum() == (batch["weights"] > 0).sum()
 
 
+def test_some_places_show_random_or_true_tokens_where_that_is_asked(
+    whole: BlockBatches,
+    blocks: TokenBlocks,
+    wordpiece: Tokenizer,
+    shape: ModelShape,
+    config: TrainingConfig,
+) -> None:
+    """A tenth of each, and the places asked for are the same: 1,600 of them, five sigma."""
+    mixed = replace(config, random_rate=0.1, keep_rate=0.1)
+    batches = BlockBatches(blocks, wordpiece, shape, mixed)
+    masks, true, places = 0, 0, 0
+    for step in range(50):
+        (batch,), (plain,) = batches.step(step), whole.step(step)
+        assert torch.equal(batch["positions"], plain["positions"])
+        assert torch.equal(batch["targets"], plain["targets"])
+        shown = batch["input_ids"].gather(1, batch["positions"])
+        masks += int((shown == wordpiece.mask_id).sum())
+        true += int((shown == batch["targets"]).sum())
+        places += shown.numel()
+    assert places == 1600
+    assert abs(masks - 1280) < 5 * 16
+    assert abs(true - 160) < 5 * 12
+
+
 def test_block_read_again_is_masked_elsewhere(whole: BlockBatches, blocks: TokenBlocks) -> None:
     n_blocks = blocks.n_blocks(16)
     steps = -(-2 * n_blocks // 8)
     seen: dict[tuple[int, ...], list[list[int]]] = {}
     for step in range(steps):
         (batch,) = whole.step(step)
-        for block, places in zip(unmasked(batch).tolist(), batch["positions"].tolist(), strict=True):
+        for block, places in zip(
+            unmasked(batch).tolist(), batch["positions"].tolist(), strict=True
+        ):
             seen.setdefault(tuple(block), []).append(places)
     repeated = [places for places in seen.values() if len(places) > 1]
     differing = [one != other for places in repeated for one, other in pairwise(places)]

@@ -63,11 +63,14 @@ def test_masked_gradient_is_the_usual_one(shape: ModelShape, batch: Batch) -> No
         assert torch.allclose(gradient, gradients[1][name], atol=1e-6), name
 
 
-def test_surplus_positions_add_nothing(shape: ModelShape, wordpiece: Tokenizer) -> None:
+def test_surplus_positions_add_nothing(
+    shape: ModelShape, wordpiece: Tokenizer, config: TrainingConfig
+) -> None:
     """A block with two words and six places to mask: the sum is shared by all six."""
     ids = np.full((1, 16), wordpiece.special_ids[2])
     ids[0, [3, 9]] = 100, 200
-    batch = masked_batch(ids, np.array([0]), wordpiece, rate=6 / 16, seed=1)
+    many = replace(config, mask_rate=6 / 16)
+    batch = masked_batch(ids, np.array([0]), wordpiece, many)
     model = build_model(shape, seed=1).eval()
     logits_TV = model(input_ids=batch["input_ids"]).logits[0]
     by_hand = cross_entropy(logits_TV[[3, 9]], torch.tensor([100, 200]), reduction="sum") / 6

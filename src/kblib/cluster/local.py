@@ -9,24 +9,35 @@ import threading
 import time
 from dataclasses import replace
 
+from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState
+from kblib.runs.state import NEVER_BEGUN_S
 
-_START_S = 30.0
+_LOOK_S = 0.05
 
 
 def start_attempt(run: RunFolder) -> None:
-    """Start the driver of the next attempt in a session of its own.
+    """Start the driver of the next attempt in a session of its own; return when it has begun.
 
-    Return when it has written its first state.
+    If somebody else claims the attempt at the same moment, theirs is the one that runs, and this
+    call waits for it.
 
-    If somebody else claims the attempt at the same moment, theirs is the one that runs.
+    Raises
+    ------
+    RunError
+        If nothing begins within a minute.
     """
-    before = run.state()
-    number = run.begin_attempt(before.attempt, {"site": "local", "host": socket.gethostname()})
-    if number is None:
-        return
-    queued = RunState(Phase.QUEUED, attempt=number, step=before.step, steps=before.steps)
-    run.write_state(replace(queued, heartbeat=time.time()))
+    before = run.written_state()
+    about = {"site": "local", "host": socket.gethostname()}
+    number = run.begin_attempt(before.attempt, about)
+    if number is not None:
+        queued = RunState(Phase.QUEUED, attempt=number, step=before.step, steps=before.steps)
+        run.write_state(replace(queued, heartbeat=time.time()))
+        _start_driver(run, number)
+    _wait_until_begun(run, before.attempt)
+
+
+def _start_driver(run: RunFolder, number: int) -> None:
     with open(run.log_file, "ab") as log:
         driver = subprocess.Popen(
             [sys.executable, "-m", "kblib.jobs.driver", str(run.path), str(number)],
@@ -38,16 +49,17 @@ def start_attempt(run: RunFolder) -> None:
         )
     # The thread takes the exit code in time, so that no zombie stays behind in a long-lived kernel.
     threading.Thread(target=driver.wait, daemon=True).start()
-    _wait_for_first_state(run, driver, number)
 
 
-def _wait_for_first_state(run: RunFolder, driver: subprocess.Popen[bytes], number: int) -> None:
-    end = time.monotonic() + _START_S
-    while run.state().phase is Phase.QUEUED and time.monotonic() < end:
-        if driver.poll() is not None:
-            break
-        time.sleep(0.05)
-    state = run.state()
-    if state.phase is Phase.QUEUED and state.attempt == number:
-        why = "The driver did not start; the last lines of log.txt may tell."
-        run.write_state(replace(state, phase=Phase.FAILED, why=why, exit_code=1))
+def _wait_until_begun(run: RunFolder, last: int) -> None:
+    end = time.monotonic() + NEVER_BEGUN_S
+    while time.monotonic() < end:
+        state = run.written_state()
+        if state.attempt > last and state.phase is not Phase.QUEUED:
+            return
+        time.sleep(_LOOK_S)
+    raise RunError(
+        f"Run '{run.name}' was asked for, but did not begin within {NEVER_BEGUN_S:.0f} s.",
+        f"The end of log.txt:\n\n{run.log(12)}\n",
+        f"Try again with kb.Run.open('{run.name}').resume()",
+    )

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from kblib.models.causal import CausalLM
     from kblib.models.masked import MaskedLM
 
-_POLL_S = 0.5
+_POLL_S, _LONGEST_POLL_S = 0.2, 3.0
+"""Looks become rarer: the run folder may be on a disk that thousands share."""
+_COLUMNS = ["step", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_s", "attempt"]
 
 
 class Run:
@@ -96,7 +98,8 @@ class Run:
             known = merged.get(record["step"], {})
             kept = known if known.get("attempt") == record.get("attempt") else {}
             merged[record["step"]] = {**kept, **record}
-        return pd.DataFrame([merged[step] for step in sorted(merged)])
+        rows = [merged[step] for step in sorted(merged)]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=_COLUMNS)
 
     def events(self) -> list[dict[str, Any]]:
         """Return what happened besides steps.
@@ -122,6 +125,7 @@ class Run:
             If it fails, or is not over in time; then it goes on.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
+        pause = _POLL_S
         while not self.state.over:
             if end is not None and time.monotonic() > end:
                 raise RunError(
@@ -129,7 +133,8 @@ class Run:
                     f"It goes on: {self!r}.",
                     f"Wait longer, or come back: kb.Run.open('{self.name}').wait()",
                 )
-            time.sleep(_POLL_S)
+            time.sleep(pause)
+            pause = min(pause * 1.1, _LONGEST_POLL_S)
         if self.state.phase is Phase.FAILED:
             raise self.failure()
         return self
@@ -140,7 +145,7 @@ class Run:
         `resume` or an equal submit goes on from there.
         """
         if not self.state.over:
-            self._folder.ask_to_stop(getpass.getuser())
+            self._folder.ask_to_stop(_user())
         return self
 
     def resume(self) -> Run:
@@ -149,8 +154,12 @@ class Run:
         A run that is under way or done is left as it is.
         """
         if self.state.phase in (Phase.STOPPED, Phase.FAILED):
-            start_attempt(self._folder)
+            self.begin()
         return self
+
+    def begin(self) -> None:
+        """Start the next attempt; `submit` and `resume` call it."""
+        start_attempt(self._folder)
 
     def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM:
         """Wait for the end and open the model that was trained.
@@ -168,7 +177,7 @@ class Run:
                 "A result is there only at the end.",
                 f"Go on with kb.Run.open('{self.name}').resume()",
             )
-        folder = self._folder.result / "model"
+        folder = self._folder.model
         if ModelShape.from_dict(self.config["job"]["shape"]).objective == "masked":
             from kblib.models.masked import MaskedLM
 
@@ -194,3 +203,10 @@ class Run:
         reached = f"step {state.step}" + (f" of {state.steps}" if state.steps else "")
         why = f" ({state.why})" if state.why else ""
         return f"Run '{self.name}': {state.phase.value}, {reached}{why}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"user {os.getuid()}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 import time
+from pathlib import Path
 from typing import Any
 
 import kblib
 from kblib import settings, sites
-from kblib.cluster.local import start_attempt
 from kblib.cluster.run import Run
-from kblib.errors import SiteError
-from kblib.jobs.specs import Pretrain
+from kblib.errors import RunError, SiteError
+from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.runs import Phase, RunFolder
 
 _MODULES = {"pretrain": "kblib.jobs.pretrain"}
@@ -40,8 +40,12 @@ def submit(
 
     Raises
     ------
+    JobError
+        If the batch does not divide among the ranks.
+    MissingPartError
+        If what trains is not installed.
     RunError
-        If an equal job failed before.
+        If an equal job failed before, or runs on another number of ranks.
     SiteError
         If the site is unknown, or its scheduler is not one that is served here.
     """
@@ -52,36 +56,42 @@ def submit(
             "This version starts runs on machines without one.",
             'kb.submit(job, site="local")',
         )
-    folder = _folder_for(
-        job, site=site, ranks=ranks or max(1, sites.this_machine().gpus), fresh=fresh
-    )
-    run = Run(folder)
+    require_training_part()
+    world = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    check_ranks(job, world)
+    run = Run(_folder_for(job, site=site, ranks=world, fresh=fresh))
+    if ranks is not None and run.config["ranks"] != ranks:
+        raise RunError(
+            f"Run '{run.name}' of this job has {run.config['ranks']} ranks, not {ranks}.",
+            "A run keeps its ranks.",
+            f"kb.submit(job, ranks={ranks}, fresh=True)",
+        )
     phase = run.state.phase
     if phase is Phase.FAILED:
         raise run.failure()
     if phase is Phase.STOPPED or (phase is Phase.QUEUED and run.state.attempt == 0):
-        start_attempt(folder)
+        run.begin()
     return run
 
 
 def _folder_for(job: Pretrain, *, site: str, ranks: int, fresh: bool) -> RunFolder:
-    """Return the run folder of a job, made if it is not there."""
+    """Return the newest run folder of a job; a new one if there is none, or if asked."""
     base = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
-    taken = sorted(
-        base.parent.glob(f"{base.name}-r[0-9]*"), key=lambda path: int(path.name.rsplit("-r", 1)[1])
-    )
-    newest = taken[-1] if taken else base
-    if (newest / "config.json").is_file() and not fresh:
-        return RunFolder(newest)
-    path = base
-    if fresh and (base / "config.json").is_file():
-        last = int(taken[-1].name.rsplit("-r", 1)[1]) if taken else 1
-        path = base.with_name(f"{base.name}-r{last + 1}")
-    saved = job.with_saved_corpus()
+    numbers = [1] if (base / "config.json").is_file() else []
+    numbers += [
+        int(path.name.rsplit("-r", 1)[1]) for path in base.parent.glob(f"{base.name}-r[0-9]*")
+    ]
+    if numbers and not fresh:
+        return RunFolder(_numbered(base, max(numbers)))
+    path = _numbered(base, max(numbers, default=0) + 1)
     try:
-        return RunFolder.create(path, _config(saved, site, ranks))
+        return RunFolder.create(path, _config(job.with_saved_corpus(), site, ranks))
     except FileExistsError:
         return RunFolder(path)
+
+
+def _numbered(base: Path, number: int) -> Path:
+    return base if number == 1 else base.with_name(f"{base.name}-r{number}")
 
 
 def _config(job: Pretrain, site: str, ranks: int) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from kblib.corpora.steps import Choice, Step
 from kblib.corpora.storage import (
     FORMAT,
     Store,
+    content_of,
     find_folder,
     fingerprint_of,
     folder_name,
     holds,
+    holds_content,
     open_store,
     steps_of,
 )
@@ -206,8 +208,9 @@ class Corpus:
         Parameters
         ----------
         folder
-            By default the name and twelve digits of the fingerprint, below
-            ``settings.corpora_folder()``. Saving the same corpus twice is no error.
+            By default the name and twelve digits of the content, below
+            ``settings.corpora_folder()``. Saving the same corpus twice is no error; with another
+            column, or one corrected, it is another corpus.
         replace
             Whether another corpus that is there gives way.
 
@@ -217,13 +220,16 @@ class Corpus:
             If `folder` is there and holds something else.
         """
         about = {"kind": "corpus", "format": FORMAT, **self.manifest}
-        target = settings.corpora_folder() / folder_name(self.name, self.fingerprint)
+        target = settings.corpora_folder() / folder_name(self.name, self.content)
         if folder is not None:
             target = Path(folder).expanduser().absolute()
         elif holds(target, about):
             return Corpus.open(target)
-        differs = folder is None and target.exists()
-        write_corpus(target, about, self.selection, replace=replace or differs)
+        else:
+            settings.writable_home()
+            # The same documents by another way, or a damaged folder: what is read stays the same.
+            replace = replace or (target.exists() and holds_content(target, self.content))
+        write_corpus(target, about, self.selection, replace=replace)
         return Corpus.open(target)
 
     def check(self) -> Corpus:
@@ -265,12 +271,19 @@ class Corpus:
             return str(self.store.manifest["fingerprint"])
         return fingerprint_of(self.batches(BATCH, ["id", "text"]))
 
+    @cached_property
+    def content(self) -> str:
+        """A hexadecimal number for all columns: a corrected film or year makes it another."""
+        said = self.store.manifest.get("content") if self.folder is not None else None
+        return str(said) if said else content_of(self.batches(BATCH))
+
     @property
     def manifest(self) -> dict[str, Any]:
-        """Name, fingerprint, counts, each step with what it dropped and why, what was left out."""
+        """Name, fingerprints, counts, steps with what each dropped and why, what was left out."""
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
+            "content": self.content,
             **self.counts,
             "columns": {name: str(kind) for name, kind in self.store.schema.items()},
             "steps": [step.to_dict() for step in self.steps],

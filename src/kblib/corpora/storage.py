@@ -17,7 +17,7 @@ import polars as pl
 from kblib import settings
 from kblib.corpora.steps import ROW, Step
 from kblib.errors import CorpusError, IntegrityError
-from kblib.files import MANIFEST, check_folder
+from kblib.files import MANIFEST, check_folder, read_manifest
 
 DOCUMENTS = "documents.parquet"
 DROPPED = "dropped.parquet"
@@ -97,6 +97,29 @@ def fingerprint_of(frames: Iterable[pl.DataFrame]) -> str:
     return digest.hexdigest()
 
 
+def content_of(frames: Iterable[pl.DataFrame]) -> str:
+    """Return the BLAKE2b (32 bytes) of all columns of all rows in order.
+
+    Each row goes in as JSON, its columns sorted by name, after its length in bytes; so the order of
+    columns, and how wide a number is stored, make no difference.
+    """
+    digest = hashlib.blake2b(digest_size=32)
+    for frame in frames:
+        cells = [_as_json(name, kind) for name, kind in sorted(frame.schema.items())]
+        lines = frame.select(pl.struct(cells).struct.json_encode()).to_series()
+        for line in lines.to_list():
+            row = line.encode("utf-8")
+            digest.update(b"%d:%s" % (len(row), row))
+    return digest.hexdigest()
+
+
+def _as_json(name: str, kind: pl.DataType) -> pl.Expr:
+    """Return a column that JSON can hold: bytes and Python's own objects by what they look like."""
+    if "Binary" in str(kind) or "Object" in str(kind):
+        return pl.col(name).map_elements(repr, return_dtype=pl.String)
+    return pl.col(name)
+
+
 def open_store(folder: Path) -> Store:
     """Open a saved corpus: names and sizes of its files are checked, Parquet footers read.
 
@@ -130,6 +153,14 @@ def holds(folder: Path, manifest: Mapping[str, Any]) -> bool:
     return all(there.get(key) == said for key, said in json.loads(json.dumps(manifest)).items())
 
 
+def holds_content(folder: Path, content: str) -> bool:
+    """Return whether a folder holds these documents, or is too damaged to say what it holds."""
+    try:
+        return read_manifest(folder).get("content") == content
+    except IntegrityError:
+        return True
+
+
 def steps_of(manifest: Mapping[str, Any]) -> tuple[Step, ...]:
     """Return the steps that a manifest lists."""
     listed = manifest.get("steps", ())
@@ -138,10 +169,10 @@ def steps_of(manifest: Mapping[str, Any]) -> tuple[Step, ...]:
     )
 
 
-def folder_name(name: str, fingerprint: str) -> str:
+def folder_name(name: str, content: str) -> str:
     """Return what a corpus's folder is called: its name, as it can stand there, and digits."""
     plain = NOT_IN_NAMES.sub("-", name).strip(".-") or "corpus"
-    return f"{plain}-{fingerprint[:SHORT]}"
+    return f"{plain}-{content[:SHORT]}"
 
 
 def find_folder(name_or_path: str | Path) -> Path:

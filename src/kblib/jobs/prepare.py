@@ -123,6 +123,7 @@ def _key(job: Pretrain) -> str:
         "objective": job.shape.objective,
         "vocab_size": job.shape.vocab_size,
         "split": [job.valid, job.test, job.group, job.seed],
+        "groups": job.groups,
         "format": 1,
     }
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]

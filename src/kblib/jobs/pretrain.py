@@ -1,31 +1,28 @@
-"""Carry out a pretraining.
-
-``python -m kblib.jobs.pretrain RUN_FOLDER ATTEMPT``, one process a rank.
-"""
+"""Carry out a pretraining; `kblib.jobs.start` runs this in one process a rank."""
 
 from __future__ import annotations
 
 import copy
 import logging
-import sys
+import math
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from kblib import files
-from kblib.errors import JobError
 from kblib.jobs.exit_codes import DONE, STOPPED
 from kblib.jobs.measure import seconds_a_step
 from kblib.jobs.prepare import Prepared, prepare
-from kblib.jobs.rank import Ranks, StopFlag, end_with_parent, guarded, joined
+from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
 from kblib.jobs.rates import keep_rate
 from kblib.jobs.result import save_result
-from kblib.jobs.specs import Pretrain
+from kblib.jobs.specs import USUAL_WARM_UP, Pretrain, check_ranks, steps_in
 from kblib.models.build import build_model
 from kblib.models.initialise import start_from_frequencies, start_from_neighbours
 from kblib.runs import RunFolder, journal
@@ -39,11 +36,6 @@ from kblib.training.objective import objective_for
 log = logging.getLogger("kblib.pretrain")
 
 _EVALUATION_BLOCKS = 256
-_OVERHEAD = 0.85
-"""Share of the minutes asked for that goes into steps.
-
-The rest is set-up, evaluation and saving.
-"""
 
 
 class Pretraining:
@@ -68,7 +60,7 @@ class Pretraining:
 
     def carry_out(self, stop: StopFlag) -> int:
         """Prepare, train from the newest checkpoint, save the result; return the exit code."""
-        _check_ranks(self.job, self.ranks.world_size)
+        check_ranks(self.job, self.ranks.world_size)
         data = self._prepared()
         model = self._model(data)
         objective = objective_for(model, self.job.shape).to(self.ranks.device)
@@ -118,10 +110,12 @@ class Pretraining:
         )
 
     def _steps(self, objective: nn.Module, data: Prepared) -> int:
-        """Return the steps of this run; settled once, in `steps.json`, by the first attempt."""
-        settled = self.run.path / "steps.json"
-        if self.ranks.rank == 0 and not settled.exists():
-            files.write_json(settled, {"steps": self._work_out_steps(objective, data)})
+        """Return the steps of this run; the first attempt settles them for all."""
+        settled = self.run.settled_file
+        if not settled.exists():
+            steps = self.ranks.same_for_all(self._work_out_steps(objective, data))
+            if self.ranks.rank == 0:
+                files.write_json(settled, {"steps": steps, "threads": torch.get_num_threads()})
         self.ranks.wait_for_all()
         return int(files.read_json(settled)["steps"])
 
@@ -131,14 +125,19 @@ class Pretraining:
         if job.steps is not None:
             return job.steps
         if job.tokens is not None:
-            return max(1, round(job.tokens / a_step))
+            return max(1, math.ceil(job.tokens / a_step))
         if job.epochs is not None:
-            return max(1, round(job.epochs * data.train.n_blocks(job.seq_len) / job.batch_size))
-        config = training_config(job, steps=1)
+            n_blocks = data.train.n_blocks(job.seq_len)
+            return max(1, math.ceil(job.epochs * n_blocks / job.batch_size))
+        return steps_in(job.minutes or 0, self._seconds_a_step(objective, data))
+
+    def _seconds_a_step(self, objective: nn.Module, data: Prepared) -> float:
+        config = training_config(self.job, steps=1)
         trial = TorchEngine(copy.deepcopy(objective), config, self.ranks.device)
-        batches = BlockBatches(data.train, data.tokenizer, job.shape, config)
-        seconds = seconds_a_step(lambda step: trial.step(batches.step(step), 0.0), budget_s=3.0)
-        return max(1, int((job.minutes or 0) * 60 * _OVERHEAD / seconds))
+        batches = self._batches(data, config)
+        # Every rank must take part in every step of the others: no budget that each would judge.
+        budget_s = 3.0 if self.ranks.world_size == 1 else 0.0
+        return seconds_a_step(lambda step: trial.step(batches.step(step), 0.0), budget_s=budget_s)
 
     def _take_up(self, engine: TorchEngine, config: TrainingConfig) -> int:
         """Load the newest whole checkpoint, say what was passed over; return its step."""
@@ -183,6 +182,11 @@ def _named(scores: Mapping[str, float]) -> dict[str, float]:
     return {f"eval_{name}": value for name, value in scores.items()}
 
 
+def _warm_up(steps: int) -> int:
+    """Return the usual steps of warm-up: a tenth, 100 at most."""
+    return max(1, min(USUAL_WARM_UP, steps // 10))
+
+
 def training_config(job: Pretrain, *, steps: int) -> TrainingConfig:
     """Return the numbers of the loop for a job of so many steps."""
     return TrainingConfig(
@@ -191,43 +195,27 @@ def training_config(job: Pretrain, *, steps: int) -> TrainingConfig:
         batch_size=job.batch_size,
         grad_accum_steps=job.grad_accum_steps,
         learning_rate=job.learning_rate,
-        # A run too short for its warm-up spends a tenth of its steps on it.
-        warmup_steps=max(1, min(job.warmup_steps, steps // 10)),
+        warmup_steps=_warm_up(steps) if job.warmup_steps is None else job.warmup_steps,
         weight_decay=job.weight_decay,
         mask_rate=job.mask_rate,
+        random_rate=job.random_rate,
+        keep_rate=job.keep_rate,
         seed=job.seed,
         eval_every=job.eval_every,
         save_every=job.save_every,
     )
 
 
-def _check_ranks(job: Pretrain, world_size: int) -> None:
-    pieces = world_size * job.grad_accum_steps
-    if job.batch_size % pieces:
-        fitting = max(pieces, job.batch_size // pieces * pieces)
-        raise JobError(
-            f"A batch of {job.batch_size} blocks does not divide into {world_size} ranks "
-            f"times {job.grad_accum_steps} pieces.",
-            "Every rank needs an equal share.",
-            f"kb.Pretrain(..., batch_size={fitting})",
-        )
-
-
 def main(arguments: list[str]) -> int:
     """Carry out what the command line names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    run = RunFolder(Path(arguments[0]))
-    end_with_parent()
+    run, attempt = RunFolder(Path(arguments[0])), int(arguments[1])
     stop = StopFlag()
 
     def work() -> int:
-        with joined() as ranks:
+        with joined(run, attempt) as ranks:
             if ranks.rank == 0:
                 journal.mend(run.metrics_file)
-            return Pretraining(run, int(arguments[1]), ranks).carry_out(stop)
+            return Pretraining(run, attempt, ranks).carry_out(stop)
 
-    return guarded(work, run)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return guarded(work, run, attempt)

@@ -1,15 +1,10 @@
-"""What every rank does around its work.
-
-Find its peers, end with its driver, hear SIGTERM, report its failure.
-"""
+"""What every rank does around its work: find its peers, hear SIGTERM, report its failure."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +14,11 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from kblib import files
 from kblib.errors import KblibError
-from kblib.jobs.exit_codes import FAILED, INFRASTRUCTURE
+from kblib.files import disk_is_full
+from kblib.jobs.exit_codes import FAILED
 from kblib.runs import RunFolder
-from kblib.training.checkpoint import disk_is_full, full_disk
+from kblib.training.checkpoint import full_disk
 
 log = logging.getLogger("kblib.rank")
 
@@ -69,33 +64,41 @@ class StopFlag:
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """Join the ranks that the environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT)."""
+def joined(run: RunFolder, attempt: int) -> Iterator[Ranks]:
+    """Join the ranks that the environment counts (RANK, WORLD_SIZE); they meet in the run folder.
+
+    A file only they can read needs no port that somebody else might take or listen to.
+    """
     world_size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     if world_size > 1:
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=_PEERS_MAY_WAIT)
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            init_method=f"file://{run.path}/.ranks-{attempt}",
+            rank=rank,
+            world_size=world_size,
+            timeout=_PEERS_MAY_WAIT,
+        )
+    yield Ranks(rank, world_size, device)
+    # Not after an error: taking leave can wait for peers, and the driver is waiting for this rank.
+    if world_size > 1:
+        dist.destroy_process_group()
+
+
+def guarded(work: Callable[[], int], run: RunFolder, attempt: int) -> int:
+    """Do a rank's work; turn an error into log lines, `failure.json` and an exit code."""
     try:
-        yield Ranks(rank, world_size, device)
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-
-
-def end_with_parent() -> None:
-    """End this process when its driver is gone: an orphan must not write beside its successor."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(INFRASTRUCTURE)
-
-    threading.Thread(target=watch, daemon=True).start()
+        return work()
+    except Exception as error:  # noqa: BLE001  # the last frame: what is not told here is lost
+        log.error("%s", traceback.format_exc())
+        try:
+            run.write_failure(attempt, type(error).__name__, _in_words(error, run))
+        except OSError as second:
+            log.error("failure.json could not be written: %s", second)
+        return FAILED
 
 
 def _in_words(error: Exception, run: RunFolder) -> str:
@@ -104,19 +107,3 @@ def _in_words(error: Exception, run: RunFolder) -> str:
     if disk_is_full(error):
         return str(full_disk(run))
     return f"{type(error).__name__}: {error}"
-
-
-def guarded(work: Callable[[], int], run: RunFolder) -> int:
-    """Do a rank's work; turn an error into log lines, `failure.json` and an exit code."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001  # the last frame: what is not told here is lost
-        log.error("%s", traceback.format_exc())
-        if run.failure_file.exists():
-            return FAILED  # a peer was first; what follows a lost peer is not the cause
-        words = _in_words(error, run)
-        try:
-            files.write_json(run.failure_file, {"type": type(error).__name__, "message": words})
-        except OSError as second:
-            log.error("failure.json could not be written: %s", second)
-        return FAILED

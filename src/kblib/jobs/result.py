@@ -17,6 +17,7 @@ import kblib
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.specs import Pretrain
 from kblib.models.folder import save_model
+from kblib.models.masking import BERT
 from kblib.runs import RunFolder
 from kblib.training.config import TrainingConfig
 from kblib.training.scoring import MASK_RATE
@@ -35,11 +36,14 @@ def save_result(
     world_size: int,
 ) -> None:
     """Score the trained model on the test part and save it as ``result/model``."""
-    scores: dict[str, Any] = data.held_out("test", job, most_blocks=_TEST_BLOCKS).score(model)
+    held_out = data.held_out("test", job, most_blocks=_TEST_BLOCKS)
+    scores: dict[str, Any] = held_out.score(model)
     if job.shape.objective == "masked":
         scores["mask_rate"] = MASK_RATE
+        mixed = held_out.score(model, BERT)
+        scores |= {f"{name}_80_10_10": mixed[name] for name in ("loss", "top1", "top5")}
     recipe = _recipe(run, job, config, world_size)
-    target = run.result / "model"
+    target = run.model
     shutil.rmtree(target, ignore_errors=True)
     save_model(
         target,

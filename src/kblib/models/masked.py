@@ -184,11 +184,10 @@ class MaskedLM:
         return score_masked(
             self.model,
             text,
+            self.tokenizer,
             seq_len=length,
             mask_rate=mask_rate,
             seed=seed,
-            special_ids=self.tokenizer.special_ids,
-            mask_id=self.tokenizer.mask_id,
             most_blocks=most_blocks,
         )
 

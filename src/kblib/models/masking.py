@@ -19,13 +19,34 @@ from kblib.errors import TokenError
 
 
 @dataclass(frozen=True)
+class Corruption:
+    """What is shown at a place that must be guessed: the mask, a random token, or the true one.
+
+    Parameters
+    ----------
+    random, keep
+        Shares of the places that show a random ordinary token, and the true one; the rest show the
+        mask.
+    """
+
+    random: float = 0.0
+    keep: float = 0.0
+
+
+HIDDEN = Corruption()
+"""The mask everywhere: what ``[MASK]`` asks, and what any other model can be asked."""
+BERT = Corruption(random=0.1, keep=0.1)
+"""80 % masks, 10 % random, 10 % true tokens, as Devlin et al. (2019) train and count accuracy."""
+
+
+@dataclass(frozen=True)
 class MaskedBlocks:
     """Blocks with masks, and what stood there.
 
     Parameters
     ----------
     input_ids
-        Shape (B, T); masked positions hold the mask.
+        Shape (B, T); asked positions hold what the corruption shows there.
     positions
         Shape (B, K), rising within a block.
     targets
@@ -49,10 +70,10 @@ def mask_blocks(
     keys: Sequence[int] | NDArray[np.int64],
     special_ids: Sequence[int],
     mask_id: int,
+    vocab_size: int = 0,
+    corruption: Corruption = HIDDEN,
 ) -> MaskedBlocks:
-    """Mask ``round(rate * T)`` tokens of each block, at least one, never a special one.
-
-    The mask itself always stands there, never a random or the true token.
+    """Ask for ``round(rate * T)`` tokens of each block, at least one, never a special one.
 
     Parameters
     ----------
@@ -61,7 +82,11 @@ def mask_blocks(
     keys
         One number a block, shape (B,): equal seed and key give equal places.
     special_ids
-        Ids that are never masked.
+        Ids that are never asked for, and never shown as random tokens.
+    vocab_size
+        Ids there are; needed where random tokens are shown.
+    corruption
+        What is shown at the places asked for; it does not change which places they are.
 
     Raises
     ------
@@ -72,15 +97,21 @@ def mask_blocks(
         raise TokenError(f"The mask rate is {rate}.", "A share above 0 and below 1 was expected.")
     length = ids_BT.shape[1]
     n_masked = max(1, round(rate * length))
-    order_BT = np.stack([_draw(seed, int(key), length) for key in keys])
+    drawn = np.stack([_draw(seed, int(key), length + 2 * n_masked) for key in keys])
     # Special tokens go behind all others: they are taken only when nothing else is left, and then
     # weigh nothing.
-    order_BT = order_BT + np.isin(ids_BT, special_ids)
+    order_BT = drawn[:, :length] + np.isin(ids_BT, special_ids)
     positions = np.sort(np.argpartition(order_BT, n_masked - 1, axis=1)[:, :n_masked], axis=1)
     targets = np.take_along_axis(ids_BT, positions, axis=1)
     ordinary = ~np.isin(targets, special_ids)
     input_ids = ids_BT.copy()
-    np.put_along_axis(input_ids, positions, np.where(ordinary, mask_id, targets), axis=1)
+    fates, choices = np.split(drawn[:, length:], 2, axis=1)
+    shown = np.where(fates < corruption.random + corruption.keep, targets, mask_id)
+    if corruption.random:
+        others = np.setdiff1d(np.arange(vocab_size), special_ids)
+        random = others[(choices * len(others)).astype(np.int64)]
+        shown = np.where(fates < corruption.random, random, shown)
+    np.put_along_axis(input_ids, positions, np.where(ordinary, shown, targets), axis=1)
     return MaskedBlocks(input_ids, positions, targets, ordinary.astype(np.float32))
 
 

@@ -5,7 +5,6 @@ Letters on tensors: B blocks, T tokens a block, K hidden positions a block, V vo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,8 +18,9 @@ from transformers import PreTrainedModel
 from kblib.errors import ModelError
 from kblib.metrics import topk_accuracy
 from kblib.models.build import masked_logits
-from kblib.models.masking import MaskedBlocks, mask_blocks
+from kblib.models.masking import HIDDEN, Corruption, MaskedBlocks, mask_blocks
 from kblib.tokens.pack import TokenBlocks
+from kblib.tokens.subwords import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,26 @@ class MaskedScores:
 def score_masked(
     model: PreTrainedModel,
     blocks: TokenBlocks,
+    tokenizer: Tokenizer,
     *,
     seq_len: int,
     mask_rate: float,
     seed: int,
-    special_ids: Sequence[int],
-    mask_id: int,
+    corruption: Corruption = HIDDEN,
     most_blocks: int | None = None,
     batch_size: int = 32,
 ) -> MaskedScores:
     """Hide words in blocks and ask the model for them.
 
-    In block number i, ``round(mask_rate * seq_len)`` positions are hidden, chosen by `seed` and i
-    alone (`kblib.models.masking.mask_blocks`), never a special piece. A hidden word is always
-    shown as ``[MASK]``; the mixture of masks, random and true words that some models are trained
-    with is not used here.
+    In block number i, ``round(mask_rate * seq_len)`` positions are asked for, chosen by `seed` and
+    i alone (`kblib.models.masking.mask_blocks`), never a special piece.
 
     Parameters
     ----------
+    corruption
+        What is shown at these positions: by default always the mask. With BERT's mixture a tenth
+        shows the true piece, which is easy: such scores are higher and compare only with their
+        like.
     most_blocks
         At most so many blocks, evenly spread over the text; None for all.
     batch_size
@@ -104,8 +106,10 @@ def score_masked(
                     rate=mask_rate,
                     seed=seed,
                     keys=keys,
-                    special_ids=special_ids,
-                    mask_id=mask_id,
+                    special_ids=tokenizer.special_ids,
+                    mask_id=tokenizer.mask_id,
+                    vocab_size=tokenizer.vocab_size,
+                    corruption=corruption,
                 ),
             )
             for keys in np.array_split(chosen, -(-len(chosen) // batch_size))

@@ -8,6 +8,7 @@
           cancel.json            what a client asks of the driver
           metrics.jsonl          whole lines, appended by rank 0
           log.txt                what driver and ranks print
+          settled.json           what the first attempt settled for all: steps, threads
           failure.json           the error that ended an attempt
           checkpoints/step-00000123/
           result/
@@ -15,20 +16,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from kblib import files, settings
-from kblib.errors import RunError
-from kblib.runs import journal
+from kblib.errors import IntegrityError, RunError
+from kblib.runs import journal, lock
 from kblib.runs.state import NEVER_BEGUN_S, Phase, RunState
 
 _RESERVE_BYTES = 64 << 10
@@ -55,6 +57,9 @@ class RunFolder:
         self.attempts = path / "attempts"
         self.checkpoints = path / "checkpoints"
         self.result = path / "result"
+        self.model = self.result / "model"
+        self.settled_file = path / "settled.json"
+        self.lock_file = path / ".lock"
         self._reserve = path / ".reserve"
 
     @property
@@ -100,18 +105,63 @@ class RunFolder:
         try:
             files.write_json(self.state_file, state.to_dict())
         except OSError as error:
-            if error.errno != errno.ENOSPC or not self._reserve.exists():
+            if not self._make_room(error):
                 raise
-            self._reserve.unlink()
             files.write_json(self.state_file, state.to_dict())
+
+    def tidy(self) -> None:
+        """Take what a killed attempt left behind, and set aside room for the last words.
+
+        Only who holds the lock may do so.
+        """
+        for folder in (self.checkpoints, self.result):
+            for left in folder.glob(".*"):
+                shutil.rmtree(left, ignore_errors=True)
+        self.failure_file.unlink(missing_ok=True)
+        self.set_reserve_aside()
 
     def set_reserve_aside(self) -> None:
         """Take the space that the last words of a run will need."""
-        self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        with suppress(OSError):  # where nothing is left there is nothing to set aside
+            # Random, for a disk that compresses.
+            self._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
+
+    def _make_room(self, error: OSError) -> bool:
+        if not files.disk_is_full(error) or not self._reserve.exists():
+            return False
+        self._reserve.unlink()
+        return True
 
     def state(self) -> RunState:
         """Return the state as an onlooker may believe it."""
-        return RunState.from_dict(files.read_json(self.state_file)).observed()
+        state = self.written_state()
+        if state.over:
+            return state
+        here = state.host in ("", socket.gethostname())
+        lives = lock.is_held(self.lock_file) if here else None
+        return state.observed(here=here, driver_lives=lives, now=time.time())
+
+    def written_state(self) -> RunState:
+        """Return the state as it was written last, whatever has become of the writer."""
+        return RunState.from_dict(files.read_json(self.state_file))
+
+    def write_failure(self, attempt: int, kind: str, message: str) -> None:
+        """Tell why an attempt ended; the first rank to tell wins, on a full disk too."""
+        content = {"attempt": attempt, "type": kind, "message": message}
+        try:
+            files.write_json_once(self.failure_file, content)
+        except OSError as error:
+            if not self._make_room(error):
+                raise
+            files.write_json_once(self.failure_file, content)
+
+    def failure(self, attempt: int) -> str | None:
+        """Return what ended an attempt, in the words of the rank that told; None if none did."""
+        try:
+            told = files.read_json(self.failure_file)
+        except IntegrityError:
+            return None
+        return str(told["message"]) if told.get("attempt") == attempt else None
 
     def begin_attempt(self, last: int, about: Mapping[str, Any]) -> int | None:
         """Claim the attempt after `last`; None if somebody else claimed it a moment ago."""
@@ -136,7 +186,16 @@ class RunFolder:
 
     def ask_to_stop(self, who: str) -> None:
         """Leave the request to checkpoint and stop for the driver."""
-        files.write_json(self.cancel_file, {"asked": time.time(), "by": who})
+        attempt = self.written_state().attempt
+        files.write_json(self.cancel_file, {"attempt": attempt, "asked": time.time(), "by": who})
+
+    def asked_to_stop(self, attempt: int) -> str | None:
+        """Return who has asked an attempt to stop; None if nobody has."""
+        try:
+            asked = files.read_json(self.cancel_file)
+        except (IntegrityError, OSError):
+            return None
+        return str(asked.get("by", "a client")) if asked.get("attempt") == attempt else None
 
     def checkpoint(self, step: int) -> Path:
         """Return the place of the checkpoint of a step."""
@@ -160,6 +219,14 @@ class RunFolder:
         return journal.last_lines(self.log_file, n)
 
 
+def _is_run(path: Path) -> bool:
+    """Say whether a folder is a run that this user may read."""
+    try:
+        return (path / "config.json").is_file() and (path / "state.json").is_file()
+    except PermissionError:
+        return False
+
+
 def _is_old(path: Path) -> bool:
     try:
         return time.time() - path.stat().st_mtime > NEVER_BEGUN_S
@@ -172,9 +239,9 @@ def list_runs() -> list[RunFolder]:
     root = settings.runs_folder()
     if not root.is_dir():
         return []
-    found = [RunFolder(path) for path in root.iterdir() if (path / "config.json").is_file()]
-    found = [run for run in found if not run.name.startswith(".")]
-    return sorted(found, key=lambda run: run.config_file.stat().st_mtime, reverse=True)
+    found = [path for path in root.iterdir() if not path.name.startswith(".") and _is_run(path)]
+    found.sort(key=lambda path: (path / "config.json").stat().st_mtime, reverse=True)
+    return [RunFolder(path) for path in found]
 
 
 def open_run_folder(name: str | os.PathLike[str]) -> RunFolder:
@@ -187,7 +254,7 @@ def open_run_folder(name: str | os.PathLike[str]) -> RunFolder:
     """
     path = Path(name)
     for place in (settings.runs_folder() / path, path):
-        if (place / "config.json").is_file():
+        if _is_run(place):
             return RunFolder(place.resolve())
     known = [run.name for run in list_runs()]
     near = get_close_matches(str(name), known, n=3, cutoff=0.3)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import time
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
-
-import psutil
 
 SILENCE_S = 120.0
 """After so many seconds without a heartbeat from another machine a run counts as lost."""
@@ -40,8 +36,8 @@ class RunState:
         Optimiser steps done and planned; `steps` is None until it is known.
     attempt
         Which carrying-out of the run this is, from 1.
-    host, pid, started
-        The machine and process of the driver, and when that process began (Unix seconds).
+    host, pid
+        The machine and process of the driver.
     heartbeat
         When the driver last wrote (Unix seconds).
     exit_code
@@ -56,7 +52,6 @@ class RunState:
     attempt: int = 1
     host: str = ""
     pid: int | None = None
-    started: float | None = None
     heartbeat: float = 0.0
     exit_code: int | None = None
 
@@ -76,40 +71,41 @@ class RunState:
         values = {name: value for name, value in content.items() if name in known}
         return cls(**{**values, "phase": Phase(values["phase"])})
 
-    def observed(self, now: float | None = None) -> RunState:
-        """Return the state an onlooker may believe.
+    def observed(self, *, here: bool, driver_lives: bool | None, now: float) -> RunState:
+        """Return the state an onlooker may believe: a driver that is gone has failed.
 
-        A driver that is gone has failed, whatever it wrote last.
+        Parameters
+        ----------
+        here
+            Whether the onlooker is on the driver's machine.
+        driver_lives
+            Whether the run's lock is held on this machine; None where the disk cannot tell.
+        now
+            The time (Unix seconds).
         """
-        silence = (time.time() if now is None else now) - self.heartbeat
-        if self.phase is Phase.QUEUED and self.attempt > 0 and silence > NEVER_BEGUN_S:
-            return self._lost("It was asked for, but its driver never began.")
-        if self.over or self.pid is None:
+        silence = now - self.heartbeat
+        if self.over:
             return self
-        if self.host == socket.gethostname():
-            if driver_lives(self.pid, self.started):
+        if self.phase is Phase.QUEUED:
+            return self._queued(silence, lives=here and bool(driver_lives))
+        if here and driver_lives is not None:
+            if driver_lives:
                 return self
-            why = (
-                f"Its driver (process {self.pid} on {self.host}) is gone: "
-                "it was killed, or the machine restarted."
-            )
-        else:
-            if silence < SILENCE_S:
-                return self
-            why = f"Nothing has been heard from {self.host} for {silence / 60:.0f} minutes."
-        return self._lost(f"{why} It had reached step {self.step}.")
+            why = f"Its driver (process {self.pid} on {self.host}) is gone: "
+            return self._lost(why + "it was killed, or the machine restarted.")
+        if silence < SILENCE_S:
+            return self
+        return self._lost(
+            f"Nothing has been heard from {self.host} for {silence / 60:.0f} minutes."
+        )
+
+    def _queued(self, silence: float, *, lives: bool) -> RunState:
+        if silence < NEVER_BEGUN_S or lives:
+            return self
+        if self.attempt == 0:
+            return replace(self, phase=Phase.STOPPED, why="It was submitted, but never begun.")
+        return self._lost("It was asked for, but its driver never began.")
 
     def _lost(self, why: str) -> RunState:
-        return replace(self, phase=Phase.FAILED, why=why, exit_code=86)
-
-
-def driver_lives(pid: int, started: float | None) -> bool:
-    """Say whether process `pid` runs on this machine and is the one that began at `started`."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        # A process id is used again after a while; the start time tells the two apart.
-        return started is None or abs(process.create_time() - started) < 1.0
-    except psutil.NoSuchProcess:
-        return False
+        reached = f" It had reached step {self.step}." if self.step else ""
+        return replace(self, phase=Phase.FAILED, why=why + reached, exit_code=86)

@@ -235,7 +235,12 @@ class Tokenizer:
         return self._id(self.roles[role])
 
     def _id(self, piece: str) -> int:
-        return int(self.engine.get_vocab(with_added_tokens=True)[piece])
+        index = self.engine.token_to_id(piece)
+        if index is None:
+            raise TokenError(
+                f"This tokenizer has no piece '{piece}'.", "Its roles should name one."
+            )
+        return index
 
     def __repr__(self) -> str:
         """Return one line: kind, size, fingerprint."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kblib.models.masking import mask_blocks
+from kblib.models.masking import Corruption, mask_blocks
 from kblib.models.shape import ModelShape
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
@@ -67,37 +67,27 @@ class BlockBatches:
     def _batch(self, ids_BT: NDArray[np.int64], keys_B: NDArray[np.int64]) -> Batch:
         if not self.masked:
             return {"input_ids": torch.from_numpy(ids_BT)}
-        return masked_batch(
-            ids_BT, keys_B, self.tokenizer, rate=self.config.mask_rate, seed=self.config.seed
-        )
+        return masked_batch(ids_BT, keys_B, self.tokenizer, self.config)
 
 
 def masked_batch(
     ids_BT: NDArray[np.int64],
     keys_B: NDArray[np.int64],
     tokenizer: Tokenizer,
-    *,
-    rate: float,
-    seed: int,
+    config: TrainingConfig,
 ) -> Batch:
-    """Mask blocks and return what the masked objective takes: inputs (B, T).
-
-    Positions, targets, weights (B, K).
-    """
+    """Mask blocks: inputs of shape (B, T); positions, targets and weights of shape (B, K)."""
     masked = mask_blocks(
         ids_BT,
-        rate=rate,
-        seed=seed,
+        rate=config.mask_rate,
+        seed=config.seed,
         keys=keys_B,
         special_ids=tokenizer.special_ids,
         mask_id=tokenizer.mask_id,
+        vocab_size=tokenizer.vocab_size,
+        corruption=Corruption(config.random_rate, config.keep_rate),
     )
-    return {
-        "input_ids": torch.from_numpy(masked.input_ids),
-        "positions": torch.from_numpy(masked.positions),
-        "targets": torch.from_numpy(masked.targets),
-        "weights": torch.from_numpy(masked.weights),
-    }
+    return {name: torch.from_numpy(value) for name, value in vars(masked).items()}
 
 
 class RandomBatches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
         with files.sealed_folder(target, about, replace=True) as aside:
             engine.save(aside)
     except Exception as error:  # safetensors has an exception of its own for a failed write
-        if not disk_is_full(error):
+        if not files.disk_is_full(error):
             raise
         raise full_disk(run) from error
     # Later ones are damaged, else training had gone on from them: they do not count as kept.
@@ -70,21 +69,14 @@ def find_checkpoint(run: RunFolder) -> Found | None:
     return None
 
 
-def disk_is_full(error: BaseException) -> bool:
-    """Say whether an error means that no space is left, also where a library has reworded it."""
-    number = getattr(error, "errno", None)
-    return (
-        number in (errno.ENOSPC, errno.EDQUOT)
-        or "No space left" in str(error)
-        or "os error 28" in str(error)
-    )
-
-
 def full_disk(run: RunFolder) -> TrainingError:
     """Return the error of a run whose disk is full: what is kept, and how to go on."""
     free_mib = shutil.disk_usage(run.path).free / 2**20
-    saved = run.checkpoint_steps()
-    kept = f"The checkpoint of step {saved[-1]} is whole." if saved else "Nothing was saved before."
+    try:
+        found = find_checkpoint(run)
+    except TrainingError:
+        found = None
+    kept = f"The checkpoint of step {found.step} is whole." if found else "None was saved before."
     return TrainingError(
         f"The disk is full: {free_mib:.1f} MiB are free below {run.path.parent}.",
         kept,

@@ -31,6 +31,8 @@ class TrainingConfig:
         Largest gradient norm; larger ones are scaled down.
     mask_rate
         Share of a block's tokens that a masked model must guess.
+    random_rate, keep_rate
+        Shares of these that show a random token, or the true one, instead of the mask.
     seed
         All randomness is a function of this, the step and the rank.
     eval_every, save_every
@@ -51,5 +53,7 @@ class TrainingConfig:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     mask_rate: float = 0.25
+    random_rate: float = 0.0
+    keep_rate: float = 0.0
     seed: int = 1
     keep_checkpoints: int = 2

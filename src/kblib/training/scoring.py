@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from kblib.models.masking import HIDDEN, Corruption
 from kblib.models.scores import evenly_spread, score_masked
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
@@ -40,18 +41,18 @@ class HeldOut:
     seq_len: int
     most_blocks: int
 
-    def score(self, model: PreTrainedModel) -> dict[str, float]:
+    def score(self, model: PreTrainedModel, corruption: Corruption = HIDDEN) -> dict[str, float]:
         """Return loss in nats a guessed token and n; for masked models top1 and top5 as well."""
         if self.objective == "causal":
             return self._next_token_loss(model)
         found = score_masked(
             model,
             self.blocks,
+            self.tokenizer,
             seq_len=self.seq_len,
             mask_rate=MASK_RATE,
             seed=MASK_SEED,
-            special_ids=self.tokenizer.special_ids,
-            mask_id=self.tokenizer.mask_id,
+            corruption=corruption,
             most_blocks=self.most_blocks,
         )
         return {"loss": found.loss, "top1": found.top1, "top5": found.top5, "n": found.n}
