@@ -109,3 +109,23 @@ def test_without_models_the_command_is_told(
     assert finding("models") == doctor.Finding(
         "models", f"none in {tmp_home}/models", "python -m kblib models"
     )
+
+
+def test_home_that_is_read_only_comes_with_the_variable(
+    tmp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert finding("work folder") == doctor.Finding(
+        "work folder",
+        f"nothing can be written to {tmp_home}",
+        "export KBNOTEBOOKS_HOME=/a/folder/of/yours",
+    )
+
+
+def test_setting_that_cannot_be_used_does_not_hide_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", "here")
+    assert finding("work folder").fix.startswith("export KBNOTEBOOKS_HOME=/")
+    assert finding("models").fix.startswith("export KBNOTEBOOKS_HOME=/")
+    assert finding("sites").fix == ""

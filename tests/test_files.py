@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,11 +11,23 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from kblib import files
 from kblib.errors import IntegrityError
-from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, sha256, write_atomic
+from kblib.files import (
+    MANIFEST,
+    check_folder,
+    disk_is_full,
+    read_json,
+    sealed_folder,
+    sha256,
+    write_atomic,
+)
+from tests.disks import fill, mounted
 
 
 @pytest.fixture
@@ -384,3 +397,39 @@ def test_check_folder_names_a_file_the_disk_does_not_give(
 def test_read_json_names_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="cannot be read: Is a directory"):
         read_json(tmp_path)
+
+
+# disk_is_full
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), True),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), True),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
+        (RuntimeError("a bug"), False),
+    ],
+    ids=["no space", "quota", "safetensors", "no right", "bug"],
+)
+def test_full_disk_is_known_in_every_dress(error: Exception, full: bool) -> None:
+    assert disk_is_full(error) is full
+
+
+def test_full_disk_is_known_where_a_library_has_reworded_it(tmp_path: Path) -> None:
+    """A real disk of 2 MiB, and safetensors, which raises an error of its own."""
+    with mounted(tmp_path / "disk", mib=2) as disk:
+        with pytest.raises((OSError, SafetensorError)) as caught:
+            save_file({"a": np.zeros(1_000_000)}, disk / "a.safetensors")
+        assert disk_is_full(caught.value)
+
+
+def test_write_atomic_on_a_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", mib=2) as disk:
+        write_atomic(disk / "state", b"old")
+        fill(disk)
+        with pytest.raises(OSError, match="No space left"):
+            write_atomic(disk / "state", b"new" * 10_000)
+        assert (disk / "state").read_bytes() == b"old"
+        assert names(disk) == ["filler", "state"]

@@ -16,7 +16,7 @@ from kblib.runs import Phase, RunFolder, RunState, journal
 def folder(tmp_home: Path) -> RunFolder:
     """Give a run that nobody drives: its state is what the test says."""
     run = RunFolder.create(settings.runs_folder() / "films", {"job": {}})
-    run.write_state(RunState(Phase.RUNNING, steps=1200))
+    run.write_state(RunState(Phase.RUNNING, steps=1200, heartbeat=time.time()))
     return run
 
 
@@ -71,3 +71,13 @@ def test_failed_run_raises_why(folder: RunFolder) -> None:
     folder.write_state(RunState(Phase.FAILED, "The disk is full.", step=3))
     with pytest.raises(RunError, match=r"Run 'films' failed at step 3: The disk is full\."):
         follow.follow(Run(folder), print)
+
+
+def test_stopped_run_raises_with_the_command_to_go_on(folder: RunFolder) -> None:
+    folder.write_state(RunState(Phase.STOPPED, step=3, steps=1200))
+    with pytest.raises(RunError) as caught:
+        follow.follow(Run(folder), print)
+    assert str(caught.value) == (
+        "Run 'films' was stopped at step 3 of 1200. A result is there only at the end.\n"
+        "  Go on with: python -m kblib resume films"
+    )

@@ -8,28 +8,19 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from kblib import __main__, settings
-from kblib.runs import Phase, RunFolder, RunState
+from kblib.runs import Phase, RunFolder, RunState, lock
 
 
 @pytest.fixture
-def runs(tmp_home: Path) -> list[RunFolder]:
-    """Give three runs: done, failed, and one that this very process drives."""
-    alive = RunState(
-        Phase.RUNNING,
-        step=7,
-        steps=100,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        started=psutil.Process().create_time(),
-        heartbeat=time.time(),
-    )
+def runs(tmp_home: Path) -> Iterator[list[RunFolder]]:
+    """Give three runs: done, failed, and one whose lock this very process holds."""
+    alive = RunState(Phase.RUNNING, step=7, steps=100, host=socket.gethostname(), pid=os.getpid())
     states = {
         "films-done": RunState(Phase.DONE, step=100, steps=100, exit_code=0),
         "films-failed": RunState(Phase.FAILED, "Rank 0 broke.", step=20, steps=100, exit_code=1),
@@ -41,7 +32,10 @@ def runs(tmp_home: Path) -> list[RunFolder]:
         run.write_state(state)
         run.log_file.write_text("".join(f"line {number}\n" for number in range(1, 101)))
         made.append(run)
-    return made
+    handle = lock.take(made[2].lock_file, patience_s=0)
+    assert handle is not None
+    yield made
+    os.close(handle)
 
 
 def test_status_without_runs_says_so(tmp_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,9 +197,67 @@ def test_damaged_run_does_not_hide_the_others(
 def test_run_whose_driver_is_gone_is_listed_as_failed(
     runs: list[RunFolder], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
     running = runs[2]
-    running.write_state(replace(running.state(), pid=gone.pid))
+    running.lock_file.unlink()
+    running.lock_file.touch()  # taken once, held by nobody now
     assert __main__.main(["status", "films-running"]) == 0
     assert "failed, step 7 of 100 (Its driver" in capsys.readouterr().out
+
+
+def test_interrupted_logs_say_that_the_run_goes_on(
+    runs: list[RunFolder], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert __main__.main(["logs", "films-running", "-n", "1", "-f"]) == 130
+    told = capsys.readouterr()
+    assert told.out == "line 100\n"
+    assert told.err == (
+        "\nA run that has begun goes on; look: python -m kblib status films-running\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [("demo", "kblib.demo.run_demo"), ("models", "kblib.embedded.make_models")],
+)
+def test_interrupted_training_goes_on(
+    command: str,
+    function: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(function, interrupt)
+    assert __main__.main([command]) == 130
+    assert capsys.readouterr().err == (
+        "\nA run that has begun goes on; look: python -m kblib status\n"
+    )
+
+
+def test_error_of_the_disk_is_told_without_a_traceback(
+    runs: list[RunFolder], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error", "/data/log.txt")
+
+    monkeypatch.setattr(RunFolder, "log", broken)
+    assert __main__.main(["logs", "films-done"]) == 1
+    told = capsys.readouterr()
+    assert told.err == "/data/log.txt: Input/output error\n  python -m kblib doctor\n"
+
+
+def test_models_take_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("kblib.embedded.make_models", lambda _, names: asked.append(names))
+    assert __main__.main(["models"]) == __main__.main(["models", "kb-mini-masked"]) == 0
+    assert asked == [[], ["kb-mini-masked"]]
+
+
+def test_unknown_model_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["models", "kb-maxi"]) == 1
+    assert capsys.readouterr().err.startswith("ModelError: No embedded model is called 'kb-maxi'.")

@@ -9,11 +9,13 @@ import pytest
 
 from kblib import settings
 from kblib.corpora import Corpus
-from kblib.errors import TrainingError
+from kblib.errors import IntegrityError, TrainingError
+from kblib.files import MANIFEST, sealed_folder
 from kblib.jobs.prepare import PARTS, prepare, split_parts
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 from kblib.tokens.pack import TokenBlocks
+from kblib.tokens.subwords import Tokenizer
 
 
 @pytest.fixture
@@ -138,6 +140,47 @@ def test_part_that_is_missing_is_made_again_with_equal_bytes(job: Pretrain, lost
     prepare(job)
     after = {path.name: path.read_bytes() for path in (folder / lost).iterdir()}
     assert after == before
+
+
+def test_blocks_of_another_tokenizer_are_refused(job: Pretrain) -> None:
+    prepared = prepare(job)
+    other = Tokenizer.train(["sol och regn och snö"] * 9, vocab_size=60)
+    shutil.rmtree(prepared.folder / "tokenizer")
+    with sealed_folder(prepared.folder / "tokenizer", {}) as aside:
+        other.save(aside)
+    with pytest.raises(IntegrityError) as caught:
+        prepare(job)
+    assert str(caught.value) == (
+        f"{prepared.folder}/train was packed with tokenizer {prepared.tokenizer.fingerprint[:12]}. "
+        f"The one beside it is {other.fingerprint[:12]}.\n"
+        f"  It is made again when it is gone: rm -r {prepared.folder}/train"
+    )
+
+
+def test_blocks_of_other_texts_are_refused(job: Pretrain) -> None:
+    prepared = prepare(job)
+    train, _, test = split_parts(job)
+    for name in ("valid", "test"):
+        shutil.rmtree(prepared.folder / name)
+    TokenBlocks.pack(train, prepared.tokenizer, prepared.folder / "test")
+    with pytest.raises(IntegrityError) as caught:
+        prepare(job)  # must make the valid part, so it works out all of them
+    assert str(caught.value) == (
+        f"{prepared.folder}/test was packed from texts {train.fingerprint[:12]}. "
+        f"This part of corpus 'films-test' is {test.fingerprint[:12]}.\n"
+        f"  It is made again when it is gone: rm -r {prepared.folder}/test"
+    )
+
+
+@pytest.mark.parametrize("damaged", ["tokenizer", "valid"])
+def test_damaged_part_is_named_with_the_way_to_get_it_back(job: Pretrain, damaged: str) -> None:
+    folder = prepare(job).folder / damaged
+    next(path for path in sorted(folder.iterdir()) if path.name != MANIFEST).write_bytes(b"")
+    with pytest.raises(IntegrityError) as caught:
+        prepare(job)
+    assert str(caught.value).endswith(f"  It is made again when it is gone: rm -r {folder}")
+    shutil.rmtree(folder)
+    prepare(job)
 
 
 def test_half_a_preparation_is_not_taken_for_a_whole_one(job: Pretrain) -> None:

@@ -50,7 +50,7 @@ def test_warm_up_that_was_given_stands(job: Pretrain, given: int) -> None:
 
 @pytest.mark.parametrize("length", [{"steps": 7}, {"tokens": 1281.0}, {"tokens": 5.0}])
 def test_run_takes_the_steps_that_were_planned(job: Pretrain, length: dict[str, Any]) -> None:
-    asked = replace(job, **{"steps": None, **length})
+    asked = replace(job, **{"steps": None, "warmup_steps": None, **length})
     keep_rate(asked, "local", 1, 1000.0, "measured by hand")
     assert worked_out(asked) == plan(asked).steps
 

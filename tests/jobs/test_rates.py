@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from kblib.corpora import Corpus
-from kblib.jobs.rates import keep_rate, known_rate
+from kblib.jobs.rates import keep_rate, known_rate, median_rate
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 
@@ -53,6 +54,41 @@ def test_rate_of_another_shape_is_not_taken(job: Pretrain) -> None:
 def test_rate_of_another_batch_is_not_taken(job: Pretrain, other: dict[str, int]) -> None:
     keep_rate(job, "local", 1, 100.0, "")
     assert known_rate(replace(job, **other), "local", 1) is None
+
+
+def test_rate_of_another_number_of_threads_is_not_taken(
+    job: Pretrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    kept = keep_rate(job, "local", 1, 100.0, "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert known_rate(job, "local", 1) is None
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert known_rate(job, "local", 1) == kept
+
+
+def test_rate_of_another_machine_that_shares_the_home_is_not_taken(
+    job: Pretrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_rate(job, "local", 1, 100.0, "")
+    keep_rate(job, "mars", 1, 100.0, "")
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    assert known_rate(job, "local", 1) is None
+    assert known_rate(job, "mars", 1) is not None
+
+
+def test_rates_of_other_versions_do_not_stand_in_the_way(job: Pretrain, tmp_home: Path) -> None:
+    kept = keep_rate(job, "local", 1, 100.0, "")
+    older = {name: value for name, value in asdict(kept).items() if name not in ("host", "threads")}
+    with open(tmp_home / "rates.jsonl", "a") as file:
+        file.write(json.dumps(older) + "\n" + json.dumps(asdict(kept) | {"energy_j": 3}) + "\n")
+    assert known_rate(job, "local", 1) == kept
+
+
+@pytest.mark.parametrize(("rates", "middle"), [([], None), ([5.0], 5.0), ([9.0, 1.0, 2.0], 2.0)])
+def test_middle_of_the_rates_of_a_run(rates: list[float], middle: float | None) -> None:
+    records = [{"event": "started"}, *({"tokens_per_s": rate} for rate in rates)]
+    assert median_rate(records) == middle
 
 
 def test_rate_counts_for_any_length_and_text(job: Pretrain) -> None:

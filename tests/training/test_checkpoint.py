@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from kblib import files, settings
 from kblib.errors import TrainingError
 from kblib.runs import RunFolder
 from kblib.training.checkpoint import (
     Found,
-    disk_is_full,
     find_checkpoint,
     full_disk,
     save_checkpoint,
@@ -147,27 +142,6 @@ def test_full_disk_calls_only_that_whole_which_is(run: RunFolder) -> None:
         save_checkpoint(run, Writer(), step, keep=2)
     flip_a_bit(run.checkpoint(20) / "model.safetensors")
     assert full_disk(run).expected == "The checkpoint of step 10 is whole."
-
-
-@pytest.mark.parametrize(
-    ("error", "full"),
-    [
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
-        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), True),
-        (SafetensorError("I/O error: No space left on device (os error 28)"), True),
-        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
-        (RuntimeError("a bug"), False),
-    ],
-    ids=["no space", "quota", "safetensors", "no right", "bug"],
-)
-def test_disk_is_full_in_every_dress(error: Exception, full: bool) -> None:
-    assert disk_is_full(error) is full
-
-
-def test_failed_save_of_safetensors_is_recognised(small_disk: Path) -> None:
-    with pytest.raises((OSError, SafetensorError)) as caught:
-        save_file({"a": torch.zeros(1_000_000)}, small_disk / "a.safetensors")
-    assert disk_is_full(caught.value)
 
 
 # find_checkpoint
