@@ -189,5 +189,5 @@ def test_lmplz_slips_where_its_last_ngram_is_miscounted(newsreel, train):
     texts, numbers = newsreel
     size = len(set(numbers.values()))
     right, like_lmplz = train(texts, 3, size), train(texts, 3, size, like_lmplz=True)
-    assert right.discounts != like_lmplz.discounts
-    assert right.discounts[2] == like_lmplz.discounts[2]
+    assert abs(right.discounts[1].once - like_lmplz.discounts[1].once) > 1e-3
+    assert right.discounts[2].once == pytest.approx(like_lmplz.discounts[2].once)
