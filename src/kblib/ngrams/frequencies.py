@@ -144,8 +144,8 @@ def count_ngrams(index: Index, n: int, documents: Ints | None = None) -> pl.Data
     keys = [f"w{place}" for place in range(n)]
     sums = [pl.col("count").sum(), pl.col("documents").sum()]
     total: pl.DataFrame | None = None
-    for part in _parts(index, documents):
-        counted = _count_part(index, part, n).group_by([*keys, "document"]).len("count")
+    for part in documents_in_parts(index, documents):
+        counted = ngrams_in(index, part, n).group_by([*keys, "document"]).len("count")
         counted = counted.group_by(keys).agg(pl.col("count").sum(), pl.len().alias("documents"))
         counted = counted.with_columns(pl.col("count", "documents").cast(pl.Int64))
         total = counted if total is None else pl.concat([total, counted]).group_by(keys).agg(sums)
@@ -162,7 +162,7 @@ def named_ngrams(index: Index, counted: pl.DataFrame, n: int) -> pl.DataFrame:
     return counted.drop([f"w{place}" for place in range(n)]).insert_column(0, joined)
 
 
-def _parts(index: Index, documents: Ints | None) -> Iterator[Ints]:
+def documents_in_parts(index: Index, documents: Ints | None = None) -> Iterator[Ints]:
     """Yield the documents that have words, some million words at a time."""
     chosen = np.flatnonzero(index.document_words) if documents is None else documents
     if not len(chosen):
@@ -172,7 +172,7 @@ def _parts(index: Index, documents: Ints | None) -> Iterator[Ints]:
     yield from np.split(chosen, cuts)
 
 
-def _count_part(index: Index, documents: Ints, n: int) -> pl.DataFrame:
+def ngrams_in(index: Index, documents: Ints, n: int) -> pl.DataFrame:
     """Return each n-gram of some documents as a row, with its document."""
     text = index.text
     lengths = index.document_words[documents]

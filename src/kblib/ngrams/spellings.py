@@ -72,7 +72,7 @@ def misreadings(word: str) -> Iterator[tuple[str, str]]:
     Examples
     --------
     >>> [form for form, why in misreadings("hö")]
-    ['ho', 'bö', 'liö']
+    ['ho', 'bö', 'liö', 'ho']
     """
     for one, other in MISREADINGS:
         for right, wrong in ((one, other), (other, one)):
