@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
-_MANY = 10_000  # look-ups from which on sorting them first pays: neighbours share the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class NgramTrie:
         if not len(keys):
             return np.full_like(prefixes, -1)
         wanted = prefixes * self.vocab_size + tokens  # an unknown prefix: below 0, never found
-        at = np.minimum(_places(keys, wanted), len(keys) - 1)
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where(keys[at] == wanted, at, -1)
 
     def rank(self, tokens: Sequence[int]) -> int:
@@ -93,13 +92,3 @@ class NgramTrie:
         ends = self.keys[1] % self.vocab_size
         ranks = np.argsort(ends, kind="stable")
         return ranks, np.searchsorted(ends[ranks], np.arange(self.vocab_size + 1))
-
-
-def _places(keys: Ints, wanted: Ints) -> Ints:
-    if wanted.size < _MANY:
-        return np.searchsorted(keys, wanted)
-    flat = wanted.ravel()
-    rising = np.argsort(flat)
-    places = np.empty_like(flat)
-    places[rising] = np.searchsorted(keys, flat[rising])
-    return places.reshape(wanted.shape)

@@ -21,7 +21,8 @@ UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SPECIALS = (UNKNOWN, BEGIN, END)
 UNKNOWN_ID, BEGIN_ID, END_ID = range(3)
 _SPACES = "\0\t\r"  # besides the space itself, and the newline
-_BATCH = 50_000  # texts
+_BATCH = 100_000  # texts
+_END_CODE, _UNKNOWN_CODE = 0, 1  # counted from the size of the vocabulary
 _END_OF_TEXT = "\n"  # stands for the end of each text; no word holds it
 
 
@@ -71,22 +72,27 @@ class Vocabulary:
         """
         pieces = []
         for tokens in _tokens(texts):
-            ids = self.find(tokens)
-            ids[(tokens == _END_OF_TEXT).to_numpy()] = END_ID
-            for reserved in SPECIALS:
-                if (tokens == reserved).any():
-                    raise _reserved(reserved, "a text")
-            pieces.append(_framed(ids))
+            codes = self._codes(tokens)
+            special = codes < len(SPECIALS)
+            if special.any():
+                raise _reserved(SPECIALS[codes[special][0]], "a text")
+            codes[codes == len(self) + _END_CODE] = END_ID
+            codes[codes == len(self) + _UNKNOWN_CODE] = UNKNOWN_ID
+            pieces.append(_framed(codes))
         return np.concatenate(pieces)
 
     def find(self, words: pl.Series) -> Ints:
         """Return the id of each word, that of ``<unk>`` where it is not known."""
-        places = words.cast(self._enum, strict=False).to_physical().fill_null(UNKNOWN_ID)
-        return places.to_numpy().astype(np.int64)
+        codes = self._codes(words)
+        return np.where(codes < len(self), codes, UNKNOWN_ID)
+
+    def _codes(self, words: pl.Series) -> Ints:
+        codes = words.cast(self._enum, strict=False).to_physical().cast(pl.Int64)
+        return codes.fill_null(len(self) + _UNKNOWN_CODE).to_numpy(writable=True)
 
     @cached_property
     def _enum(self) -> pl.Enum:
-        return pl.Enum(self.words)
+        return pl.Enum(pl.concat([self.words, pl.Series(self.words.name, [_END_OF_TEXT])]))
 
 
 def split_words(text: str) -> list[str]:
