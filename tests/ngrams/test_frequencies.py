@@ -6,6 +6,8 @@ import pytest
 
 from kblib.errors import CorpusError
 from kblib.ngrams import frequencies as module
+from kblib.ngrams.collocations import collocations
+from kblib.ngrams.dispersion import dispersion
 from kblib.ngrams.frequencies import frequencies, query_frequencies
 from tests.ngrams.naive import naive_hits, naive_ngrams, random_corpus
 
@@ -51,6 +53,19 @@ def test_query_frequencies_list_the_sum_and_each_form():
         ("järnväg", "jernväg"): slow["jernväg"],
         ("det svenska", "(all)"): sum(naive_hits(corpus.texts(), "det svenska")),
     }
+
+
+def test_media_are_never_counted_together_silently():
+    corpus = random_corpus()
+    said = "intertitle and speech are counted together; their errors and their years differ."
+    for result in (
+        frequencies(corpus),
+        query_frequencies(corpus, "sol"),
+        dispersion(corpus, "sol"),
+        collocations(corpus, "sol"),
+    ):
+        assert result.warnings == (said,)
+    assert frequencies(corpus.filter(medium="speech")).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ def test_positions_of_a_word_are_all_and_only_its_own():
         assert np.array_equal(text.positions_of(np.array([word])), np.flatnonzero(at == word))
 
 
+def test_find_knows_every_word_and_no_other():
+    text = index_corpus(random_corpus()).text
+    assert [text.find(word) for word in text.words] == list(range(len(text.words)))
+    assert [text.find(word) for word in ("a", "ö", "soll", "järnv", "")] == [None] * 5
+
+
 def test_positions_of_several_words_are_in_order():
     text = index_corpus(random_corpus()).text
     wanted = np.array([0, 1, 4, 6])

@@ -26,7 +26,7 @@ from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.keyness import log_likelihood
 from kblib.ngrams.queries import Hits, search
 from kblib.ngrams.unit_counts import word_counts
-from kblib.ngrams.units import unit_codes, unit_of
+from kblib.ngrams.units import mixed_media, unit_codes, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,8 @@ class CollocationTable:
         How many hits there are, and places near them.
     provenance
         Corpus, fingerprint, filters, version, and what was asked.
+    warnings
+        What a reader of the table has to know: media that are counted together.
     """
 
     rows: pl.DataFrame
@@ -59,6 +61,7 @@ class CollocationTable:
     hits: int
     places: int
     provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -121,7 +124,8 @@ def collocations(
     rows = rows.sort(sort, "word", descending=[True, False])
     asked = {"query": query, "left": left, "right": right, "min_count": min_count}
     asked |= {"sort": sort, "forms": how_forms(forms), "unit": unit_of(index, unit)}
-    return CollocationTable(rows, hits.forms, hits.n, len(near), index.provenance(**asked))
+    said = index.provenance(**asked)
+    return CollocationTable(rows, hits.forms, hits.n, len(near), said, mixed_media(index))
 
 
 def _taken(hits: Hits) -> Ints:

@@ -20,6 +20,7 @@ from kblib.errors import CorpusError
 from kblib.ngrams.forms import similar_words
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
+from kblib.ngrams.units import mixed_media
 from kblib.ngrams.words import folded
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ class DispersionTable:
         How many units there are.
     provenance
         Corpus, fingerprint, filters, version, and what was asked.
+    warnings
+        What a reader of the table has to know: media that are counted together.
     """
 
     rows: pl.DataFrame
     n_units: int
     provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -91,7 +95,8 @@ def dispersion(
     rows = _some(index, named, words) if words is not None else _frequent(named, min_count)
     asked = {"unit": counts.unit, "min_count": None if words is not None else min_count}
     columns = ("word", "count", "units", "unit_share", "dp", "dp_norm")
-    return DispersionTable(rows.select(columns), len(counts.words), index.provenance(**asked))
+    said = index.provenance(**asked)
+    return DispersionTable(rows.select(columns), len(counts.words), said, mixed_media(index))
 
 
 def spread(counts: UnitCounts) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.queries import Absent, search
+from kblib.ngrams.units import mixed_media
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +38,14 @@ class FrequencyTable:
         The running words the rates are of.
     provenance
         Corpus, fingerprint, filters, version, and what was asked.
+    warnings
+        What a reader of the table has to know: media that are counted together.
     """
 
     rows: pl.DataFrame
     words: int
     provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -97,6 +101,7 @@ def frequencies(
         _with_rates(named, index.n_words).select("ngram", "count", "per_million", "documents"),
         index.n_words,
         index.provenance(n=n, min_count=min_count, most=most),
+        mixed_media(index),
     )
 
 
@@ -129,7 +134,10 @@ def query_frequencies(
     rows = _with_rates(pl.concat(tables), index.n_words)
     said = how_forms(forms)
     return FrequencyTable(
-        rows.rename({"form": "ngram"}), index.n_words, index.provenance(forms=said)
+        rows.rename({"form": "ngram"}),
+        index.n_words,
+        index.provenance(forms=said),
+        mixed_media(index),
     )
 
 

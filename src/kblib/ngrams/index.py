@@ -11,6 +11,7 @@ session.
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from kblib.errors import CorpusError, IntegrityError
 from kblib.files import check_folder, sealed_folder
 from kblib.ngrams import indexing as files
 from kblib.ngrams.indexing import FORMAT, Ids, Progress, Starts, build_index
-from kblib.ngrams.words import DEFINITION
+from kblib.ngrams.words import DEFINITION, sort_keys
 
 ON_DISK_FROM = 2_000_000
 """Words from which the index of a corpus that is not saved is kept on disk, too."""
@@ -126,8 +127,8 @@ class TextIndex:
 
     def find(self, word: str) -> int | None:
         """Return the number of a folded word, or None if it is nowhere in the text."""
-        found = (self.words == word).arg_max()
-        return found if found is not None and self.words[found] == word else None
+        at = bisect_left(self.words, _key(word), key=_key)
+        return at if at < len(self.words) and self.words[at] == word else None
 
     def matching(self, pattern: str) -> Ints:
         """Return the words that a regular expression matches from end to end."""
@@ -347,6 +348,10 @@ def _checked(folder: Path, fingerprint: str) -> dict[str, Any]:
     if about.get("fingerprint") != fingerprint:
         raise IntegrityError(f"{folder} is the index of other texts.", "", again)
     return about
+
+
+def _key(word: str) -> tuple[str, str]:
+    return sort_keys([word])[0], word
 
 
 def column_values(index: Index, name: str, documents: Sequence[int] | Ints) -> list[Any]:

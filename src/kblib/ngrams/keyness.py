@@ -29,8 +29,8 @@ from kblib.errors import CorpusError
 from kblib.ngrams.dispersion import spread
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.resampling import FEWEST_UNITS, Floats
-from kblib.ngrams.trends import media_of
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
+from kblib.ngrams.units import media_of
 
 if TYPE_CHECKING:
     import pandas as pd

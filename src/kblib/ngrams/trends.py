@@ -24,10 +24,13 @@ from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.queries import Absent, Hits, search
 from kblib.ngrams.resampling import FEWEST_UNITS, Band, Floats, interval, resample
 from kblib.ngrams.units import (
+    MEDIUM,
     STRATA,
     Cells,
     cells_of,
     check_window,
+    media_of,
+    name_of,
     periods_of,
     size_table,
     strata_of,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PER_MILLION = 1e6
-MEDIUM = "medium"
 WHOLE = 0.9995
 DEFAULT_BAND = Band()
 Media = Literal["separate", "together", "refuse"]
@@ -219,7 +221,7 @@ class _Work:
     def _series(self, strata: list[tuple[Any, ...]]) -> dict[str, list[int]]:
         if self.series_by is None:
             return {"all": list(range(len(strata)))}
-        names = [_name(stratum[0]) for stratum in strata]
+        names = [name_of(stratum[0]) for stratum in strata]
         return {
             name: [at for at, one in enumerate(names) if one == name] for name in sorted(set(names))
         }
@@ -321,17 +323,6 @@ def _series_column(index: Index, media: Media) -> str | None:
             f"corpus.filter(medium='{names[-1]}'), or media='separate' for a series each.",
         )
     return MEDIUM if media == "separate" else None
-
-
-def media_of(index: Index) -> list[str]:
-    """Return the media that have words in a corpus; none if it has no such column."""
-    if MEDIUM not in index.corpus.columns:
-        return []
-    return sorted(_name(stratum[0]) for stratum in strata_of(index, (MEDIUM,))[1])
-
-
-def _name(value: Any) -> str:
-    return "unknown" if value is None else str(value)
 
 
 def _strata_columns(index: Index, series_by: str | None, mix: Mix) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from kblib.ngrams.index import Index, Ints
 
 UNITS = ("film", "title")
 STRATA = ("medium", "collection")
+MEDIUM = "medium"
 DECADE = 10
+SEVERAL = 2
 
 
 def unit_of(index: Index, unit: str | None) -> str:
@@ -110,6 +112,26 @@ def strata_of(index: Index, columns: Sequence[str]) -> tuple[Ints, list[tuple[An
     place = np.zeros(len(labels), dtype=np.int64)
     place[there] = np.arange(len(there))
     return place[codes], [labels[number] for number in there.tolist()]
+
+
+def media_of(index: Index) -> list[str]:
+    """Return the media that have words in a corpus; none if it has no such column."""
+    if MEDIUM not in index.corpus.columns:
+        return []
+    return sorted(name_of(stratum[0]) for stratum in strata_of(index, (MEDIUM,))[1])
+
+
+def name_of(value: Any) -> str:
+    """Return a value as a label; an absent one is unknown."""
+    return "unknown" if value is None else str(value)
+
+
+def mixed_media(index: Index) -> tuple[str, ...]:
+    """Return what a count over several media must say; nothing if there is one medium."""
+    media = media_of(index)
+    if len(media) < SEVERAL:
+        return ()
+    return (f"{' and '.join(media)} are counted together; their errors and their years differ.",)
 
 
 @dataclass(frozen=True, eq=False)
