@@ -46,5 +46,9 @@ models: set-up-demo  ## make the embedded models again (hours; goes on where it 
 bench: set-up-test  ## measure what the README claims, and rewrite its tables
 	@$(VENV) -m benchmarks $(ARGS)
 
+.PHONY: golden-kenlm
+golden-kenlm:  # write tests/ngrams/golden again with KenLM; tools/golden_kenlm.py says what it needs
+	@$(PYTHON) tools/golden_kenlm.py
+
 set-up-lab set-up-demo set-up-test:
 	@$(PYTHON) tools/set_up.py $(@:set-up-%=%)

@@ -71,7 +71,7 @@ class CountedNgrams:
             If there is no text, a token is outside the vocabulary, or a begin is missing or out of
             place.
         """
-        _check_order(order)
+        check_order(order)
         vocab_size, begin_id, end_id = int(vocab_size), int(begin_id), int(end_id)
         stream = _framed(ids, vocab_size, begin_id, end_id)
         ends, longest = _words(stream, begin_id, end_id)
@@ -124,7 +124,8 @@ def checked_ids(ids: ArrayLike, vocab_size: int) -> Ints:
     return found.astype(np.int64)
 
 
-def _check_order(order: int) -> None:
+def check_order(order: int) -> None:
+    """Raise a ModelError unless the order is 1 to 6."""
     if not 1 <= order <= MAX_ORDER:
         raise ModelError(
             f"An n-gram model of order {order} cannot be built.",

@@ -32,19 +32,27 @@ class Discounts:
     fallback_reason: str = ""
 
     @classmethod
-    def estimate(cls, counts: Ints) -> Discounts:
-        """Estimate the discounts from the counts of an order (Chen & Goodman 1999, equation 26)."""
+    def estimate(cls, counts: Ints, *, single: bool = False) -> Discounts:
+        """Estimate the discounts from the counts of an order (Chen & Goodman 1999, equation 26).
+
+        Parameters
+        ----------
+        single
+            Calculate in single precision as lmplz does, which decides where one comes out as 0.
+        """
         n = np.bincount(np.minimum(counts, 5), minlength=6).tolist()
         for j in (1, 2, 3):
             if not n[j]:
                 return cls(*FALLBACK, fallback_reason=f"no n-gram has the count {j}")
-        y = n[1] / (n[1] + 2 * n[2])
-        found = [j - (j + 1) * y * n[j + 1] / n[j] for j in (1, 2, 3)]
+        number = np.float32 if single else np.float64
+        m = [number(count) for count in n]
+        y = m[1] / (m[1] + 2 * m[2])
+        found = [float(j - number(j + 1) * y * m[j + 1] / m[j]) for j in (1, 2, 3)]
         for j, discount in enumerate(found, start=1):
             if discount < 0:
                 reason = f"the discount for the count {j} came out as {discount:.3f}"
                 return cls(*FALLBACK, fallback_reason=reason)
-        return cls(*found)
+        return cls(found[0], found[1], found[2])
 
     def of(self, counts: Ints) -> Floats:
         """Return the discount of each count."""

@@ -111,7 +111,7 @@ def guess_masked(
         If no place is masked, one is outside the block or named twice, a special token is masked, a
         token is outside the vocabulary, or `sides` is another word.
     """
-    _check_sides(sides)
+    check_sides(sides)
     ids = checked_ids(ids_BT, model.vocab_size)
     special = _special(model, special_ids)
     masked_B = _masked(ids, positions_BK, weights_BK)
@@ -199,7 +199,8 @@ def _masked(ids: Ints, positions_BK: ArrayLike, weights_BK: ArrayLike | None) ->
     return masked
 
 
-def _check_sides(sides: str) -> None:
+def check_sides(sides: str) -> None:
+    """Raise a TokenError unless `sides` is ``left`` or ``both``."""
     if sides not in ("left", "both"):
         raise TokenError(
             f"No guess is made from the side '{sides}'.",

@@ -17,15 +17,19 @@ Letters: B queries, N tokens of context, T tokens in a row, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kblib.errors import TokenError
-from kblib.ngrams.counts import CountedNgrams, checked_ids, framed
+from kblib.ngrams.counts import Bools, CountedNgrams, checked_ids, framed
 from kblib.ngrams.discounts import Discounts, Floats, adjusted_counts, lmplz_counts
+from kblib.ngrams.pruning import pruned_trie
 from kblib.ngrams.trie import Ints, NgramTrie
+
+_MANY = 10_000  # look-ups from which on sorting them pays
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,7 @@ class KneserNey:
         ``backoffs[k - 1]``: what is left to lower orders after each n-gram of order k; 1 where
         nothing followed it.
     discounts
-        ``discounts[k - 1]``: of order k, and whether they are a fallback.
+        ``discounts[k - 1]``: of order k, and whether they are a fallback; none if not known.
     begin_id, end_id
         The tokens that frame a text; see `CountedNgrams`.
 
@@ -86,11 +90,21 @@ class KneserNey:
         return cls.smooth(counted, like_lmplz=like_lmplz)
 
     @classmethod
-    def smooth(cls, counted: CountedNgrams, *, like_lmplz: bool = False) -> KneserNey:
+    def smooth(
+        cls,
+        counted: CountedNgrams,
+        *,
+        kept: Sequence[Bools] | None = None,
+        like_lmplz: bool = False,
+    ) -> KneserNey:
         """Smooth counted n-grams, from the shortest to the longest.
 
         Parameters
         ----------
+        kept
+            Which n-grams of each order stay in the model, see `pruning.kept_ngrams`; the share of
+            the others goes to lower orders. Tokens that do not stay leave the vocabulary, and those
+            after them move up.
         like_lmplz
             Repeat a slip of lmplz, for equal numbers on small texts: it estimates the discounts of
             all but the highest order with one n-gram miscounted, see `discounts.lmplz_counts`.
@@ -99,12 +113,17 @@ class KneserNey:
         probs: list[Floats] = []
         backoffs: list[Floats] = []
         discounts: list[Discounts] = []
-        lower, n_contexts = _uniform(counted), 1
+        n_types = trie.vocab_size if kept is None else int(kept[0].sum())
+        lower, n_contexts = _uniform(n_types, counted), 1
         for k in range(1, trie.order + 1):
             counts = adjusted_counts(counted, k)
             contexts = trie.keys[k - 1] // trie.vocab_size
-            discount = Discounts.estimate(lmplz_counts(counted, k) if like_lmplz else counts)
-            total, left_over = _left_over(counts, contexts, discount, n_contexts)
+            told = lmplz_counts(counted, k) if like_lmplz else counts
+            discount = Discounts.estimate(told, single=like_lmplz)
+            taken = discount.of(counts)
+            if kept is not None:
+                taken = np.where(kept[k - 1], taken, counts)
+            total, left_over = _left_over(counts, taken, contexts, n_contexts)
             seen = (counts - discount.of(counts)) / total[contexts]
             lower = seen + left_over[contexts] * lower[counted.suffixes[k - 1]]
             if k == 1 and counted.begin_id != counted.end_id:
@@ -113,8 +132,18 @@ class KneserNey:
             backoffs.append(left_over)
             discounts.append(discount)
             n_contexts = len(lower)
-        ends = (counted.begin_id, counted.end_id)
-        return cls(trie, tuple(probs), tuple(backoffs[1:]), tuple(discounts), *ends)
+        if kept is None:
+            ends = (counted.begin_id, counted.end_id)
+            return cls(trie, tuple(probs), tuple(backoffs[1:]), tuple(discounts), *ends)
+        new_ids = np.cumsum(kept[0]) - 1
+        return cls(
+            pruned_trie(trie, kept),
+            tuple(prob[stays] for prob, stays in zip(probs, kept, strict=True)),
+            tuple(backoff[stays] for backoff, stays in zip(backoffs[1:], kept, strict=False)),
+            tuple(discounts),
+            int(new_ids[counted.begin_id]),
+            int(new_ids[counted.end_id]),
+        )
 
     @property
     def order(self) -> int:
@@ -133,10 +162,10 @@ class KneserNey:
 
     def __str__(self) -> str:
         lines = [f"Kneser-Ney n-gram model of order {self.order}, {self.vocab_size:,} types"]
-        for k, (n, d) in enumerate(zip(self.trie.sizes(), self.discounts, strict=True), start=1):
+        lines += [f"  order {k}: {n:,} n-grams" for k, n in enumerate(self.trie.sizes(), start=1)]
+        for k, d in enumerate(self.discounts, start=1):
             reason = f" (fallback: {d.fallback_reason})" if d.fallback_reason else ""
-            numbers = f"{d.once:.3f} {d.twice:.3f} {d.more:.3f}"
-            lines.append(f"  order {k}: {n:,} n-grams, discounts {numbers}{reason}")
+            lines[k] += f", discounts {d.once:.3f} {d.twice:.3f} {d.more:.3f}{reason}"
         return "\n".join(lines)
 
     def log10_prob(self, context_BN: ArrayLike, word_B: ArrayLike) -> Floats:
@@ -180,7 +209,7 @@ class KneserNey:
     def distribution(self, context: ArrayLike) -> Floats:
         """Return the probability of each token after a context, shape (V,); sums to 1."""
         tokens = checked_ids(context, self.vocab_size).tolist()[::-1][: self.order - 1][::-1]
-        probs_V = self.probs[0].copy()
+        probs_V = self.probs[0].astype(np.float64)
         for k in range(1, len(tokens) + 1):
             rank = self.trie.rank(tokens[-k:])
             if rank < 0:  # then no longer context was seen either
@@ -196,33 +225,51 @@ class KneserNey:
         No n-gram of the model holds a begin after its first token or goes on after an end, so
         contexts stop there of themselves.
         """
-        probs_BT = self.probs[0][tokens_BT]
-        contexts = tokens_BT  # ranks of the (k-1)-grams that end at each place; -1: not seen
-        for k in range(2, min(self.order, tokens_BT.shape[1]) + 1):
-            if not len(self.probs[k - 1]):
+        probs_BT = self.probs[0][tokens_BT].astype(np.float64, order="C")
+        tokens, probs = tokens_BT.ravel(), probs_BT.ravel()
+        begins_row = np.zeros(tokens.size + 1, dtype=bool)
+        begins_row[:: max(tokens_BT.shape[1], 1)] = True
+        # Flat places with a known (k-1)-gram before them that does not leave the row; its rank.
+        places = self._by_context(tokens, np.flatnonzero(~begins_row))
+        contexts = tokens[places - 1]
+        for k in range(2, self.order + 1):
+            found = self.trie.find(k, contexts, tokens[places])
+            seen = found >= 0
+            probs[places] *= self.backoffs[k - 2][contexts]
+            probs[places[seen]] = self.probs[k - 1][found[seen]]
+            # The k-grams found are the contexts of the places after them.
+            places, contexts = places[seen] + 1, found[seen]
+            inside = ~begins_row[places]
+            places, contexts = places[inside], contexts[inside]
+            if not len(places):
                 break
-            contexts = contexts[:, :-1]
-            found = self.trie.find(k, contexts, tokens_BT[:, k - 1 :])
-            backoff = np.where(contexts >= 0, self.backoffs[k - 2][contexts], 1.0)
-            lower = probs_BT[:, k - 1 :]
-            probs_BT[:, k - 1 :] = np.where(found >= 0, self.probs[k - 1][found], backoff * lower)
-            contexts = found
         return probs_BT
 
+    def _by_context(self, tokens: Ints, places: Ints) -> Ints:
+        """Order many places by the three tokens from the one before: neighbours share the cache.
 
-def _uniform(counted: CountedNgrams) -> Floats:
-    guessed = counted.trie.vocab_size - (counted.begin_id != counted.end_id)
+        N-grams are sorted from their first token, so all look-ups, of any order, then go upwards.
+        """
+        if len(places) < _MANY or self.vocab_size >= 1 << 21:
+            return places
+        after = np.append(tokens, 0)[places + 1]
+        three = (tokens[places - 1] * self.vocab_size + tokens[places]) * self.vocab_size + after
+        by_context: Ints = places[np.argsort(three)]
+        return by_context
+
+
+def _uniform(n_types: int, counted: CountedNgrams) -> Floats:
+    guessed = n_types - (counted.begin_id != counted.end_id)
     return np.array([1.0 / guessed])
 
 
 def _left_over(
-    counts: Ints, contexts: Ints, discount: Discounts, n_contexts: int
+    counts: Ints, taken: Floats, contexts: Ints, n_contexts: int
 ) -> tuple[Floats, Floats]:
-    """Return the sum of counts after each context and the share of it that discounts took away."""
+    """Return the sum of counts after each context and the share of it that was taken away."""
     total = np.bincount(contexts, counts, n_contexts).astype(np.float64)
-    taken = np.bincount(contexts, discount.of(counts), n_contexts)
     share = np.ones_like(total)  # where nothing followed
-    np.divide(taken, total, out=share, where=total > 0)
+    np.divide(np.bincount(contexts, taken, n_contexts), total, out=share, where=total > 0)
     return total, share
 
 

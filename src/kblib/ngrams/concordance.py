@@ -1,0 +1,286 @@
+"""Keyword in context: every hit of a query, sorted as asked, with the way back to its source.
+
+The list is complete. Hits are held as positions; lines are made for the rows that are looked at, so
+a concordance of a million hits opens as fast as one of ten, and ``batches()`` streams all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from kblib.corpora import Corpus, Document
+from kblib.corpora.columns import document_of_row
+from kblib.corpora.tables import pandas_of
+from kblib.errors import CorpusError
+from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.index import Index, Ints, TextIndex, column_values, index_corpus
+from kblib.ngrams.queries import Absent, Hits, search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SORTS = ("text", "left", "right", "hit", "year", "random")
+DEPTH = 4
+"""How many words of context a sort looks at."""
+BATCH = 1_000
+NEVER_SHOWN = ("text",)
+SECONDS_A_MINUTE = 60
+TIMES = ("start_s", "end_s")
+
+
+@dataclass(frozen=True, eq=False)
+class Concordance:
+    """All hits of a query, in the order asked for.
+
+    Attributes
+    ----------
+    hits
+        Where the query stands.
+    order
+        The hits in the order of the list.
+    window
+        How many words of context each line shows on either side.
+    provenance
+        Corpus, fingerprint, filters, version, and what was asked.
+    """
+
+    hits: Hits
+    order: Ints
+    window: int
+    provenance: dict[str, Any]
+
+    @property
+    def n(self) -> int:
+        """How many hits there are."""
+        return self.hits.n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def rows(self, start: int = 0, stop: int | None = None) -> pl.DataFrame:
+        """Return the lines from `start` up to `stop` as a Polars table.
+
+        Columns: number, left, hit, right, time (of the film, where the corpus knows it), and the
+        corpus's own columns but the text.
+        """
+        chosen = self.order[start:stop]
+        return _lines(self.hits, chosen, self.window, first=start)
+
+    def head(self, n: int = 20) -> pd.DataFrame:
+        """Return the first `n` lines as a pandas table."""
+        return pandas_of(self.rows(0, n).lazy())
+
+    def batches(self, size: int = BATCH) -> Iterator[pl.DataFrame]:
+        """Yield all lines, `size` at a time, as Polars tables."""
+        for start in range(0, self.n, size):
+            yield self.rows(start, start + size)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All lines as a pandas table; everything is loaded."""
+        return pandas_of(self.rows().lazy())
+
+    @property
+    def forms(self) -> pd.DataFrame:
+        """The forms that were found, with reasons and hits, as a pandas table."""
+        return pandas_of(self.hits.forms.lazy())
+
+    def document(self, number: int) -> Document:
+        """Return the whole document of a line, lines counted from 1 as in the table."""
+        store = self.hits.index.corpus.store
+        row = int(self.hits.documents[self._hit(number)])
+        return document_of_row(store.frame.slice(row, 1).collect().row(0, named=True))
+
+    def source(self, number: int, *, around: int = 2) -> pd.DataFrame:
+        """Return the documents before and after a line's, of the same title and medium.
+
+        Parameters
+        ----------
+        around
+            How many on either side: for subtitles, what was said just before and after.
+        """
+        index = self.hits.index
+        row = int(self.hits.documents[self._hit(number)])
+        first = max(row - around, 0)
+        near = index.corpus.store.frame.slice(first, row + around + 1 - first).collect()
+        here = near.row(row - first, named=True)
+        same = [name for name in ("title", "medium") if name in near.columns]
+        near = near.filter(pl.col(name).eq_missing(pl.lit(here[name])) for name in same)
+        marked = near.with_columns(here=pl.col("id") == here["id"])
+        return pandas_of(_with_time(marked).lazy())
+
+    def _hit(self, number: int) -> int:
+        if type(number) is not int or not 1 <= number <= self.n:
+            raise CorpusError(
+                f"There is no line {number!r}.", f"Lines are numbered from 1 to {self.n}."
+            )
+        return int(self.order[number - 1])
+
+    def __repr__(self) -> str:
+        shown = self.rows(0, 10)
+        lines = [
+            f"  {row['left'][-40:]:>40} [{row['hit']}] {row['right'][:40]}"
+            for row in shown.iter_rows(named=True)
+        ]
+        title = f"Concordance of '{self.hits.query}': {self.n:,} hits"
+        return "\n".join([title, *lines])
+
+
+def concordance(
+    corpus: Corpus,
+    query: str,
+    *,
+    sort: str | Sequence[str] = "text",
+    window: int = 8,
+    forms: Forms = "surface",
+    without: Collection[str] = (),
+    absent: Absent = "error",
+    seed: int = 1,
+) -> Concordance:
+    """List every hit of a query in its context.
+
+    Parameters
+    ----------
+    sort
+        ``text`` (the order of the corpus), ``left`` or ``right`` (alphabetically by the words
+        beside the hit, the nearest first, å, ä, ö after z), ``hit``, ``year``, ``random``; several
+        in a list, the first counts most.
+    window
+        Words of context on either side, within the document.
+    forms, without, absent
+        As in `kblib.ngrams.queries.search`.
+    seed
+        Of the random order.
+
+    Raises
+    ------
+    CorpusError
+        If the query holds no word or a word is nowhere in the text, or a sort is unknown.
+
+    Examples
+    --------
+    >>> lines = concordance(Corpus.from_texts(["Se, solen går upp!", "Solen lyser."]), "solen")
+    >>> lines.rows().select("left", "hit", "right").rows()
+    [('Se,', 'solen', 'går upp!'), ('', 'Solen', 'lyser.')]
+    """
+    sorts = [sort] if isinstance(sort, str) else list(sort)
+    _check(sorts, window)
+    index = index_corpus(corpus)
+    hits = search(index, query, forms=forms, without=without, absent=absent)
+    order = _order(index, hits, sorts, seed)
+    asked = {"query": query, "sort": sorts, "window": window, "seed": seed}
+    asked |= {"forms": how_forms(forms)}
+    asked |= {"without": sorted(without)} if without else {}
+    return Concordance(hits, order, window, index.provenance(**asked))
+
+
+def _order(index: Index, hits: Hits, sorts: list[str], seed: int) -> Ints:
+    keys: list[Ints] = []
+    for sort in sorts:
+        if sort in ("left", "right"):
+            keys += _beside(index.text, hits, right=sort == "right")
+        elif sort == "hit":
+            keys += [index.text.words_at(hits.positions + at) for at in range(hits.length)]
+        elif sort == "year":
+            years = index.column("year").fill_null(np.iinfo(np.int32).max).to_numpy()
+            keys.append(years[hits.documents].astype(np.int64))
+        elif sort == "random":
+            keys.append(np.random.default_rng(seed).permutation(hits.n))
+    return np.lexsort(keys[::-1]) if keys else np.arange(hits.n)
+
+
+def _beside(text: TextIndex, hits: Hits, *, right: bool) -> list[Ints]:
+    """Return the words 1, 2 ... beside each hit; -1 beyond the document, which sorts first."""
+    first = text.word_starts[hits.documents]
+    last = text.word_starts[hits.documents + 1]
+    keys = []
+    for step in range(1, DEPTH + 1):
+        at = hits.positions + (hits.length - 1 + step if right else -step)
+        inside = (at >= first) & (at < last)
+        words = np.full(hits.n, -1, dtype=np.int64)
+        words[inside] = text.words_at(at[inside])
+        keys.append(words)
+    return keys
+
+
+def _lines(hits: Hits, chosen: Ints, window: int, *, first: int) -> pl.DataFrame:
+    index, positions = hits.index, hits.positions[chosen]
+    documents = hits.documents[chosen]
+    cut = [
+        _cut(index.text, position, document, hits.length, window)
+        for position, document in zip(positions.tolist(), documents.tolist(), strict=True)
+    ]
+    parts = {
+        name: [one[place] for one in cut] for place, name in enumerate(("left", "hit", "right"))
+    }
+    table = pl.DataFrame(
+        {"number": np.arange(first + 1, first + 1 + len(chosen)), **parts},
+        schema_overrides=dict.fromkeys(parts, pl.String),
+    )
+    own = [name for name in index.corpus.columns if name not in NEVER_SHOWN]
+    columns = [
+        pl.Series(name, column_values(index, name, documents), dtype=index.column(name).dtype)
+        for name in own
+    ]
+    return _with_time(table.with_columns(columns))
+
+
+def _cut(
+    text: TextIndex, position: int, document: int, length: int, window: int
+) -> tuple[str, str, str]:
+    """Return left context, hit and right context as they are written, white space as one space."""
+    begin, end = int(text.text_starts[document]), int(text.text_starts[document + 1])
+    first, last = int(text.word_starts[document]), int(text.word_starts[document + 1])
+    from_word, to_word = position - window, position + length + window
+    start = begin + int(text.places[from_word]) if from_word > first else begin
+    stop = begin + int(text.places[to_word]) if to_word < last else end
+    hit = begin + int(text.places[position])
+    last_word = position + length - 1
+    written = text.types[int(text.ids[last_word])]
+    hit_end = begin + int(text.places[last_word]) + len(written.encode())
+    pieces = ((start, hit), (hit, hit_end), (hit_end, stop))
+    left, middle, right = (" ".join(bytes(text.text[a:b]).decode().split()) for a, b in pieces)
+    return left, middle, right
+
+
+def _with_time(table: pl.DataFrame) -> pl.DataFrame:
+    """Add the time code of a line where the corpus has one, as in 00:01:23."""
+    if TIMES[0] not in table.columns:
+        return table
+    return table.with_columns(
+        time=pl.Series([time_code(one) for one in table[TIMES[0]].to_list()], dtype=pl.String)
+    )
+
+
+def time_code(seconds: float | None) -> str | None:
+    """Return seconds as hours, minutes and seconds.
+
+    Examples
+    --------
+    >>> time_code(83.4)
+    '00:01:23'
+    """
+    if seconds is None:
+        return None
+    minutes, rest = divmod(int(seconds), SECONDS_A_MINUTE)
+    hours, minutes = divmod(minutes, SECONDS_A_MINUTE)
+    return f"{hours:02d}:{minutes:02d}:{rest:02d}"
+
+
+def _check(sorts: list[str], window: int) -> None:
+    unknown = next((one for one in sorts if one not in SORTS), None)
+    if unknown is not None:
+        raise CorpusError(
+            f"A concordance cannot be sorted by {unknown!r}.",
+            f"There are: {', '.join(SORTS)}.",
+            "sort='right'",
+        )
+    if type(window) is not int or window < 0:
+        raise CorpusError(
+            f"window is {window!r}.", "A number of words was expected, 0 or more.", "window=8"
+        )

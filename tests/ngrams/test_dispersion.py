@@ -1,0 +1,65 @@
+"""How evenly words are spread, against the definition, unit by unit."""
+
+from __future__ import annotations
+
+import pytest
+
+from kblib.corpora import Corpus
+from kblib.errors import CorpusError
+from kblib.ngrams import frequencies
+from kblib.ngrams.dispersion import dispersion
+from tests.ngrams.naive import folded_words, random_corpus
+
+
+def words_by_film(corpus):
+    films = {}
+    for document in corpus:
+        films.setdefault(document.origin["film"], []).extend(folded_words(document.text))
+    return {film: words for film, words in films.items() if words}
+
+
+def slow_dp(films, word):
+    """Gries (2008): half the sum of differences between expected and observed shares."""
+    total = sum(map(len, films.values()))
+    hits = sum(words.count(word) for words in films.values())
+    return sum(
+        abs(len(words) / total - words.count(word) / hits) for words in films.values()
+    ) / 2  # fmt: skip
+
+
+def test_dp_equals_the_definition():
+    corpus = random_corpus()
+    films = words_by_film(corpus)
+    table = dispersion(corpus, min_count=1).table
+    least = min(map(len, films.values())) / sum(map(len, films.values()))
+    for _, row in table.iterrows():
+        expected = slow_dp(films, row["word"])
+        assert row["dp"] == pytest.approx(expected)
+        assert row["dp_norm"] == pytest.approx(expected / (1 - least))
+        assert row["units"] == sum(row["word"] in words for words in films.values())
+
+
+def test_word_spread_like_the_text_has_no_deviation():
+    corpus = Corpus.from_texts(["sol och", "sol och sol och"])
+    assert dispersion(corpus, "sol").table["dp"].tolist() == [0.0]
+
+
+def test_dispersion_is_the_same_whatever_the_chunks(monkeypatch):
+    whole = dispersion(random_corpus()).rows
+    monkeypatch.setattr(frequencies, "CHUNK", 50)
+    cut = dispersion(random_corpus()).rows
+    assert cut.drop("dp", "dp_norm").equals(whole.drop("dp", "dp_norm"))
+    assert cut["dp"].to_list() == pytest.approx(whole["dp"].to_list())
+
+
+def test_words_keep_the_order_they_were_asked_in():
+    assert dispersion(random_corpus(), ["tåg", "Sol"]).table["word"].tolist() == ["tåg", "sol"]
+
+
+def test_word_that_is_nowhere_and_single_unit_answer_in_plain_words():
+    with pytest.raises(
+        CorpusError, match=r"'soll' is nowhere in corpus 'reels'\. Written alike: sol"
+    ):
+        dispersion(random_corpus(), ["soll"])
+    with pytest.raises(CorpusError, match="has one unit by its column 'film'"):
+        dispersion(Corpus.from_texts(["sol", "regn"], film="SF1"))
