@@ -1,0 +1,67 @@
+"""What a lesson sees: ``import kbnotebooks as kb``.
+
+Each name is imported when it is first used, so that the import itself takes a moment and not the
+ten seconds that torch and transformers need. ``__init__.pyi`` lists the same names for completion
+and type checkers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+_HOMES = {
+    "kblib.corpora": (
+        "Corpus",
+        "load_sample",
+        "newsreel_filters",
+        "read_jsonl",
+        "read_subtitles",
+        "read_table",
+        "read_text",
+    ),
+    "kblib.models.shape": ("ModelShape",),
+    "kblib.models.catalog": ("catalog",),
+    "kblib.models.masked": ("MaskedLM",),
+    "kblib.models.causal": ("CausalLM",),
+    "kblib.jobs.specs": ("Pretrain",),
+    "kblib.planner": ("plan",),
+    "kblib.cluster": ("Run", "submit"),
+    "kbnotebooks.corpus": ("CorpusView",),
+    "kbnotebooks.language_models": ("FillMaskView",),
+    "kbnotebooks.planner": ("PlanView",),
+    "kbnotebooks.runs": ("RunView",),
+    "kbnotebooks.figures": ("figure",),
+    "kbnotebooks.exercises": ("check",),
+    "kbnotebooks.place": ("here",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(_unknown(name), name=name)
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)
+
+
+def _unknown(name: str) -> str:
+    lowered = {known.lower(): known for known in _HOME_OF}
+    near = [
+        lowered[one] for one in difflib.get_close_matches(name.lower(), lowered, n=2, cutoff=0.6)
+    ]
+    hint = (
+        f"Did you mean {' or '.join(f'kb.{one}' for one in near)}?"
+        if near
+        else f"There are: {', '.join(_HOME_OF)}."
+    )
+    return f"kbnotebooks has no '{name}'. {hint}"

@@ -1,0 +1,135 @@
+"""What is known of a run from its lines: the curve, the numbers of now, and both in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kblib.runs import Phase, RunState
+from kbnotebooks import _html, _svg, figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FACTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("training loss (nats)", "loss", lambda value: f"{value:.2f}"),
+    ("loss on held-out text (nats)", "eval_loss", lambda value: f"{value:.2f}"),
+    ("held-out blanks filled right", "eval_top1", _html.percent),
+    ("tokens seen", "tokens", _html.number),
+    ("tokens a second", "tokens_per_s", _html.number),
+    ("time left", "seconds_left", _html.duration),
+)
+_LOOKS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("loss", "training", {"color": _html.QUIET, "linewidth": 1}),
+    ("eval_loss", "held-out", {"color": _html.ACCENT, "marker": "o", "markersize": 4}),
+)
+_FIRST_WIDTH = 4
+"""A run of days is drawn on a quarter of the width at first, not as a line too thin to see."""
+
+
+class RunRecord:
+    """The lines of a run; where two attempts did the same step, the later one counts."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, dict[str, Any]] = {}
+        self.resumed: list[int] = []
+        self.passed_over: list[str] = []
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Add a line of the metrics journal."""
+        if "event" in line:
+            if line["event"] == "resumed":
+                self.resumed.append(int(line["step"]))
+            self.passed_over = list(line.get("passed_over", []))
+        elif "step" in line:
+            step = int(line["step"])
+            self.lines[step] = {**self.lines.get(step, {}), **line}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a step."""
+        return pd.DataFrame([self.lines[step] for step in sorted(self.lines)])
+
+    def series(self, key: str) -> list[tuple[float, float]]:
+        """Return step and value of every line that has the key."""
+        steps = sorted(self.lines)
+        return [(float(s), float(v)) for s in steps if (v := self.lines[s].get(key)) is not None]
+
+    def head(self, name: str, state: RunState) -> str:
+        """Return name, phase and progress as HTML."""
+        state = replace(state, step=max([state.step, *self.lines]))  # fresher than the heartbeat
+        step, steps = state.step, state.steps
+        bar = f'<progress aria-label="Steps done" value="{step}" max="{steps}"></progress>'
+        where = _html.text(phase_in_words(state))
+        notes = (f"<p>Passed over: {_html.text(reason)}</p>" for reason in self.passed_over)
+        return (
+            f'<p>Run <code class="kb-run-name">{_html.text(name)}</code><br>'
+            f'<span class="kb-run-state" data-phase="{state.phase}" data-step="{step}">'
+            f"{where}</span></p>{bar if steps else ''}{''.join(notes)}"
+        )
+
+    def numbers(self, *, over: bool) -> str:
+        """Return the newest numbers as an HTML table; empty before the first."""
+        newest = [
+            (name, series[-1][1], write)
+            for name, key, write in _FACTS
+            if (series := self.series(key))
+        ]
+        rows = [(name, write(v)) for name, v, write in newest if not (over and name == "time left")]
+        columns = (_html.Column("measure"), _html.Column("value", numeric=True))
+        return _html.table("At the end" if over else "Now", columns, rows) if rows else ""
+
+    def curve(self, steps: int | None) -> str:
+        """Return the loss curve as an HTML figure; empty before the first step."""
+        if not self.series("loss"):
+            return ""
+        lines = [_svg.Line("training", self.series("loss"))]
+        if held_out := self.series("eval_loss"):
+            lines.append(_svg.Line("held-out", held_out, strong=True))
+        last = max(self.lines)
+        width = max(last, min(steps or last, _FIRST_WIDTH * last))
+        drawn = _svg.line_chart(lines, x="step", y="loss (nats)", x_max=width, marks=self.resumed)
+        return figures.Picture(drawn, self.in_words(), size=(_svg.WIDTH, _svg.HEIGHT)).html
+
+    def in_words(self) -> str:
+        """Say what the curve shows, for those who do not see it."""
+        (first, high), *_, (last, low) = [*self.series("loss")[:1], *self.series("loss")[-1:]]
+        said = (
+            f"Loss against step. The training loss went from {high:.2f} at step {first:.0f} "
+            f"to {low:.2f} at step {last:.0f}."
+        )
+        if held_out := self.series("eval_loss"):
+            said += f" On held-out text it is {held_out[-1][1]:.2f} at step {held_out[-1][0]:.0f}."
+        again = ", ".join(map(str, self.resumed))
+        return said + (f" The run was resumed at step {again}." if again else "")
+
+    def figure(self, title: str) -> Figure:
+        """Draw the curve with matplotlib, for a file."""
+        fig, axes = figures.canvas()
+        for key, label, look in _LOOKS:
+            if series := self.series(key):
+                axes.plot([a for a, _ in series], [b for _, b in series], label=label, **look)
+        axes.set(xlabel="step", ylabel="loss (nats)")
+        axes.set_title(title, fontsize=9, loc="left")
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=9)
+        return fig
+
+
+def phase_in_words(state: RunState) -> str:
+    """Say in a sentence where a run is."""
+    far = f"step {state.step:,} of {state.steps:,}" if state.steps else f"step {state.step:,}"
+    why = f" {state.why}" if state.why else ""
+    if state.phase is Phase.QUEUED:
+        return f"Waiting to start.{why}"
+    if state.phase is Phase.RUNNING:
+        begun = f"Training: {far}." if state.step else "Starting: text and model are made ready."
+        return begun + why
+    if state.phase is Phase.DONE:
+        return f"Done: {far}.{why}"
+    if state.phase is Phase.STOPPED:
+        return f"Stopped at {far}.{why} Go on with run.resume()."
+    return f"Failed at {far}.{why}"

@@ -1,0 +1,158 @@
+"""What all views share: errors shown below themselves, and a still picture in the saved notebook.
+
+A widget lives as long as its kernel. So a view puts two things into the output of its cell: a still
+form (plain HTML with alt texts), and the live widget, whose style sheet hides the still form. In a
+notebook that is opened tomorrow the widget is gone and the still form is there.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import ipywidgets as w
+
+from kblib.errors import KblibError
+from kbnotebooks import _html, figures
+from kbnotebooks._errors import ViewError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STILL_NOTE = "A still picture, saved with the notebook. Run the cell to make it live."
+_WRITERS = (".html", ".png", ".svg", ".pdf")
+
+
+class View:
+    """Base of all views.
+
+    A subclass makes its widgets, hands them to `_lay_out`, connects them with `_on` and
+    `_on_click`, and says in `_still` and `_figure` what it looks like when nothing moves.
+    """
+
+    def __init__(self) -> None:
+        self._mark = f"kb-still-{uuid4().hex[:8]}"
+        self._message = w.HTML()
+        self._box = w.VBox()
+        self._inputs: list[w.Widget] = []
+        self.error: Exception | None = None
+        self.traceback = ""
+
+    @property
+    def widget(self) -> w.Widget:
+        """The live widget, to be placed in a layout of one's own."""
+        return self._box
+
+    @property
+    def html(self) -> str:
+        """The view as it is now, as HTML that needs nothing else."""
+        return _html.wrap(self._still() + self._message_html())
+
+    def png(self) -> bytes:
+        """Return the view as it is now as a PNG picture."""
+        return figures.png(self._figure())
+
+    def save(self, path: str | Path) -> Path:
+        """Write the view as it is now to a file: .html, .png, .svg or .pdf.
+
+        Raises
+        ------
+        ViewError
+            If the ending is another.
+        """
+        target = Path(path)
+        if target.suffix not in _WRITERS:
+            raise ViewError(
+                f"A view cannot be saved as '{target.name}'.",
+                f"Known endings: {', '.join(_WRITERS)}.",
+                f'view.save("{target.stem or "view"}.png")',
+            )
+        if target.suffix == ".html":
+            target.write_text(_html.page(type(self).__name__, self.html), encoding="utf-8")
+        else:
+            self._figure().savefig(target, bbox_inches="tight", facecolor="white")
+        return target
+
+    def _still(self) -> str:
+        """Return what is seen, as HTML."""
+        raise NotImplementedError
+
+    def _figure(self) -> Figure:
+        """Return what is seen, as a matplotlib figure."""
+        raise NotImplementedError
+
+    def _lay_out(self, *widgets: w.Widget) -> None:
+        around = f".jp-OutputArea-child:has(> .jp-OutputArea-output .{self._mark})"
+        hide = f".{self._mark}, {around} {{display: none}}"
+        style = w.HTML(f"<style>{hide}</style>", layout=w.Layout(display="none"))
+        self._box.children = (*widgets, self._message, style)
+
+    def _on(self, widget: w.Widget, trait: str, callback: Callable[[], Any]) -> None:
+        """Call `callback` when the trait changes; its errors are shown below the view."""
+        self._inputs.append(widget)
+        widget.observe(lambda _change: self._try(callback), trait)
+
+    def _on_click(self, button: w.Button, callback: Callable[[], Any]) -> None:
+        """Call `callback` at a click; its errors are shown below the view."""
+        self._inputs.append(button)
+        button.on_click(lambda _button: self._try(callback))
+
+    def _try(self, callback: Callable[[], Any]) -> None:
+        with self._showing_errors():
+            callback()
+        self._answer_while_busy()
+
+    def _answer_while_busy(self) -> None:
+        """Let the page's messages be answered while a cell is running.
+
+        JupyterLab sends them to a thread of their own (a subshell), but ipykernel 7.4 sends those
+        for a widget that last spoke from a cell back to the main thread, where they wait for the
+        cell to end: typing and *Stop* would do nothing while ``run.result()`` waits. Where
+        ipykernel does not keep that note, this does nothing.
+        """
+        for widget in self._inputs:
+            with suppress(AttributeError):
+                del widget.comm._reply_subshell_id
+
+    @contextmanager
+    def _showing_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  nobody else shows what a callback raises
+            self.error, self.traceback = error, traceback.format_exc()
+        else:
+            self.error, self.traceback = None, ""
+        self._message.value = _html.wrap(self._message_html()) if self.error else ""
+
+    def _message_html(self) -> str:
+        if self.error is None:
+            return ""
+        if isinstance(self.error, KblibError):
+            return f'<div class="kb-error" role="alert">{_html.text(self.error)}</div>'
+        short = f"{type(self.error).__name__}: {self.error}"
+        return (
+            '<div class="kb-error kb-unexpected" role="alert">This view met something it did not '
+            f"expect. {_html.text(short)}\n"
+            "  See all of it: print(view.traceback), with the name you gave this view.</div>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        self._answer_while_busy()
+        note = f'<p class="kb-quiet">{STILL_NOTE}</p>'
+        still = _html.wrap(self._still() + self._message_html() + note)
+        inner = f'<div class="{self._mark}">{still}</div>'
+        display({"text/html": inner, "text/plain": repr(self)}, raw=True)
+        # Without words for readers that know no widgets: they have the still form.
+        display({**self._box._repr_mimebundle_(), "text/plain": ""}, raw=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: a view; in a notebook it is drawn."

@@ -1,0 +1,66 @@
+"""Executes each lesson once, in a fresh kernel and another folder, and keeps what came out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2] / "notebooks"
+LESSONS = sorted(path.name for path in ROOT.glob("*.ipynb"))
+SOLUTIONS = sorted(f"solutions/{path.name}" for path in (ROOT / "solutions").glob("*.ipynb"))
+
+LIMIT_S = 120.0
+"""What a lesson may take on two quiet cores."""
+CELL_LIMIT_S = 600
+"""After so long a cell hangs; no lesson should come near it."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that was run from top to bottom, and how long that took."""
+
+    notebook: nbformat.NotebookNode
+    seconds: float
+    others: float
+    """Processes that computed at the same time, beside this lesson's own, at the start."""
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / name, as_version=4)
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: nbformat.NotebookNode) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Executed]:
+    """Return a function that runs a notebook by name, once a session."""
+
+    @cache
+    def run(name: str) -> Executed:
+        notebook = read(name)
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_LIMIT_S,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(elsewhere)}},
+        )
+        others, began = os.getloadavg()[0], time.monotonic()
+        client.execute()
+        return Executed(notebook, time.monotonic() - began, others)
+
+    return run

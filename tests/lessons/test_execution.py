@@ -1,0 +1,92 @@
+"""Each lesson runs in a fresh kernel, in its time, and what it shows carries words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+
+from .conftest import LESSONS, LIMIT_S, SOLUTIONS, Executed, code_cells
+
+
+def html_outputs(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "data" in output and "text/html" in output.data:
+                yield cell.id, output.data["text/html"]
+
+
+class Images(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.alts: list[str | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.alts.append(dict(attrs).get("alt"))
+
+
+@pytest.mark.parametrize("name", [*LESSONS, *SOLUTIONS])
+def test_notebook_runs_from_a_fresh_kernel(name: str, executed: Callable[[str], Executed]):
+    done = executed(name)
+    assert all(cell.execution_count for cell in code_cells(done.notebook))
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_keeps_to_its_minutes(name: str, executed, record_property):
+    done = executed(name)
+    record_property("seconds", round(done.seconds, 1))
+    # The limit holds for two quiet cores: where others computed as well, the share left is smaller.
+    assert done.seconds < LIMIT_S * max(1.0, 1.0 + done.others / 2)
+
+
+@pytest.mark.parametrize("name", [*LESSONS, *SOLUTIONS])
+def test_no_view_fails_except_where_the_lesson_makes_a_mistake(name: str, executed):
+    for cell, html in html_outputs(executed(name).notebook):
+        assert "kb-unexpected" not in html, cell
+        assert ("kb-error" in html.split("</style>")[-1]) == (cell == "mistake"), cell
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_picture_has_alt_text(name: str, executed):
+    pictures = 0
+    for cell, html in html_outputs(executed(name).notebook):
+        images = Images()
+        images.feed(html)
+        assert all(alt and len(alt) > 20 for alt in images.alts), cell
+        pictures += len(images.alts)
+    for cell in code_cells(executed(name).notebook):
+        raw = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        assert raw == [], f"{cell.id} shows a picture without alt text"
+    assert pictures or name.startswith("02")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_outputs_are_small_enough_to_be_kept(name: str, executed):
+    assert len(nbformat.writes(executed(name).notebook)) < 1_500_000
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_solutions_are_right(name: str, executed):
+    said = [
+        (cell.id, output.data["text/plain"])
+        for cell in code_cells(executed(name).notebook)
+        for output in cell.outputs
+        if "kb.check(" in cell.source and output.output_type == "execute_result"
+    ]
+    assert said
+    assert [one for one, sentence in said if not sentence.startswith("Right.")] == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_unanswered_exercises_give_a_hint(name: str, executed):
+    said = [
+        output.data["text/plain"]
+        for cell in code_cells(executed(name).notebook)
+        for output in cell.outputs
+        if "kb.check(" in cell.source and output.output_type == "execute_result"
+    ]
+    assert said
+    assert all("put your answer in the place of None. Hint:" in sentence for sentence in said)
