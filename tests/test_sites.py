@@ -105,6 +105,14 @@ def test_machine_has_the_cores_this_process_may_use() -> None:
     assert sites.this_machine().cores == len(os.sched_getaffinity(0))
 
 
+def test_machine_has_no_more_memory_than_its_tightest_control_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = [sites.MemoryGroup(limit=3 << 29, free=1 << 20), sites.MemoryGroup(1 << 50, 1 << 50)]
+    monkeypatch.setattr(sites, "memory_groups", lambda: groups)
+    assert sites.this_machine().memory_gib == 1.5
+
+
 def test_machine_has_no_more_memory_than_the_kernel_says() -> None:
     lines = Path("/proc/meminfo").read_text().splitlines()
     total_kib = int(next(line for line in lines if line.startswith("MemTotal:")).split()[1])

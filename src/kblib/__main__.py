@@ -18,11 +18,9 @@ def doctor(_: argparse.Namespace) -> int:
     """Print what this machine has, and the command for each part that is missing."""
     from kblib.doctor import findings
 
-    missing = False
     for finding in findings():
         print(finding)
-        missing = missing or finding.broken
-    return int(missing)
+    return 0
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -33,11 +31,11 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def models(_: argparse.Namespace) -> int:
-    """Make the embedded models."""
+def models(arguments: argparse.Namespace) -> int:
+    """Make the embedded models, or those that are named."""
     from kblib.embedded import make_models
 
-    make_models(print)
+    make_models(print, arguments.names)
     return 0
 
 
@@ -98,6 +96,12 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
+_WATCHING = (demo, models, logs)
+"""Commands that only look at a run while it goes on by itself."""
+_INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C has ended."""
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     root = argparse.ArgumentParser(prog="python -m kblib", description=__doc__)
@@ -108,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
         "--minutes", type=float, default=1.5, help="minutes of training (default: 1.5)"
     )
     one.set_defaults(do=demo)
-    commands.add_parser("models", help="make the embedded models again").set_defaults(do=models)
+    one = commands.add_parser("models", help="make the embedded models again")
+    one.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
+    one.set_defaults(do=models)
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)
@@ -128,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Carry out a command line; errors of ours are printed without a traceback."""
+    """Carry out a command line; errors of ours, and of the disk, come without a traceback."""
     arguments = parser().parse_args(words)
     try:
         return int(arguments.do(arguments))
@@ -137,6 +143,16 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # `| head` has seen enough
         return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"{place}{error.strerror or error}\n  python -m kblib doctor", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        run = getattr(arguments, "run", None) or ""
+        look = f"python -m kblib status {run}".rstrip()
+        goes_on = f"\nA run that has begun goes on; look: {look}"
+        print(goes_on if arguments.do in _WATCHING else "", file=sys.stderr)
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def run_demo(say: Callable[[str], None], *, minutes: float) -> Run:
     words = ", ".join(f"{row.word} {row.probability:.0%}" for row in guesses.itertuples())
     say(f"        {_SENTENCE}  {words}")
     say("")
-    for name, value in read_json(run.folder / "result" / "model" / "scores.json").items():
+    scores = read_json(run.folder / "result" / "model" / "scores.json")
+    scores.pop("provenance", None)  # for who computes them again
+    for name, value in scores.items():
         say(f"  {name:24} {value:,.4g}" if isinstance(value, float) else f"  {name:24} {value}")
     say("")
     say(f"  corpus  {job.with_saved_corpus().corpus.folder}")

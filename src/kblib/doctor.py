@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from importlib import metadata
 
 import kblib
 from kblib import settings, sites
+from kblib.corpora import newsreels
+from kblib.errors import SettingsError
 
 _PARTS = {
     "training and models": (("torch", "transformers", "tokenizers", "safetensors"), "train"),
     "notebooks": (("jupyterlab", "ipywidgets", "matplotlib"), "notebooks"),
 }
-NEWSREELS = "journal-digital"
-GET_NEWSREELS = "python -m pip install --no-deps journal-digital==2025.12.30.2"
+NEWSREELS = newsreels.DISTRIBUTION
+GET_NEWSREELS = newsreels.INSTALL
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,6 @@ class Finding:
     what: str
     found: str
     fix: str = ""
-    broken: bool = False
 
     def __str__(self) -> str:
         mark = "missing" if self.fix else "ok"
@@ -55,8 +57,17 @@ def findings() -> Iterator[Finding]:
 
 
 def _space() -> Finding:
-    home = settings.home()
+    try:
+        home = settings.home()
+    except SettingsError as error:
+        return Finding("work folder", error.happened, error.next_step)
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding(
+            "work folder",
+            f"nothing can be written to {home}",
+            f"export {settings.HOME_VARIABLE}=/a/folder/of/yours",
+        )
     free_gib = shutil.disk_usage(existing).free / 2**30
     return Finding("work folder", f"{home} ({free_gib:.1f} GiB free)")
 
@@ -74,15 +85,17 @@ def _part(what: str, packages: tuple[str, ...], extra: str) -> Finding:
 
 
 def _models() -> Finding:
-    folders = [
-        folder for place in settings.model_folders() if place.is_dir() for folder in place.iterdir()
-    ]
+    try:
+        places = settings.model_folders()
+    except SettingsError as error:
+        return Finding("models", error.happened, error.next_step)
+    folders = [folder for place in places if place.is_dir() for folder in place.iterdir()]
     names = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
     if names:
         return Finding("models", ", ".join(names))
     return Finding(
         "models",
-        "none in " + ", ".join(map(str, settings.model_folders())),
+        "none in " + ", ".join(map(str, places)),
         "python -m kblib models",
     )
 

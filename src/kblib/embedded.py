@@ -7,17 +7,22 @@ package is installed.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kblib import settings
-from kblib.cluster import submit
+from kblib.cluster import Run, submit
 from kblib.corpora import load_sample, newsreel_filters
-from kblib.files import check_folder
+from kblib.errors import IntegrityError, ModelError
+from kblib.files import check_folder, read_json, replace_folder
 from kblib.follow import follow
+from kblib.jobs.exit_codes import INFRASTRUCTURE
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
+from kblib.runs import Phase
 
 
 def mini_masked() -> Pretrain:
@@ -43,25 +48,93 @@ def mini_masked() -> Pretrain:
 EMBEDDED: dict[str, Callable[[], Pretrain]] = {"kb-mini-masked": mini_masked}
 
 
-def make_models(say: Callable[[str], None]) -> list[Path]:
-    """Train every embedded model that is not there yet, going on where an earlier try stopped.
+def make_models(say: Callable[[str], None], names: Sequence[str] = ()) -> list[Path]:
+    """Train the embedded models that are not there yet, going on where an earlier try stopped.
 
-    Return their folders.
+    Parameters
+    ----------
+    say
+        Told what happens, a line at a time.
+    names
+        Which ones; all by default.
+
+    Returns
+    -------
+    list of Path
+        Their folders.
+
+    Raises
+    ------
+    ModelError
+        If there is no such embedded model.
+    RunError
+        If a training fails, or is stopped before its end.
     """
-    return [_make(name, say) for name in EMBEDDED]
+    for name in names:
+        if name not in EMBEDDED:
+            raise ModelError(
+                f"No embedded model is called '{name}'.",
+                f"There are: {', '.join(EMBEDDED)}.",
+                f"python -m kblib models {next(iter(EMBEDDED))}",
+            )
+    return [_make(name, say) for name in names or EMBEDDED]
 
 
 def _make(name: str, say: Callable[[str], None]) -> Path:
-    clone = settings.checkout()
-    target = (settings.home() if clone is None else clone) / "models" / name
-    run = submit(EMBEDDED[name]())
+    job = EMBEDDED[name]()
+    target = _models_folder() / name
+    if _is_made(target, job):
+        say(f"{name}: {target} is there already, made by this very job; delete it to train anew.")
+        return target
+    run = _begun(job)
     say(f"{name}: run '{run.name}'")
     follow(run, say)
-    aside = target.with_name(f".{name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(run.folder / "result" / "model", aside)
-    check_folder(aside, contents=True)
-    shutil.rmtree(target, ignore_errors=True)
-    aside.rename(target)
+    _copy(run.folder / "result" / "model", target)
     say(f"{name}: {target}")
     return target
+
+
+def _models_folder() -> Path:
+    clone = settings.checkout()
+    in_clone = clone is not None and os.access(clone, os.W_OK)
+    return (clone if clone and in_clone else settings.writable_home()) / "models"
+
+
+def _is_made(target: Path, job: Pretrain) -> bool:
+    """Say whether a folder holds the whole model of a job, by its recipe.
+
+    What the recipe of an earlier version does not say counts as equal.
+    """
+    try:
+        check_folder(target, contents=False)
+        said = read_json(target / "recipe.json")["job"]
+    except (IntegrityError, KeyError):
+        return False
+    asked = json.loads(json.dumps(job.to_dict()))
+    asked["corpus"] = {name: asked["corpus"][name] for name in ("fingerprint", "content")}
+    corpus = {name: said["corpus"].get(name, value) for name, value in asked["corpus"].items()}
+    return bool({**asked, **said, "corpus": corpus} == asked)
+
+
+def _begun(job: Pretrain) -> Run:
+    """Return the run of a job; one that was killed from outside goes on."""
+    stem = f"{job.label}-{job.key[:8]}"
+    names = [name for name in Run.all()["name"] if name == stem or name.startswith(f"{stem}-r")]
+    if names:
+        run = Run.open(names[0])
+        if run.state.phase is Phase.FAILED and run.state.exit_code == INFRASTRUCTURE:
+            return run.resume()
+    return submit(job)
+
+
+def _copy(made: Path, target: Path) -> None:
+    """Put a copy of a model in place, or leave what is there."""
+    aside = target.with_name(f".{target.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        shutil.copytree(made, aside)
+        check_folder(aside, contents=True)
+        replace_folder(aside, target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 from kblib.cluster import Run
+from kblib.errors import RunError
+from kblib.runs import Phase
 
 _LINE_EVERY_S = 10.0
 _POLL_S = 0.5
@@ -17,7 +19,7 @@ def follow(run: Run, say: Callable[[str], None]) -> None:
     Raises
     ------
     RunError
-        If it fails.
+        If it fails, or is stopped before its end.
     """
     tail, told = run.tail(), 0.0
     while not run.state.over:
@@ -32,3 +34,11 @@ def follow(run: Run, say: Callable[[str], None]) -> None:
             )
         time.sleep(_POLL_S)
     run.wait()
+    state = run.state
+    if state.phase is Phase.STOPPED:
+        of = f" of {state.steps}" if state.steps else ""
+        raise RunError(
+            f"Run '{run.name}' was stopped at step {state.step}{of}.",
+            "A result is there only at the end.",
+            f"Go on with: python -m kblib resume {run.name}",
+        )

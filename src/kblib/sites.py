@@ -55,6 +55,14 @@ class Machine:
     gpus: int
 
 
+@dataclass(frozen=True)
+class MemoryGroup:
+    """A control group that limits memory: its limit, and what may still be taken, in bytes."""
+
+    limit: int
+    free: int
+
+
 def load_site(name: str) -> Site:
     """Return a site by name.
 
@@ -96,7 +104,8 @@ def known_sites() -> list[str]:
 
 def this_machine() -> Machine:
     """Measure the machine this process runs on."""
-    memory = min(psutil.virtual_memory().total, _cgroup_limit())
+    limits = (group.limit for group in memory_groups())
+    memory = min(psutil.virtual_memory().total, *limits)
     return Machine(cores=_usable_cores(), memory_gib=memory / 2**30, gpus=_visible_gpus())
 
 
@@ -124,14 +133,50 @@ def _cgroup_cores() -> int:
     return sys.maxsize if quota == "max" else round(int(quota) / int(period))
 
 
-def _cgroup_limit() -> float:
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            said = Path(name).read_text().strip()
-        except OSError:
+def memory_groups(root: Path = Path("/")) -> list[MemoryGroup]:
+    """Return the control groups that limit this process's memory, from its own up to the root.
+
+    Parameters
+    ----------
+    root
+        Where ``proc`` and ``sys`` are found.
+    """
+    groups = []
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):  # "": the second version, one tree for all
             continue
-        return float("inf") if said == "max" else float(said)
-    return float("inf")
+        base = root / "sys/fs/cgroup" / controllers
+        folder = base / path.lstrip("/")
+        while True:
+            groups.append(_memory_group(folder, second_version=not controllers))
+            if folder == base or base not in folder.parents:
+                break
+            folder = folder.parent
+    return [group for group in groups if group is not None]
+
+
+def _memory_group(folder: Path, *, second_version: bool) -> MemoryGroup | None:
+    limit_file, used_file = (
+        ("memory.max", "memory.current")
+        if second_version
+        else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    )
+    limit, used = _text(folder / limit_file).strip(), _text(folder / used_file).strip()
+    if not limit.isdigit() or not used.isdigit():  # no such file, or "max"
+        return None
+    cached = 0  # file pages the kernel gives back when memory is asked for
+    for line in _text(folder / "memory.stat").splitlines():
+        if line.startswith(("inactive_file ", "total_inactive_file ")):
+            cached = int(line.split()[1])
+    return MemoryGroup(int(limit), max(0, int(limit) - int(used) + cached))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
 
 
 def _folders() -> Iterator[Traversable]:

@@ -6,7 +6,7 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.corpora.filters import min_words
-from kblib.errors import CorpusError, IntegrityError
+from kblib.errors import CorpusError, IntegrityError, SettingsError
 
 
 def test_saved_corpus_opens_as_it_was(films, home):
@@ -198,6 +198,14 @@ def test_two_processes_that_save_the_same_corpus_leave_one(films, home, monkeypa
     monkeypatch.setattr(writing, "_write", write_late)
     assert len(films.save().check()) == len(films)
     assert len(list((home / "corpora").iterdir())) == 1
+
+
+def test_home_that_cannot_be_written_to_names_the_variable(films, home, monkeypatch):
+    home.parent.mkdir(exist_ok=True)
+    home.write_text("a file stands in the way")
+    monkeypatch.setattr("kblib.settings.home", lambda: home)
+    with pytest.raises(SettingsError, match="export KBNOTEBOOKS_HOME="):
+        films.save()
 
 
 def test_a_full_disk_is_not_taken_for_a_folder_that_is_there(films, home, monkeypatch):

@@ -80,10 +80,29 @@ def test_dropout_reaches_every_part() -> None:
     bert = build_masked(ModelShape(1, 1, 16, "bert"), dropout=0.1, seed=1).config
     assert {bert.hidden_dropout_prob, bert.attention_probs_dropout_prob} == {0.1}
 
+    neox = build_model(ModelShape(1, 1, 16, "gpt_neox"), dropout=0.1, seed=1).config
+    assert {neox.hidden_dropout, neox.attention_dropout} == {0.1}
+
+
+def test_causal_model_drops_while_it_trains_only() -> None:
+    model = build_causal(ModelShape(2, 2, 32, "gpt_neox", vocab_size=100), dropout=0.5, seed=1)
+    ids_BT = torch.arange(20).reshape(2, 10)
+    one, other = (model.train()(input_ids=ids_BT).logits for _ in range(2))
+    assert not torch.equal(one, other)
+    one, other = (model.train(False)(input_ids=ids_BT).logits for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_llama_has_no_place_for_dropout() -> None:
+    with pytest.raises(ModelError, match=r"dropout is 0\.1 for a llama\."):
+        build_causal(ModelShape(1, 1, 16, "llama"), dropout=0.1, seed=1)
+
 
 def test_dropout_that_is_no_share_is_refused() -> None:
     with pytest.raises(ModelError, match=r"dropout is 1.0"):
         build_masked(SHAPE, dropout=1.0, seed=1)
+    with pytest.raises(ModelError, match=r"dropout is -0.1"):
+        build_causal(ModelShape(1, 1, 16, "gpt_neox"), dropout=-0.1, seed=1)
 
 
 def test_architecture_of_the_other_kind_is_refused() -> None:

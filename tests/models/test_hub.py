@@ -9,16 +9,23 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
+
+from kblib.errors import ModelError
+from kblib.models import hub
 
 NAME = "KB/bert-base-swedish-cased"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # A process of its own: the client reads the hub's address once, when it is imported.
 PROGRAM = """
 import sys, time
+import huggingface_hub.hf_api  # what that takes is not the hub's time
 from kblib.errors import ModelError
 from kblib.models.catalog import find_model
 start = time.perf_counter()
@@ -134,6 +141,18 @@ def test_proxy_that_is_not_there_fails_within_two_seconds(tmp_path: Path) -> Non
         said, seconds = ask(tmp_path, "https://hub.invalid", https_proxy=proxy)
     assert "Connection refused" in said
     assert seconds < 2
+
+
+def test_client_that_is_slow_to_import_takes_nothing_of_the_hubs_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(hub, "ANSWER_S", 0.2)
+    monkeypatch.setattr(hub, "_knock", lambda: None)
+    monkeypatch.setattr(hub, "_import_client", lambda: time.sleep(0.3))
+    monkeypatch.setattr(hub, "_ask", lambda name: ModelError(f"The hub has answered on {name}."))
+    with pytest.raises(ModelError, match=f"The hub has answered on {NAME}"):
+        hub.fetch(NAME)
 
 
 def test_offline_by_wish_asks_nobody(tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ import torch
 
 from kblib.errors import ModelError
 from kblib.models.build import build_causal, build_masked
-from kblib.models.initialise import start_from_frequencies, start_from_neighbours
+from kblib.models.initialise import (
+    _add_mirror,
+    start_from_frequencies,
+    start_from_neighbours,
+)
 from kblib.models.shape import ModelShape
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
@@ -94,6 +98,14 @@ def test_neighbours_are_the_singular_vectors_of_naive_ppmi(
     naive *= 0.02 / np.sqrt((naive**2).mean())
     found = model.get_input_embeddings().weight[pieces, : len(pieces)].detach().numpy()
     assert np.allclose(found @ found.T, naive @ naive.T, atol=1e-5)  # up to the sign of an axis
+
+
+@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 600])
+def test_mirror_is_added_in_place(n: int) -> None:
+    table = np.random.default_rng(n).random((n, n)).astype(np.float32)
+    wanted = table + table.T
+    _add_mirror(table)
+    assert np.array_equal(table, wanted)
 
 
 def test_words_that_share_neighbours_lie_together(

@@ -58,6 +58,7 @@ def _newsreels(*, fresh: bool) -> Corpus:
                 error.expected,
                 "Make it again: load_sample('newsreels', fresh=True)",
             ) from None
+    settings.writable_home()
     frame, about = newsreels.newsreel_frame(files, version)
     rows = standard_frame(frame, "newsreels")
     step = Step("load_sample", {"sample": "newsreels", **about, "kept": rows.height})

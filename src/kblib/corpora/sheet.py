@@ -152,8 +152,9 @@ class Sheet:
 
     def _spill(self) -> None:
         if self._folder is None:
+            settings.writable_home()
             parent = settings.corpora_folder()
-            parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(dir=parent, prefix=".reading-"))
             self._keeper = _Keeper()
             weakref.finalize(self._keeper, shutil.rmtree, self._folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from typing import Literal
 
 from kblib import settings
 from kblib.corpora import Corpus
-from kblib.errors import TrainingError
+from kblib.errors import IntegrityError, TokenError, TrainingError
 from kblib.files import sealed_folder
 from kblib.jobs.specs import Pretrain
 from kblib.tokens.pack import TokenBlocks
@@ -53,10 +53,12 @@ def prepare(job: Pretrain) -> Prepared:
 
     Raises
     ------
+    IntegrityError
+        If tokenizer and blocks do not belong together, or are damaged, with the folder to delete.
     TrainingError
         If a part is too small for a single block.
     """
-    folder = settings.home() / "tokens" / _key(job)
+    folder = settings.writable_home() / "tokens" / _key(job)
     parts: dict[str, Corpus] = {}
 
     def part(name: str) -> Corpus:
@@ -68,14 +70,17 @@ def prepare(job: Pretrain) -> Prepared:
         log.info("training a tokenizer of %d pieces", job.shape.vocab_size)
         with _first_wins(folder / "tokenizer"):
             _train_tokenizer(job, part("train"), folder / "tokenizer")
-    tokenizer = Tokenizer.open(folder / "tokenizer")
+    with _made_again(folder / "tokenizer"):
+        tokenizer = Tokenizer.open(folder / "tokenizer")
     blocks = {}
     for name in PARTS:
         if not (folder / name).is_dir():
             log.info("packing the %s part", name)
             with _first_wins(folder / name):
                 TokenBlocks.pack(part(name), tokenizer, folder / name)
-        blocks[name] = TokenBlocks.open(folder / name)
+        with _made_again(folder / name):
+            blocks[name] = TokenBlocks.open(folder / name)
+            _check_origin(folder / name, blocks[name], tokenizer, parts.get(name))
         _check_size(job, name, blocks[name])
     return Prepared(folder, tokenizer, **blocks)
 
@@ -96,6 +101,33 @@ def _first_wins(target: Path) -> Iterator[None]:
     except OSError:
         if not target.is_dir():
             raise
+
+
+@contextmanager
+def _made_again(folder: Path) -> Iterator[None]:
+    """Add to the error of something that is damaged how to get it back."""
+    try:
+        yield
+    except (IntegrityError, TokenError) as error:
+        raise IntegrityError(
+            error.happened, error.expected, f"It is made again when it is gone: rm -r {folder}"
+        ) from None
+
+
+def _check_origin(
+    folder: Path, blocks: TokenBlocks, tokenizer: Tokenizer, part: Corpus | None
+) -> None:
+    """Refuse blocks of another tokenizer, or of other texts where the part was worked out."""
+    if blocks.tokenizer_fingerprint != tokenizer.fingerprint:
+        raise IntegrityError(
+            f"{folder} was packed with tokenizer {blocks.tokenizer_fingerprint[:12]}.",
+            f"The one beside it is {tokenizer.fingerprint[:12]}.",
+        )
+    if part is not None and blocks.corpus_fingerprint != part.fingerprint:
+        raise IntegrityError(
+            f"{folder} was packed from texts {blocks.corpus_fingerprint[:12]}.",
+            f"This part of corpus '{part.name}' is {part.fingerprint[:12]}.",
+        )
 
 
 def _train_tokenizer(job: Pretrain, texts: Corpus, target: Path) -> None:

@@ -19,10 +19,11 @@ from kblib import files
 from kblib.jobs.exit_codes import DONE, STOPPED
 from kblib.jobs.measure import seconds_a_step
 from kblib.jobs.prepare import Prepared, prepare
+from kblib.jobs.quantities import USUAL_WARM_UP, steps_in
 from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
-from kblib.jobs.rates import keep_rate
+from kblib.jobs.rates import keep_rate, median_rate
 from kblib.jobs.result import save_result
-from kblib.jobs.specs import USUAL_WARM_UP, Pretrain, check_ranks, steps_in
+from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.models.build import build_model
 from kblib.models.initialise import start_from_frequencies, start_from_neighbours
 from kblib.runs import RunFolder, journal
@@ -169,11 +170,8 @@ class Pretraining:
             journal.append(self.run.metrics_file, {**record, "attempt": self.attempt})
 
     def _keep_rate(self) -> None:
-        rates = [
-            record["tokens_per_s"] for record in self.run.metrics() if "tokens_per_s" in record
-        ]
-        if rates:
-            middle = sorted(rates)[len(rates) // 2]
+        middle = median_rate(self.run.metrics())
+        if middle is not None:
             source = f"measured by run '{self.run.name}'"
             keep_rate(self.job, self.config["site"], self.ranks.world_size, middle, source)
 

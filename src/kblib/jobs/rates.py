@@ -5,11 +5,14 @@ The only source of speed for a plan.
 
 from __future__ import annotations
 
+import os
+import socket
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from kblib import settings
+from kblib import settings, sites
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Tail, journal
 
@@ -18,7 +21,7 @@ from kblib.runs import Tail, journal
 class Rate:
     """Tokens a second that were really seen.
 
-    Where, for which shape and batch, on how many ranks, and how.
+    Where, for which shape and batch, on how many ranks of how many threads, and how.
     """
 
     site: str
@@ -29,16 +32,27 @@ class Rate:
     tokens_per_s: float
     source: str
     time: float
+    host: str = ""
+    threads: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Rate:
+        """Read a line of the journal; fields of later versions are passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in record.items() if name in known})
 
     def fits(self, job: Pretrain, site: str, ranks: int) -> bool:
-        """Say whether this rate was measured for the same work."""
+        """Say whether this rate was measured for the same work, and here if the site is "local"."""
+        if site == "local" and (self.host, self.threads) != (socket.gethostname(), threads(ranks)):
+            return False
         here = (self.site, self.shape, self.seq_len, self.batch_size, self.ranks)
         return here == (site, job.shape.to_dict(), job.seq_len, job.batch_size, ranks)
 
 
 def known_rate(job: Pretrain, site: str, ranks: int) -> Rate | None:
     """Return the newest rate that was measured for the same work, if any."""
-    rates = (Rate(**record) for record in Tail(settings.home() / "rates.jsonl").new())
+    records = Tail(settings.home() / "rates.jsonl").new()
+    rates = (Rate.from_record(record) for record in records)
     fitting = [rate for rate in rates if rate.fits(job, site, ranks)]
     return fitting[-1] if fitting else None
 
@@ -54,7 +68,20 @@ def keep_rate(job: Pretrain, site: str, ranks: int, tokens_per_s: float, source:
         tokens_per_s=tokens_per_s,
         source=source,
         time=time.time(),
+        host=socket.gethostname(),
+        threads=threads(ranks),
     )
-    settings.home().mkdir(parents=True, exist_ok=True)
-    journal.append(settings.home() / "rates.jsonl", asdict(rate))
+    journal.append(settings.writable_home() / "rates.jsonl", asdict(rate))
     return rate
+
+
+def threads(ranks: int) -> int:
+    """Return the threads that each of so many ranks takes on this machine."""
+    named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(named) if named.isdigit() else max(1, sites.this_machine().cores // ranks)
+
+
+def median_rate(records: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the middle one of the tokens a second that a run has written down, if any."""
+    rates = sorted(record["tokens_per_s"] for record in records if "tokens_per_s" in record)
+    return rates[len(rates) // 2] if rates else None

@@ -6,7 +6,6 @@ A model folder that says what it is, what made it, and how good it is.
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import asdict
 from typing import Any
 
@@ -15,16 +14,19 @@ from transformers import PreTrainedModel
 
 import kblib
 from kblib.jobs.prepare import Prepared
+from kblib.jobs.rates import median_rate
 from kblib.jobs.specs import Pretrain
 from kblib.models.folder import save_model
 from kblib.models.masking import BERT
+from kblib.models.scores import evenly_spread
 from kblib.runs import RunFolder
 from kblib.training.config import TrainingConfig
-from kblib.training.scoring import MASK_RATE
+from kblib.training.scoring import MASK_RATE, MASK_SEED, HeldOut
 
 log = logging.getLogger("kblib.result")
 
 _TEST_BLOCKS = 4096
+_TERMS = {"CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/ (not for sale)"}
 
 
 def save_result(
@@ -35,43 +37,75 @@ def save_result(
     config: TrainingConfig,
     world_size: int,
 ) -> None:
-    """Score the trained model on the test part and save it as ``result/model``."""
+    """Save the trained model as ``result/model``, scored on the test part as it is stored."""
+    recipe = _recipe(run, job, config, world_size)
     held_out = data.held_out("test", job, most_blocks=_TEST_BLOCKS)
+    _round_to_half(model)
+    scores = _scores(held_out, job, model)
+    save_model(
+        run.model,
+        model=model,
+        tokenizer=data.tokenizer,
+        recipe=recipe,
+        scores={**scores, "provenance": _provenance(held_out, job)},
+        card=_card(job, recipe, scores),
+        notice=_notice(job),
+        half=True,
+        replace=True,
+    )
+    log.info("saved %s", run.model)
+
+
+def _round_to_half(model: PreTrainedModel) -> None:
+    """Give a model the numbers that its folder will hold: what is scored is what is opened."""
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
+
+
+def _scores(held_out: HeldOut, job: Pretrain, model: PreTrainedModel) -> dict[str, Any]:
     scores: dict[str, Any] = held_out.score(model)
     if job.shape.objective == "masked":
         scores["mask_rate"] = MASK_RATE
         mixed = held_out.score(model, BERT)
         scores |= {f"{name}_80_10_10": mixed[name] for name in ("loss", "top1", "top5")}
-    recipe = _recipe(run, job, config, world_size)
-    target = run.model
-    shutil.rmtree(target, ignore_errors=True)
-    save_model(
-        target,
-        model=model,
-        tokenizer=data.tokenizer,
-        recipe=recipe,
-        scores=scores,
-        card=_card(job, recipe, scores),
-        notice=_notice(job),
-        half=True,
-    )
-    log.info("saved %s", target)
+    return scores
+
+
+def _provenance(held_out: HeldOut, job: Pretrain) -> dict[str, Any]:
+    """Return what has to be known to compute the scores again."""
+    n_blocks = len(evenly_spread(held_out.blocks, held_out.seq_len, held_out.most_blocks))
+    return {
+        "weights": "float16, as stored",
+        "part": "test",
+        "part_fingerprint": held_out.blocks.corpus_fingerprint,
+        "corpus": job.corpus.name,
+        "corpus_fingerprint": job.corpus.fingerprint,
+        "split": {"by": job.group, "valid": job.valid, "test": job.test, "seed": job.seed},
+        "seq_len": held_out.seq_len,
+        "n_blocks": n_blocks,
+        "mask_seed": MASK_SEED if job.shape.objective == "masked" else None,
+        "version": kblib.__version__,
+    }
 
 
 def _recipe(
     run: RunFolder, job: Pretrain, config: TrainingConfig, world_size: int
 ) -> dict[str, Any]:
-    first = [record for record in run.metrics() if "tokens_per_s" in record]
     return {
         "job": {
             **job.to_dict(),
-            "corpus": {"name": job.corpus.name, "fingerprint": job.corpus.fingerprint},
+            "corpus": {
+                "name": job.corpus.name,
+                "fingerprint": job.corpus.fingerprint,
+                "content": job.corpus.content,
+            },
         },
         "training": asdict(config),
         "world_size": world_size,
         "threads": torch.get_num_threads(),
         "tokens_read": config.steps * config.batch_size * config.seq_len,
-        "median_tokens_per_s": sorted(record["tokens_per_s"] for record in first)[len(first) // 2],
+        "median_tokens_per_s": median_rate(run.metrics()),
         "versions": {"kbnotebooks": kblib.__version__, "torch": torch.__version__},
     }
 
@@ -105,11 +139,14 @@ def _notice(job: Pretrain) -> str | None:
     licences = _values(job, "licence")
     if not licences:
         return None
-    sources = "; ".join(_values(job, "source")) or job.corpus.name
-    return (
-        f"The weights in this folder are derived from texts under: {', '.join(licences)}.\n"
-        f"Source: {sources}.\nUse and share them under the same terms, and name the source.\n"
-    )
+    lines = [
+        f"The weights in this folder are derived from texts under: {', '.join(licences)}.",
+        f"Texts: {'; '.join(_values(job, 'source')) or job.corpus.name}.",
+        *(f"Cite: {citation}." for citation in _values(job, "citation")),
+        *(f"{name}: {_TERMS[name]}" for name in licences if name in _TERMS),
+        "Use and share the weights under the same terms, and name the source.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _values(job: Pretrain, column: str) -> list[str]:

@@ -47,8 +47,7 @@ def build_masked(
     ModelError
         If the shape is a causal one, or the dropout no share.
     """
-    if not 0.0 <= dropout < 1.0:
-        raise ModelError(f"dropout is {dropout}.", "A share from 0 to below 1 was expected.")
+    _check_dropout(dropout)
     ids = {"pad": 0, "cls": 2, "sep": 3, **(special or {})}
     if shape.architecture == "modernbert":
         return _seeded(ModernBertForMaskedLM, _modernbert_config(shape, dropout, ids), seed)
@@ -61,11 +60,16 @@ def build_masked(
     )
 
 
-def build_causal(shape: ModelShape, *, seed: int, end_id: int = 0) -> PreTrainedModel:
+def build_causal(
+    shape: ModelShape, *, dropout: float = 0.0, seed: int, end_id: int = 0
+) -> PreTrainedModel:
     """Build a causal model with random weights.
 
     Parameters
     ----------
+    dropout
+        Share of numbers dropped while training, in embeddings, attention and feed-forward alike;
+        ``gpt_neox`` only.
     seed
         Equal seeds give equal weights. The generator of the caller is left as it was.
     end_id
@@ -74,12 +78,20 @@ def build_causal(shape: ModelShape, *, seed: int, end_id: int = 0) -> PreTrained
     Raises
     ------
     ModelError
-        If the shape is a masked one.
+        If the shape is a masked one, the dropout no share, or the layout has no place for it.
     """
+    _check_dropout(dropout)
     common = dict(_sizes(shape), bos_token_id=end_id, eos_token_id=end_id, pad_token_id=end_id)
     if shape.architecture == "gpt_neox":
-        return _seeded(GPTNeoXForCausalLM, GPTNeoXConfig(**common), seed)
+        config = GPTNeoXConfig(**common, hidden_dropout=dropout, attention_dropout=dropout)
+        return _seeded(GPTNeoXForCausalLM, config, seed)
     if shape.architecture == "llama":
+        if dropout:
+            raise ModelError(
+                f"dropout is {dropout} for a llama.",
+                "This layout has no dropout in its embeddings and feed-forward parts.",
+                f"build_causal({shape!r}, seed={seed})",
+            )
         return _seeded(LlamaForCausalLM, LlamaConfig(**common), seed)
     raise ModelError(
         f"'{shape.architecture}' is a masked architecture.",
@@ -92,7 +104,7 @@ def build_model(shape: ModelShape, *, dropout: float = 0.0, seed: int) -> PreTra
     """Build a model of either kind with random weights and this project's special ids."""
     if shape.objective == "masked":
         return build_masked(shape, dropout=dropout, seed=seed)
-    return build_causal(shape, seed=seed)
+    return build_causal(shape, dropout=dropout, seed=seed)
 
 
 def masked_logits(
@@ -142,6 +154,11 @@ def apply_head(model: PreTrainedModel, states: Tensor) -> Tensor:
 def embedding_matrix(model: PreTrainedModel) -> nn.Parameter:
     """Return the input embeddings, shape (V, D); masked models share them with their decoder."""
     return cast(nn.Parameter, model.get_input_embeddings().weight)
+
+
+def _check_dropout(dropout: float) -> None:
+    if not 0.0 <= dropout < 1.0:
+        raise ModelError(f"dropout is {dropout}.", "A share from 0 to below 1 was expected.")
 
 
 def _sizes(shape: ModelShape) -> dict[str, Any]:

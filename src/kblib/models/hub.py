@@ -9,8 +9,10 @@ import os
 import re
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,7 +74,12 @@ def fetch(name: str) -> Path:
     """
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE:
         raise _not_here(name, "HF_HUB_OFFLINE is set, so the model hub is not asked")
-    answer = _within(ANSWER_S, lambda: _ask(name))
+    clock = time.monotonic()
+    answer = _within(ANSWER_S, _knocked)
+    if answer is None:
+        left_s = ANSWER_S - (time.monotonic() - clock)
+        _import_client()  # not on the hub's time: from a slow disk that alone takes seconds
+        answer = _within(left_s, lambda: _ask(name))
     if isinstance(answer, _Unreachable):
         raise _not_here(name, f"the model hub does not answer ({answer.why})")
     if isinstance(answer, ModelError):
@@ -89,6 +96,11 @@ def fetch(name: str) -> Path:
         ) from None
 
 
+def _import_client() -> None:
+    with suppress(ImportError):  # `_ask` tells
+        import huggingface_hub.hf_api  # noqa: F401
+
+
 class _Unreachable:
     """The hub could not be asked."""
 
@@ -96,12 +108,17 @@ class _Unreachable:
         self.why = why
 
 
-def _ask(name: str) -> _Unreachable | ModelError | None:
-    """Return None if the hub offers safetensors of this model, otherwise what is wrong."""
+def _knocked() -> _Unreachable | None:
+    """Return None if somebody opens where the hub should be."""
     try:
         _knock()
     except OSError as error:
         return _Unreachable(error.strerror or str(error) or type(error).__name__)
+    return None
+
+
+def _ask(name: str) -> _Unreachable | ModelError | None:
+    """Return None if the hub offers safetensors of this model, otherwise what is wrong."""
     try:
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -168,7 +185,7 @@ def _within(seconds: float, work: Callable[[], Any]) -> Any:
     thread = threading.Thread(target=lambda: answers.append(work()), daemon=True)
     thread.start()
     thread.join(seconds)
-    return answers[0] if answers else _Unreachable(f"no answer within {seconds} s")
+    return answers[0] if answers else _Unreachable(f"no answer within {ANSWER_S} s")
 
 
 def _has_weights(snapshot: Path) -> bool:

@@ -19,7 +19,8 @@ from kblib.errors import ModelError
 from kblib.models.build import embedding_matrix
 from kblib.tokens.pack import TokenBlocks
 
-_MOST_PIECES = 10_000  # a square table of so many pieces takes 0.4 GB
+_MOST_PIECES = 10_000  # a square table of so many pieces takes 0.4 GB, there is one at a time
+_STRIP = 256  # rows and columns that are mirrored at once
 _MOST_TOKENS = 8_000_000  # more would change the neighbours little and take more than some seconds
 _SMOOTHING = 0.75  # of context counts, Levy, Goldberg and Dagan (2015)
 
@@ -118,8 +119,20 @@ def _neighbours(
             both = (left >= 0) & (right >= 0)
             pair, count = np.unique(left[both] * n + right[both], return_counts=True)
             table[pair] += count
-    counted = torch.from_numpy(table.reshape(n, n))
-    return counted + counted.T
+    square = table.reshape(n, n)
+    _add_mirror(square)
+    return torch.from_numpy(square)
+
+
+def _add_mirror(table: npt.NDArray[np.float32]) -> None:
+    """Add to a square table its mirror image, strip by strip, so that no second table is needed."""
+    n = len(table)
+    for start in range(0, n, _STRIP):
+        end = min(start + _STRIP, n)
+        corner = table[start:end, start:end]
+        corner += corner.T.copy()
+        table[start:end, end:] += table[end:, start:end].T
+        table[end:, start:end] = table[start:end, end:].T
 
 
 def _ppmi(table: Tensor) -> Tensor:

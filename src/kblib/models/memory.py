@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kblib.errors import ModelError
+from kblib.sites import memory_groups
 
 GIB = 1 << 30
 _ROOM = 0.2 * GIB  # activations of a short text and what loading needs beside the weights
@@ -29,7 +30,7 @@ def free_bytes(root: Path = Path("/")) -> int | None:
     int or None
         None where neither can be read, such as on macOS.
     """
-    found = [_machine(root), *_control_groups(root)]
+    found = [_machine(root), *(group.free for group in memory_groups(root))]
     known = [room for room in found if room is not None]
     return min(known) if known else None
 
@@ -60,47 +61,9 @@ def check_memory(name: str, n_parameters: int, bytes_per: float = 4) -> None:
 
 
 def _machine(root: Path) -> int | None:
-    for line in _read(root / "proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _control_groups(root: Path) -> list[int | None]:
-    """Return the room in each control group from ours up to the root: cgroup v2, then v1."""
-    rooms = []
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        base = root / "sys/fs/cgroup" / controllers
-        folder = base / path.lstrip("/")
-        while True:
-            rooms.append(_room(folder, second_version=not controllers))
-            if folder == base or base not in folder.parents:
-                break
-            folder = folder.parent
-    return rooms
-
-
-def _room(folder: Path, *, second_version: bool) -> int | None:
-    limit_file, used_file = (
-        ("memory.max", "memory.current")
-        if second_version
-        else ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    )
-    limit, used = _read(folder / limit_file).strip(), _read(folder / used_file).strip()
-    if not limit.isdigit() or not used.isdigit():  # no such file, or "max"
-        return None
-    cached = 0  # file pages the kernel gives back when memory is asked for
-    for line in _read(folder / "memory.stat").splitlines():
-        if line.startswith(("inactive_file ", "total_inactive_file ")):
-            cached = int(line.split()[1])
-    return max(0, int(limit) - int(used) + cached)
-
-
-def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii", errors="replace")
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
-        return ""
+        return None
+    free = (line for line in lines if line.startswith("MemAvailable:"))
+    return next((int(line.split()[1]) * 1024 for line in free), None)

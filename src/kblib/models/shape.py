@@ -111,7 +111,8 @@ class ModelShape:
         """Return operations to train on one token: ``6 N + 12 n_layer n_embd seq_len``.
 
         N is all parameters; the second term is attention's, which grows with the input. Forward is
-        a third of it. A head that runs on masked positions only needs less.
+        a third of it. For masked models this is at most: N counts the vocabulary matrix for every
+        token, although training multiplies by it at the masked positions only.
 
         References
         ----------

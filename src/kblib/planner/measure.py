@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 from kblib.errors import PlanError
+from kblib.jobs.driver import rank_environments
 from kblib.jobs.rates import Rate, keep_rate
 from kblib.jobs.specs import Pretrain
+
+_PATIENCE_S = 300.0
+"""Importing torch from a slow disk takes a minute; a few steps of a large model take more."""
 
 
 def measure_here(job: Pretrain) -> Rate:
@@ -29,14 +34,29 @@ def measure_here(job: Pretrain) -> Rate:
         },
     }
     command = [sys.executable, "-m", "kblib.jobs.measure", json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (environment,) = rank_environments(1, os.environ)  # threads and memory as in a run
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=_PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise _not_measured(job, f"it was not over after {_PATIENCE_S:g} s.") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PlanError(
-            f"The rate of {job.shape} could not be measured here: {last}",
-            "A few seconds of training were expected.",
-            "Is the training part installed? python -m kblib doctor",
-        )
+        raise _not_measured(job, last)
     answer = json.loads(done.stdout.splitlines()[-1])
     source = f"measured here with random tokens on {answer['threads']} threads"
     return keep_rate(job, "local", 1, answer["tokens_per_s"], source)
+
+
+def _not_measured(job: Pretrain, why: str) -> PlanError:
+    return PlanError(
+        f"The rate of {job.shape} could not be measured here: {why}",
+        "A few seconds of training were expected.",
+        "Is the training part installed? python -m kblib doctor",
+    )

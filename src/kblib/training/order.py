@@ -2,7 +2,7 @@
 
 Shuffled anew each epoch, computed from the seed and the step, stored nowhere.
 
-A permutation of ten milliards of blocks cannot be kept in memory, and a saved generator state ties
+A permutation of ten billion blocks cannot be kept in memory, and a saved generator state ties
 a run to one number of ranks. So the shuffle is a small cipher: a Feistel network permutes the
 numbers below a power of four, and numbers that fall outside the range are enciphered again until
 they fall inside (cycle walking; Black & Rogaway 2002, Ciphers with arbitrary finite domains). Any
