@@ -1,1 +1,1 @@
-"""Machines: what the project knows about the computers it runs on. Data only; read by ``kblib.sites``."""
+"""Machines: what the project knows of the computers it runs on; read by ``kblib.sites``."""

@@ -97,7 +97,11 @@ def test_unknown_keyword_is_refused():
 
 def test_cell_output_has_still_form_first_then_widget(monkeypatch: pytest.MonkeyPatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda what, *, raw: shown.append(what))
+
+    def display(what: dict[str, str], *, raw: bool) -> None:
+        shown.append(what)
+
+    monkeypatch.setattr("IPython.display.display", display)
     view = Halver()
     view._ipython_display_()
     still, live = shown

@@ -57,6 +57,7 @@ def submit(
             'kb.submit(job, site="local")',
         )
     require_training_part()
+    settings.writable_home()
     world = max(1, sites.this_machine().gpus) if ranks is None else ranks
     check_ranks(job, world)
     run = Run(_folder_for(job, site=site, ranks=world, fresh=fresh))

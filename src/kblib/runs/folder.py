@@ -116,7 +116,8 @@ class RunFolder:
         """
         for folder in (self.checkpoints, self.result):
             for left in folder.glob(".*"):
-                shutil.rmtree(left, ignore_errors=True)
+                if left.suffix != ".old":  # a whole one that was to give way, and may be needed
+                    shutil.rmtree(left, ignore_errors=True)
         self.failure_file.unlink(missing_ok=True)
         self.set_reserve_aside()
 
