@@ -159,6 +159,8 @@ def seal(folder: Path, about: Mapping[str, Any]) -> None:
     """Write the manifest of a folder: `about`, then size and SHA-256 of every file below it."""
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
+        # As the folder allows: some libraries write files for their owner alone.
+        path.chmod(folder.stat().st_mode & 0o666)
         with open(path, "rb") as file:
             os.fsync(file.fileno())
         files[path.relative_to(folder).as_posix()] = {
