@@ -156,10 +156,11 @@ def _notice(job: Pretrain) -> str | None:
     licences = _values(job, "licence")
     if not licences:
         return None
+    steps = job.corpus.manifest["steps"]
     lines = [
         f"The weights in this folder are derived from texts under: {', '.join(licences)}.",
         f"Texts: {'; '.join(_values(job, 'source')) or job.corpus.name}.",
-        *(f"Cite: {citation}." for citation in _values(job, "citation")),
+        *(f"Cite: {step['citation']}." for step in steps if "citation" in step),
         *(f"{name}: {_TERMS[name]}" for name in licences if name in _TERMS),
         "Use and share the weights under the same terms, and name the source.",
     ]
