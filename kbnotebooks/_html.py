@@ -48,6 +48,7 @@ STYLE = f"""<style>
 .kb.kb pre {{ font: 12.5px/1.4 ui-monospace, monospace; max-height: 20rem; overflow: auto;
   white-space: pre-wrap; }}
 .kb.kb .kb-side {{ display: flex; flex-wrap: wrap; gap: 0 2.5rem; }}
+.kb.kb .kb-side > div:not(:only-child) .kb-track {{ width: 8rem; min-width: 8rem; }}
 .kb.kb p {{ margin: .3rem 0; max-width: 46rem; }}
 </style>"""
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from weakref import WeakSet
 
 import ipywidgets as w
 
@@ -39,6 +40,7 @@ class View:
         self._message = w.HTML()
         self._box = w.VBox()
         self._inputs: list[w.Widget] = []
+        self._displayed: dict[str, str] = {}
         self.error: Exception | None = None
         self.traceback = ""
 
@@ -147,12 +149,46 @@ class View:
         from IPython.display import display
 
         self._answer_while_busy()
-        note = f'<p class="kb-quiet">{STILL_NOTE}</p>'
-        still = _html.wrap(self._still() + self._message_html() + note)
-        inner = f'<div class="{self._mark}">{still}</div>'
-        display({"text/html": inner, "text/plain": repr(self)}, raw=True)
+        self._displayed = self._still_output()
+        display(self._displayed, raw=True, display_id=self._mark)
+        _SHOWN.add(self)
+        _refresh_after_cells()
         # Without words for readers that know no widgets: they have the still form.
         display({**self._box._repr_mimebundle_(), "text/plain": ""}, raw=True)
 
+    def _still_output(self) -> dict[str, str]:
+        note = f'<p class="kb-quiet">{STILL_NOTE}</p>'
+        still = _html.wrap(self._still() + self._message_html() + note)
+        return {"text/html": f'<div class="{self._mark}">{still}</div>', "text/plain": repr(self)}
+
+    def _refresh(self) -> None:
+        """Bring the still form in the notebook up to date with what the widget shows."""
+        from IPython.display import update_display
+
+        now = self._still_output()
+        if now != self._displayed:
+            self._displayed = now
+            update_display(now, display_id=self._mark, raw=True)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a view; in a notebook it is drawn."
+
+
+_SHOWN: WeakSet[View] = WeakSet()
+
+
+def _refresh_all(*_result: object) -> None:
+    for view in list(_SHOWN):
+        view._try(view._refresh)
+
+
+def _refresh_after_cells() -> None:
+    """Have the still forms refreshed after each cell: a saved notebook shows the last state.
+
+    The main thread does it: what a thread displays would be lost with the page.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None and _refresh_all not in shell.events.callbacks["post_run_cell"]:
+        shell.events.register("post_run_cell", _refresh_all)

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kblib.corpora import Corpus
 from kblib.models.shape import ModelShape
+from tests.watching import SLOW_S
 
 _SUBJECTS = "kungen drottningen båten tåget skolan laget bonden fabriken orkestern flickan"
 _VERBS = "besöker lämnar bygger ser hör vinner möter visar öppnar söker"
 _OBJECTS = "Stockholm Göteborg hamnen fjällen matchen bron åkern staden havet skogen"
 _WHEN = ["i dag", "i går", "på söndag", "om våren", "under natten", "år efter år"]
+
+_CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start the one Chromium of all tests; it finds no host but this one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not _CHROMIUM:
+        pytest.skip("no Chromium: sudo apt-get install chromium, or set CHROMIUM to its path")
+    playwright.expect.set_options(timeout=SLOW_S * 1000)
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=_CHROMIUM, headless=True, args=_ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,8 @@ import psutil
 from kblib.cluster import Run
 
 PATIENCE_S = 120.0
+SLOW_S = 300.0
+"""Longest wait in a browser: a machine may be busy, and importing torch takes its time."""
 
 
 def losses(run: Run) -> dict[int, float]:

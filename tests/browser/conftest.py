@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,13 +20,9 @@ import psutil
 import pytest
 
 from kblib.runs import RunFolder
+from tests.watching import SLOW_S
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-)
-SLOW_S = 300.0
-"""Longest wait for anything: a machine may be busy, and importing torch takes its time."""
 NOWHERE = "http://127.0.0.1:9"
 LAB_SETTINGS = {
     "notebook-extension/tracker": {
@@ -135,31 +130,14 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium: sudo apt-get install chromium, or set CHROMIUM to its path")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Start JupyterLab; only where there is a browser to look at it."""
     server = Lab(tmp_path_factory.mktemp("lab"))
     try:
         until("answer from JupyterLab", lambda: server.ask("/api/status"))
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="session")
-def browser(lab: Lab) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    arguments = [
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    ]  # fmt: skip
-    playwright.expect.set_options(timeout=SLOW_S * 1000)
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=arguments)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

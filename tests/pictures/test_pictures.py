@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +18,6 @@ from tests.views.conftest import ParrotModel
 from tests.views.test_planner import SmallPlan
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-)
 NAMES = ("corpus", "fill_mask", "plan", "run")
 
 
@@ -62,20 +57,13 @@ def test_view_is_readable_in_grey(views: dict[str, View], name: str):
 
 
 @pytest.mark.browser
-def test_still_forms_are_rendered_as_pages(views: dict[str, View], tmp_path: Path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium: sudo apt-get install chromium, or set CHROMIUM to its path")
+def test_still_forms_are_rendered_as_pages(views: dict[str, View], browser, tmp_path: Path):
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 900, "height": 600})
-        for name, view in views.items():
-            page.goto(view.save(tmp_path / f"{name}.html").as_uri())
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            shot = page.screenshot(path=PICTURES / f"{name}-page.png", full_page=True)
-            assert wide <= 900, f"{name} is wider than the page"
-            assert ink(shot) > 0.005
-        browser.close()
+    page = browser.new_page(viewport={"width": 900, "height": 600})
+    for name, view in views.items():
+        page.goto(view.save(tmp_path / f"{name}.html").as_uri())
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        shot = page.screenshot(path=PICTURES / f"{name}-page.png", full_page=True)
+        assert wide <= 900, f"{name} is wider than the page"
+        assert ink(shot) > 0.005
+    page.close()

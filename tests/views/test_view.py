@@ -9,7 +9,7 @@ import pytest
 
 from kblib.errors import CorpusError
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import STILL_NOTE, View
+from kbnotebooks._view import STILL_NOTE, View, _refresh_all
 
 
 class Halver(View):
@@ -95,20 +95,43 @@ def test_unknown_keyword_is_refused():
         Halver(numbr="4")
 
 
-def test_cell_output_has_still_form_first_then_widget(monkeypatch: pytest.MonkeyPatch):
-    shown = []
+class Page:
+    """What a notebook page gets to see of a view."""
 
-    def display(what: dict[str, str], *, raw: bool) -> None:
-        shown.append(what)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shown: list[dict[str, str]] = []
+        self.updated: list[dict[str, str]] = []
+        monkeypatch.setattr("IPython.display.display", lambda what, **_: self.shown.append(what))
+        monkeypatch.setattr(
+            "IPython.display.update_display", lambda what, **_: self.updated.append(what)
+        )
 
-    monkeypatch.setattr("IPython.display.display", display)
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(monkeypatch)
+
+
+def test_cell_output_has_still_form_first_then_widget(page: Page):
     view = Halver()
     view._ipython_display_()
-    still, live = shown
+    still, live = page.shown
     assert "Half is 2" in still["text/html"]
     assert STILL_NOTE in still["text/html"]
     assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == view.widget.model_id
     assert live["text/plain"] == ""
+
+
+def test_still_form_follows_the_widget_after_a_cell(page: Page):
+    view = Halver()
+    view._ipython_display_()
+    _refresh_all()
+    assert page.updated == []
+    view.field.value = "8"
+    _refresh_all()
+    _refresh_all()
+    (updated,) = page.updated
+    assert "Half is 4" in updated["text/html"]
 
 
 def test_live_widget_hides_its_own_still_form_and_no_other():
