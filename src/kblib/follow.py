@@ -27,8 +27,10 @@ def follow(run: Run, say: Callable[[str], None]) -> None:
         if records and time.monotonic() - told > _LINE_EVERY_S:
             told = time.monotonic()
             last = records[-1]
+            steps = run.state.steps  # not told before the driver's next heartbeat
+            of = f" of {steps:,}" if steps else ""
             say(
-                f"        step {last['step']:,} of {run.state.steps or 0:,}: "
+                f"        step {last['step']:,}{of}: "
                 f"loss {last['loss']:.2f}, {last['tokens_per_s']:,.0f} tokens a second, "
                 f"{last['seconds_left']:,.0f} s left"
             )
