@@ -179,7 +179,7 @@ _SHOWN: WeakSet[View] = WeakSet()
 
 def _refresh_all(*_result: object) -> None:
     for view in list(_SHOWN):
-        view._try(view._refresh)
+        view._refresh()
 
 
 def _refresh_after_cells() -> None:
