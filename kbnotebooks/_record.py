@@ -126,10 +126,17 @@ def phase_in_words(state: RunState) -> str:
     if state.phase is Phase.QUEUED:
         return f"Waiting to start.{why}"
     if state.phase is Phase.RUNNING:
-        begun = f"Training: {far}." if state.step else "Starting: text and model are made ready."
-        return begun + why
+        return _running_in_words(state, far) + why
     if state.phase is Phase.DONE:
         return f"Done: {far}.{why}"
     if state.phase is Phase.STOPPED:
         return f"Stopped at {far}.{why} Go on with run.resume()."
     return f"Failed at {far}.{why}"
+
+
+def _running_in_words(state: RunState, far: str) -> str:
+    if not state.step:
+        return "Starting: text and model are made ready."
+    if state.step == state.steps:
+        return f"Ending: {far}; the model is scored and saved."
+    return f"Training: {far}."

@@ -146,6 +146,10 @@ class RunView(View):
         if state.over or self._stop.description == "Stop":
             self._stop.disabled, self._stop.description = state.over, "Stop"
 
+    def _refresh(self) -> None:
+        self._try(self.look)  # the thread may be a look behind the cell that waited for the run
+        super()._refresh()
+
     def _still(self) -> str:
         if self._folder is None or self.state is None:
             return ""

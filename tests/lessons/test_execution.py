@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from .conftest import LESSONS, LIMIT_S, SOLUTIONS, Executed, code_cells
+from .conftest import LESSONS, LIMIT_S, ROOT, SOLUTIONS, Executed, code_cells, read
 
 
 def html_outputs(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
@@ -90,3 +92,23 @@ def test_unanswered_exercises_give_a_hint(name: str, executed):
     ]
     assert said
     assert all("put your answer in the place of None. Hint:" in sentence for sentence in said)
+
+
+def test_sentences_said_in_lesson_two_are_from_films_the_model_has_not_read():
+    from kblib.corpora import load_sample, newsreel_filters
+
+    clean = load_sample("newsreels").filter(*newsreel_filters())
+    recipe = json.loads(
+        (ROOT.parent / "models" / "kb-mini-masked" / "recipe.json").read_text("utf-8")
+    )
+    job = recipe["job"]
+    _, _, test = clean.split(test=job["test"], valid=job["valid"], by="film", seed=job["seed"])
+    unread = set(test.texts())
+    said = [
+        cell.source
+        for cell in read("02_masked_words.ipynb").cells
+        if re.fullmatch(r"said-\d", cell.id)
+    ]
+    sentences = [re.search(r'= "(.+)"\n.*answer="(.+)"', source) for source in said]
+    assert len(sentences) == 2
+    assert all(found and found[1].replace("[MASK]", found[2]) in unread for found in sentences)

@@ -120,6 +120,16 @@ def test_stop_button_asks_the_driver(run: RunFolder):
     assert view._stop.description == "Stopping"
 
 
+def test_still_form_is_not_behind_a_run_that_ended(run: RunFolder, monkeypatch):
+    updated = []
+    monkeypatch.setattr("IPython.display.update_display", lambda what, **_: updated.append(what))
+    view = RunView(run.name)
+    view.stop_watching()
+    run.write_state(living(100, phase=Phase.DONE))
+    view._refresh()
+    assert "Done: step 100 of 100." in updated[0]["text/html"]
+
+
 def test_failing_look_is_told_below_the_view(run: RunFolder):
     view = RunView(run.name)
     run.state_file.write_text("{", encoding="utf-8")
@@ -148,6 +158,10 @@ def test_run_without_lines_yet_is_shown(run: RunFolder):
     [
         (RunState(Phase.QUEUED), "Waiting to start."),
         (RunState(Phase.RUNNING, step=3, steps=1000), "Training: step 3 of 1,000."),
+        (
+            RunState(Phase.RUNNING, step=9, steps=9),
+            "Ending: step 9 of 9; the model is scored and saved.",
+        ),
         (
             RunState(Phase.STOPPED, "Asked.", 5, 9),
             "Stopped at step 5 of 9. Asked. Go on with run.resume().",
