@@ -12,7 +12,7 @@ from kblib.corpora import Corpus
 from kblib.errors import CorpusError
 from kblib.ngrams import frequencies
 from kblib.ngrams.concordance import concordance
-from kblib.ngrams.export import safe_ngrams, write_csl_json, write_ris
+from kblib.ngrams.export import export_ngrams, write_csl_json, write_ris
 from tests.ngrams.naive import folded_words, random_corpus
 
 
@@ -71,7 +71,7 @@ def test_safe_table_is_all_ngrams_of_enough_films_and_no_other(n, monkeypatch):
     monkeypatch.setattr(frequencies, "CHUNK", 90)
     corpus = random_corpus()
     counts, units = slow_cells(corpus, n)
-    table = safe_ngrams(corpus, n=n)
+    table = export_ngrams(corpus, n=n)
     shown = {row[:3]: row[3:] for row in table.rows.rows()}
     assert shown == {
         key: (count, len(units[key])) for key, count in counts.items() if len(units[key]) >= 5
@@ -81,7 +81,7 @@ def test_safe_table_is_all_ngrams_of_enough_films_and_no_other(n, monkeypatch):
 
 
 def test_safe_table_is_saved_with_what_it_is(tmp_path):
-    table = safe_ngrams(random_corpus(), n=2)
+    table = export_ngrams(random_corpus(), n=2)
     path = table.save(tmp_path / "bigrams.csv")
     assert pl.read_csv(path).height == table.rows.height
     said = json.loads(path.with_suffix(".json").read_text("utf-8"))
@@ -90,17 +90,17 @@ def test_safe_table_is_saved_with_what_it_is(tmp_path):
 
 def test_threshold_and_length_are_refused_beyond_the_policy():
     with pytest.raises(CorpusError, match="fewer texts could be recognised"):
-        safe_ngrams(random_corpus(), least_units=2)
+        export_ngrams(random_corpus(), least_units=2)
     with pytest.raises(CorpusError, match="longer n-grams quote"):
-        safe_ngrams(random_corpus(), n=4)
+        export_ngrams(random_corpus(), n=4)
 
 
 def test_long_ngrams_of_free_texts_are_allowed():
     texts = ["en två tre fyra"] * 6
     free = Corpus.from_texts(texts, year=1850, licence="CC0-1.0")
-    assert safe_ngrams(free, n=4).table["ngram"].tolist() == ["en två tre fyra"]
+    assert export_ngrams(free, n=4).table["ngram"].tolist() == ["en två tre fyra"]
 
 
 def test_corpus_without_years_is_refused():
     with pytest.raises(CorpusError, match="has no column 'year'"):
-        safe_ngrams(Corpus.from_texts(["sol"]))
+        export_ngrams(Corpus.from_texts(["sol"]))

@@ -154,7 +154,7 @@ class SafeTable:
         return target
 
 
-def safe_ngrams(
+def export_ngrams(
     corpus: Corpus, *, n: int = 1, least_units: int = LEAST_UNITS, unit: str | None = None
 ) -> SafeTable:
     """Count n-grams by decade and medium, and hold back those of few units.
