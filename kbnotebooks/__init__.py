@@ -44,6 +44,7 @@ _HOMES = {
     "kbnotebooks.figures": ("figure",),
     "kbnotebooks.exercises": ("check",),
     "kbnotebooks.place": ("here",),
+    "kbnotebooks._words": ("language",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -25,6 +25,7 @@ from kblib.ngrams.keyness import keyness as keyness
 from kblib.ngrams.resampling import Band as Band
 from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.planner import plan as plan
+from kbnotebooks._words import language as language
 from kbnotebooks.corpus import CorpusView as CorpusView
 from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure

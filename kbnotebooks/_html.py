@@ -10,6 +10,8 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kbnotebooks import _words
+
 ACCENT = "#1f5f8b"
 """Contrast with white 6.7:1, with the light grey below 5.3:1 (WCAG 2.1 asks for 4.5 and 3)."""
 INK, QUIET, FAINT = "#222222", "#6b6b6b", "#dedede"
@@ -124,13 +126,13 @@ def wrap(inner: str) -> str:
     """Return `inner` inside the shared style; nothing for nothing."""
     if not inner:
         return ""
-    return f'{STYLE}<div class="kb">{inner}</div>'
+    return f'{STYLE}<div class="kb" lang="{_words.language()}">{inner}</div>'
 
 
 def page(title: str, inner: str) -> str:
     """Return a whole page that needs nothing from anywhere else."""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{_words.language()}"><head><meta charset="utf-8">'
         f"<title>{text(title)}</title></head>"
         f'<body style="margin:1.5rem;background:white">{inner}</body></html>'
     )
@@ -138,7 +140,7 @@ def page(title: str, inner: str) -> str:
 
 def number(value: float) -> str:
     """Return a whole number with thousands marked: 2,225,334."""
-    return f"{value:,.0f}"
+    return _words.number(value)
 
 
 def counted(n: int, what: str) -> str:
@@ -150,9 +152,9 @@ def percent(share: float) -> str:
     """Return a share as per cent with two significant places: 34 %, 3.4 %, 0.34 %, under 0.01 %."""
     value = 100 * share
     if 0 < value < 0.01:
-        return "under 0.01 %"
+        return _words.say("under {least} %", least=0.01)
     places = 0 if value >= 10 else 1 if value >= 1 else 2
-    return f"{value:.{places}f} %"
+    return f"{_words.number(value, f'.{places}f')} %"
 
 
 def duration(seconds: float) -> str:

@@ -20,11 +20,12 @@ import ipywidgets as w
 from kblib.errors import KblibError
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
+from kbnotebooks._words import later, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STILL_NOTE = "A still picture, saved with the notebook. Run the cell to make it live."
+STILL_NOTE = later("A still picture, saved with the notebook. Run the cell to make it live.")
 _WRITERS = (".html", ".png", ".svg", ".pdf")
 
 
@@ -69,8 +70,8 @@ class View:
         target = Path(path)
         if target.suffix not in _WRITERS:
             raise ViewError(
-                f"A view cannot be saved as '{target.name}'.",
-                f"Known endings: {', '.join(_WRITERS)}.",
+                say("A view cannot be saved as '{name}'.", name=target.name),
+                say("Known endings: {endings}.", endings=", ".join(_WRITERS)),
                 f'view.save("{target.stem or "view"}.png")',
             )
         if target.suffix == ".html":
@@ -136,10 +137,11 @@ class View:
         if isinstance(self.error, KblibError):
             return f'<div class="kb-error" role="alert">{_html.text(self.error)}</div>'
         short = f"{type(self.error).__name__}: {self.error}"
+        met = say("This view met something it did not expect. {error}", error=short)
+        more = say("See all of it: print(view.traceback), with the name you gave this view.")
         return (
-            '<div class="kb-error kb-unexpected" role="alert">This view met something it did not '
-            f"expect. {_html.text(short)}\n"
-            "  See all of it: print(view.traceback), with the name you gave this view.</div>"
+            '<div class="kb-error kb-unexpected" role="alert">'
+            f"{_html.text(met)}\n  {_html.text(more)}</div>"
         )
 
     def _repr_html_(self) -> str:
@@ -157,7 +159,7 @@ class View:
         display({**self._box._repr_mimebundle_(), "text/plain": ""}, raw=True)
 
     def _still_output(self) -> dict[str, str]:
-        note = f'<p class="kb-quiet">{STILL_NOTE}</p>'
+        note = f'<p class="kb-quiet">{_html.text(say(STILL_NOTE))}</p>'
         still = _html.wrap(self._still() + self._message_html() + note)
         return {"text/html": f'<div class="{self._mark}">{still}</div>', "text/plain": repr(self)}
 
@@ -171,7 +173,7 @@ class View:
             update_display(now, display_id=self._mark, raw=True)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: a view; in a notebook it is drawn."
+        return say("{name}: a view; in a notebook it is drawn.", name=type(self).__name__)
 
 
 _SHOWN: WeakSet[View] = WeakSet()

@@ -1,0 +1,113 @@
+"""What views say, in the reader's language.
+
+The English text is the key: ``say("{n:,} films in {year}", n=3, year=1938)``. The Swedish ones lie
+in ``kbnotebooks/swedish/``, a file for each family of views, and keep the same fields. A test
+compares both, so that no text is forgotten; one that is missing all the same is said in English.
+Code, names of columns and the errors of the library stay English.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kbnotebooks._errors import ViewError
+
+LANGUAGES = {"en": "English", "sv": "svenska"}
+VARIABLE = "KBNOTEBOOKS_LANGUAGE"
+NOTEBOOK = "JPY_SESSION_NAME"
+"""Where Jupyter Server tells the kernel which notebook it belongs to."""
+TABLES = Path(__file__).with_name("swedish")
+NO_BREAK = "\N{NO-BREAK SPACE}"
+_SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
+
+_chosen: list[str] = []
+
+
+def language(code: str | None = None) -> str:
+    """Set the language of pictures, views and exercises, or only say which it is.
+
+    Without a choice it is what ``KBNOTEBOOKS_LANGUAGE`` says, else that of the notebook by its name
+    (``02_ngrams.sv.ipynb`` is Swedish), else English.
+
+    Raises
+    ------
+    ViewError
+        If the language is not there.
+
+    Examples
+    --------
+    >>> language("sv")
+    'sv'
+    >>> language("en")
+    'en'
+    """
+    if code is not None:
+        _chosen[:] = [_checked(code, "kb.language('sv')")]
+    return _chosen[0] if _chosen else _default(os.environ)
+
+
+def say(text: str, **values: Any) -> str:
+    """Return a text in the reader's language, with values put in; numbers are written its way."""
+    return _WRITER.format(_translated(text), **values)
+
+
+def say_n(n: int, one: str, many: str, **values: Any) -> str:
+    """Return the text that fits a number, which is also put in as ``n``."""
+    return say(one if n == 1 else many, n=n, **values)
+
+
+def later(text: str) -> str:
+    """Mark a text that stands in a table of its own and is said later."""
+    return text
+
+
+def number(value: float, spec: str = ",.0f") -> str:
+    """Return a number as the language writes it: 2,225.5 or 2 225,5."""
+    written = format(value, spec)
+    return written.translate(_SWEDISH_MARKS) if language() == "sv" else written
+
+
+def swedish() -> Mapping[str, str]:
+    """Return all Swedish texts by their English ones."""
+    return _swedish()
+
+
+class _Writer(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return number(value, format_spec)
+        return str(super().format_field(value, format_spec))
+
+
+_WRITER = _Writer()
+
+
+def _translated(text: str) -> str:
+    return _swedish().get(text, text) if language() == "sv" else text
+
+
+@cache
+def _swedish() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(TABLES.glob("*.toml")):
+        found |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _default(environment: Mapping[str, str]) -> str:
+    if wanted := environment.get(VARIABLE):
+        return _checked(wanted, f"export {VARIABLE}=sv")
+    return "sv" if environment.get(NOTEBOOK, "").endswith(".sv.ipynb") else "en"
+
+
+def _checked(code: str, next_step: str) -> str:
+    if code not in LANGUAGES:
+        known = ", ".join(f"'{one}' ({name})" for one, name in LANGUAGES.items())
+        raise ViewError(f"There is no language {code!r}.", f"Languages: {known}.", next_step)
+    return code
