@@ -10,7 +10,7 @@ constant over time.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -63,6 +63,8 @@ class Trend:
         What a reader of the curve has to know, in sentences.
     provenance
         Corpus, fingerprint, filters, seed, version, and what was asked.
+    found
+        The hits behind the rates, one a query: the way from a point of the curve to its films.
     """
 
     rows: pl.DataFrame
@@ -70,6 +72,7 @@ class Trend:
     sizes: pl.DataFrame
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
+    found: tuple[Hits, ...] = field(default=(), repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -179,7 +182,8 @@ def ngram_trend(
     asked |= {"forms": how_forms(forms)}
     asked |= {"without": sorted(without)} if without else {}
     warned = _warnings(index, per, unit, series_by, media, rows)
-    return Trend(rows, counted, size_table(index, per, unit), warned, index.provenance(**asked))
+    sizes = size_table(index, per, unit)
+    return Trend(rows, counted, sizes, warned, index.provenance(**asked), tuple(found))
 
 
 @dataclass(frozen=True, eq=False)
