@@ -16,6 +16,7 @@ from kblib.models.fill import FillTable, Guess, as_word, question_ids
 from kblib.models.folder import fingerprint, load_weights, shape_of
 from kblib.models.scores import MaskedScores, score_masked
 from kblib.models.shape import ModelShape
+from kblib.models.surprisal import Surprisal, word_surprisal
 from kblib.tokens.learn import HasTexts
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
@@ -133,6 +134,18 @@ class MaskedLM:
             for token, p in zip(tokens, top.values, strict=True)
         ]
         return FillTable(text, tuple(guesses), self.provenance)
+
+    def surprisal(self, text: str) -> Surprisal:
+        """Say how little the model expects each word of a text, knowing all the others, in bits.
+
+        See `kblib.models.surprisal.word_surprisal`.
+
+        Raises
+        ------
+        ModelError
+            If the text is empty, has a blank, or is longer than the model reads.
+        """
+        return word_surprisal(self, text)
 
     def accuracy(
         self,
