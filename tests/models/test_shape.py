@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 from kblib.errors import ModelError
 from kblib.models.build import build_model
-from kblib.models.shape import ARCHITECTURES, ModelShape
+from kblib.models.folder import shape_of
+from kblib.models.shape import ARCHITECTURES, Architecture, ModelShape
 
 # n_layer, n_head, n_embd, vocab_size, seq_len, n_inner
 SIZES = [
@@ -132,3 +134,28 @@ def test_module_brings_no_torch(module: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("architecture", ["gpt_neox", "llama"])
+def test_tied_head_is_counted_once(architecture: Architecture) -> None:
+    tied = ModelShape(2, 2, 32, architecture, vocab_size=100, seq_len=16, tied=True)
+    model = build_model(tied, seed=1)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert tied.parameters() == model.num_parameters()
+    assert replace(tied, tied=None).parameters() - tied.parameters() == 100 * 32
+    assert shape_of(model.config) == tied == ModelShape.from_dict(tied.to_dict())
+
+
+def test_what_comes_to_the_same_is_the_same_shape() -> None:
+    assert ModelShape(1, 1, 16, tied=True) == ModelShape(1, 1, 16)
+    assert ModelShape(1, 1, 16, "llama", tied=False) == ModelShape(1, 1, 16, "llama")
+    assert "tied" not in ModelShape(1, 1, 16, "llama", tied=False).to_dict()
+
+
+def test_masked_layout_cannot_be_untied() -> None:
+    with pytest.raises(ModelError) as refused:
+        ModelShape(1, 1, 16, "bert", tied=False)
+    assert str(refused.value) == (
+        "A bert was asked for with tied=False. Its head is always the matrix of its embeddings.\n"
+        "  ModelShape(..., architecture='bert')"
+    )

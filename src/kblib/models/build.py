@@ -82,6 +82,7 @@ def build_causal(
     """
     _check_dropout(dropout)
     common = dict(_sizes(shape), bos_token_id=end_id, eos_token_id=end_id, pad_token_id=end_id)
+    common["tie_word_embeddings"] = shape.head_is_tied
     if shape.architecture == "gpt_neox":
         config = GPTNeoXConfig(**common, hidden_dropout=dropout, attention_dropout=dropout)
         return _seeded(GPTNeoXForCausalLM, config, seed)

@@ -37,7 +37,7 @@ from kblib.files import (
 from kblib.models import hub
 from kblib.models.build import embedding_matrix
 from kblib.models.memory import check_memory
-from kblib.models.shape import ARCHITECTURES, ModelShape
+from kblib.models.shape import ARCHITECTURES, MASKED, ModelShape
 from kblib.tokens.subwords import Tokenizer
 
 KIND = "model"
@@ -237,6 +237,7 @@ def shape_of(config: Any) -> ModelShape | None:
         vocab_size=config.vocab_size,
         seq_len=config.max_position_embeddings,
         n_inner=config.intermediate_size,
+        tied=None if config.model_type in MASKED else bool(config.tie_word_embeddings),
     )
 
 

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from kblib.models.build import masked_logits
 from kblib.models.shape import ModelShape
+from kblib.training.next_token import next_token_loss
 
 # B blocks, T tokens a block, K masked positions a block, V pieces in the vocabulary.
 
@@ -49,8 +50,7 @@ class CausalObjective(nn.Module):
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Return the mean loss of all tokens but the first of each block, input of shape (B, T)."""
-        logits_BTV = self.model(input_ids=input_ids, use_cache=False).logits
-        return cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), input_ids[:, 1:].flatten())
+        return next_token_loss(self.model, input_ids)
 
 
 def objective_for(model: PreTrainedModel, shape: ModelShape) -> nn.Module:
