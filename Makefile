@@ -35,10 +35,14 @@ check: set-up-test  ## lint, format, types, floors, stripped notebooks
 	exit $$failed
 
 format: set-up-test  ## rewrite code and notebooks as `make check` wants them
-	@$(VENV) -m ruff check --fix . ; $(VENV) -m ruff format . && $(NOTEBOOKS) | xargs -r $(STRIP)
+	@$(VENV) -m ruff check --fix . ; $(VENV) -m ruff format . && $(VENV) tools/siblings.py && \
+	$(NOTEBOOKS) | xargs -r $(STRIP)
 
 lessons: set-up-lab  ## run every lesson into build/lessons, as web pages
-	@$(VENV) -m jupyter nbconvert --execute --to html --output-dir build/lessons notebooks/*.ipynb
+	@$(VENV) -m jupyter nbconvert --execute --to html --output-dir build/lessons \
+	$(filter-out %.sv.ipynb,$(wildcard notebooks/*.ipynb))
+	@KBNOTEBOOKS_LANGUAGE=sv $(VENV) -m jupyter nbconvert --execute --to html \
+	--output-dir build/lessons $(wildcard notebooks/*.sv.ipynb)
 
 models: set-up-demo  ## make the embedded models again (hours; goes on where it stopped)
 	@$(VENV) -m kblib models $(ARGS)

@@ -43,6 +43,7 @@ _HOMES = {
     "kbnotebooks.runs": ("RunView",),
     "kbnotebooks.figures": ("figure",),
     "kbnotebooks.exercises": ("check",),
+    "kbnotebooks.data_and_methods": ("methods",),
     "kbnotebooks.place": ("here",),
     "kbnotebooks._words": ("language",),
 }

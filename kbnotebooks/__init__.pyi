@@ -27,6 +27,7 @@ from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
 from kbnotebooks.corpus import CorpusView as CorpusView
+from kbnotebooks.data_and_methods import methods as methods
 from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure
 from kbnotebooks.language_models import FillMaskView as FillMaskView

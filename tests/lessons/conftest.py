@@ -14,8 +14,18 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2] / "notebooks"
-LESSONS = sorted(path.name for path in ROOT.glob("*.ipynb"))
-SOLUTIONS = sorted(f"solutions/{path.name}" for path in (ROOT / "solutions").glob("*.ipynb"))
+SWEDISH = ".sv.ipynb"
+
+
+def _names(pattern: str, *, swedish: bool = False) -> list[str]:
+    found = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern))
+    return [name for name in found if name.endswith(SWEDISH) == swedish]
+
+
+LESSONS = _names("*.ipynb")
+SOLUTIONS = _names("solutions/*.ipynb")
+SWEDISH_LESSONS = _names("*.ipynb", swedish=True)
+SWEDISH_SOLUTIONS = _names("solutions/*.ipynb", swedish=True)
 
 LIMIT_S = 120.0
 """What a lesson may take on two quiet cores."""
@@ -60,7 +70,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Execut
             resources={"metadata": {"path": str(elsewhere)}},
         )
         others, began = os.getloadavg()[0], time.monotonic()
-        client.execute()
+        language = "sv" if name.endswith(SWEDISH) else "en"
+        client.execute(env={**os.environ, "KBNOTEBOOKS_LANGUAGE": language})
         return Executed(notebook, time.monotonic() - began, others)
 
     return run
