@@ -16,6 +16,7 @@ from kblib.cluster import Run
 from kblib.corpora import Corpus
 from kblib.errors import ModelError, RunError
 from kblib.files import check_folder, read_json, sealed_folder, write_json
+from kblib.jobs.prepare import split_parts
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState
@@ -164,3 +165,15 @@ def test_mini_masked_keeps_its_own_warm_up(films: Corpus, monkeypatch: pytest.Mo
     monkeypatch.setattr(embedded, "newsreel_filters", tuple)
     job = embedded.mini_masked()
     assert (job.warmup_steps, job.epochs, job.name) == (200, 6.0, "kb-mini-masked")
+
+
+def test_mini_causal_reads_the_split_of_mini_masked(
+    films: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "load_sample", lambda _: films)
+    monkeypatch.setattr(embedded, "newsreel_filters", tuple)
+    causal, masked = embedded.mini_causal(), embedded.mini_masked()
+    for theirs, ours in zip(split_parts(masked), split_parts(causal), strict=True):
+        assert theirs.fingerprint == ours.fingerprint
+    stored_bytes = 2 * causal.shape.parameters()
+    assert stored_bytes < 30e6

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kblib import settings
 from kblib.cluster import Run, submit
-from kblib.corpora import load_sample, newsreel_filters
+from kblib.corpora import Corpus, load_sample, newsreel_filters
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import check_folder, read_json, replace_folder
 from kblib.follow import follow
@@ -30,7 +30,7 @@ def mini_masked() -> Pretrain:
 
     ModernBERT layout, on the cleaned newsreels, split by film number.
     """
-    films = load_sample("newsreels").filter(*newsreel_filters())
+    films = _cleaned_newsreels()
     shape = ModelShape(n_layer=4, n_head=4, n_embd=256, vocab_size=8192, seq_len=128)
     return Pretrain(
         films,
@@ -45,7 +45,38 @@ def mini_masked() -> Pretrain:
     )
 
 
-EMBEDDED: dict[str, Callable[[], Pretrain]] = {"kb-mini-masked": mini_masked}
+def mini_causal() -> Pretrain:
+    """Return the job of ``kb-mini-causal``.
+
+    GPT-NeoX layout, on the same films in the same split as `mini_masked`. The text is small for
+    such a model: the head is tied, and dropout and decay keep four readings from becoming
+    learning by heart.
+    """
+    shape = ModelShape(4, 4, 256, "gpt_neox", vocab_size=8192, seq_len=128, tied=True)
+    return Pretrain(
+        _cleaned_newsreels(),
+        shape,
+        epochs=4,
+        seq_len=128,  # it shall write as far as it reads
+        batch_size=16,
+        learning_rate=1.5e-3,
+        warmup_steps=200,
+        weight_decay=0.1,
+        dropout=0.1,
+        eval_every=250,
+        save_every=250,
+        name="kb-mini-causal",
+    )
+
+
+def _cleaned_newsreels() -> Corpus:
+    return load_sample("newsreels").filter(*newsreel_filters())
+
+
+EMBEDDED: dict[str, Callable[[], Pretrain]] = {
+    "kb-mini-masked": mini_masked,
+    "kb-mini-causal": mini_causal,
+}
 
 
 def make_models(say: Callable[[str], None], names: Sequence[str] = ()) -> list[Path]:
