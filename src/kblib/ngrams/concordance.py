@@ -7,7 +7,8 @@ a concordance of a million hits opens as fast as one of ten, and ``batches()`` s
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +21,11 @@ from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, TextIndex, column_values, index_corpus
 from kblib.ngrams.queries import Absent, Hits, search
+from kblib.ngrams.sorting import NEARLY_ALL, SORTS, Key, keys_of, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SORTS = ("text", "left", "right", "hit", "year", "random")
-DEPTH = 4
-"""How many words of context a sort looks at."""
 BATCH = 1_000
 NEVER_SHOWN = ("text",)
 SECONDS_A_MINUTE = 60
@@ -41,8 +40,8 @@ class Concordance:
     ----------
     hits
         Where the query stands.
-    order
-        The hits in the order of the list.
+    sorts, seed
+        The sorts, the one that counts most first, and the seed of a random one.
     window
         How many words of context each line shows on either side.
     provenance
@@ -50,14 +49,25 @@ class Concordance:
     """
 
     hits: Hits
-    order: Ints
+    sorts: tuple[str, ...]
+    seed: int
     window: int
     provenance: dict[str, Any]
+    _seen: dict[int, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n(self) -> int:
         """How many hits there are."""
         return self.hits.n
+
+    @cached_property
+    def order(self) -> Ints:
+        """All hits in the order of the list, as numbers into ``hits``."""
+        return ranked(self._keys, np.arange(self.n), 0, self.n)
+
+    @cached_property
+    def _keys(self) -> list[Key]:
+        return keys_of(self.hits, self.sorts, self.seed)
 
     def __len__(self) -> int:
         return self.n
@@ -68,7 +78,9 @@ class Concordance:
         Columns: number, left, hit, right, time (of the film, where the corpus knows it), and the
         corpus's own columns but the text.
         """
-        chosen = self.order[start:stop]
+        start, stop, _ = slice(start, stop).indices(self.n)
+        chosen = self._ranked(start, stop)
+        self._seen.update(zip(range(start, stop), chosen.tolist(), strict=False))
         return _lines(self.hits, chosen, self.window, first=start)
 
     def head(self, n: int = 20) -> pd.DataFrame:
@@ -78,7 +90,7 @@ class Concordance:
     def batches(self, size: int = BATCH) -> Iterator[pl.DataFrame]:
         """Yield all lines, `size` at a time, as Polars tables."""
         for start in range(0, self.n, size):
-            yield self.rows(start, start + size)
+            yield _lines(self.hits, self.order[start : start + size], self.window, first=start)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -119,7 +131,14 @@ class Concordance:
             raise CorpusError(
                 f"There is no line {number!r}.", f"Lines are numbered from 1 to {self.n}."
             )
-        return int(self.order[number - 1])
+        if number - 1 not in self._seen:
+            self._seen[number - 1] = int(self._ranked(number - 1, number)[0])
+        return self._seen[number - 1]
+
+    def _ranked(self, start: int, stop: int) -> Ints:
+        if "order" in self.__dict__ or stop - start > self.n // NEARLY_ALL:
+            return self.order[start:stop]
+        return ranked(self._keys, np.arange(self.n), start, stop)
 
     def __repr__(self) -> str:
         shown = self.rows(0, 10)
@@ -172,40 +191,10 @@ def concordance(
     _check(sorts, window)
     index = index_corpus(corpus)
     hits = search(index, query, forms=forms, without=without, absent=absent)
-    order = _order(index, hits, sorts, seed)
     asked = {"query": query, "sort": sorts, "window": window, "seed": seed}
     asked |= {"forms": how_forms(forms)}
     asked |= {"without": sorted(without)} if without else {}
-    return Concordance(hits, order, window, index.provenance(**asked))
-
-
-def _order(index: Index, hits: Hits, sorts: list[str], seed: int) -> Ints:
-    keys: list[Ints] = []
-    for sort in sorts:
-        if sort in ("left", "right"):
-            keys += _beside(index.text, hits, right=sort == "right")
-        elif sort == "hit":
-            keys += [index.text.words_at(hits.positions + at) for at in range(hits.length)]
-        elif sort == "year":
-            years = index.column("year").fill_null(np.iinfo(np.int32).max).to_numpy()
-            keys.append(years[hits.documents].astype(np.int64))
-        elif sort == "random":
-            keys.append(np.random.default_rng(seed).permutation(hits.n))
-    return np.lexsort(keys[::-1]) if keys else np.arange(hits.n)
-
-
-def _beside(text: TextIndex, hits: Hits, *, right: bool) -> list[Ints]:
-    """Return the words 1, 2 ... beside each hit; -1 beyond the document, which sorts first."""
-    first = text.word_starts[hits.documents]
-    last = text.word_starts[hits.documents + 1]
-    keys = []
-    for step in range(1, DEPTH + 1):
-        at = hits.positions + (hits.length - 1 + step if right else -step)
-        inside = (at >= first) & (at < last)
-        words = np.full(hits.n, -1, dtype=np.int64)
-        words[inside] = text.words_at(at[inside])
-        keys.append(words)
-    return keys
+    return Concordance(hits, tuple(sorts), seed, window, index.provenance(**asked))
 
 
 def _lines(hits: Hits, chosen: Ints, window: int, *, first: int) -> pl.DataFrame:
