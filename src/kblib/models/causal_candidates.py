@@ -1,0 +1,232 @@
+"""Whole words in a blank of a causal model: from the left alone, or with the whole rest behind it.
+
+- left: P(word | left) is the probability of its pieces times that of a piece which ends the word
+  there. Without the second factor ``kung`` would be credited with every ``kungen`` and ``kungar``
+  that is cut as ``kung`` and an ending.
+- both: the probability of the word and all that follows, up to the end mark: each candidate is put
+  in and the rest of the sentence is read. Over a list of candidates this is what the model makes of
+  the blank, by Bayes' rule.
+
+The pieces cost one reading for nearly all words at once; the second factor costs one a word. So a
+list may be *screened*: the factor is first taken from what the model says after the word alone,
+and read exactly for the best `examined` words only. Words that were not examined keep their
+screening score, shifted by the median of what examination changed.
+
+Letters: N words, B texts read at once, T tokens, V vocabulary.
+
+References
+----------
+Pimentel and Meister (2024), How to compute the probability of a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import DynamicCache
+
+from kblib.models.causal import CausalLM
+from kblib.models.masked_candidates import too_long
+from kblib.ngrams.discounts import Floats
+from kblib.tokens.subwords import Tokenizer
+
+Sides = Literal["left", "both"]
+_TOKENS = 4096  # read at once; more falls out of a processor's cache
+_LEAD = "a"  # a piece of its own before a space: tokenizers drop a space that begins a text
+
+
+class CausalCandidates:
+    """A causal model and a list of words, cut into pieces once and asked for in many blanks.
+
+    Parameters
+    ----------
+    model
+        The causal model.
+    words
+        Whole words.
+    examined
+        How many of the best words are examined exactly; None for all.
+    """
+
+    def __init__(
+        self, model: CausalLM, words: Sequence[str], *, examined: int | None = None
+    ) -> None:
+        self.model = model
+        self.words = tuple(words)
+        self.examined = examined
+        self._pieces: dict[bool, list[list[int]]] = {}
+        self._alone: dict[bool, _Alone] = {}
+
+    def scores(self, before: str, after: str, *, sides: Sides, also: Sequence[str] = ()) -> Floats:
+        """Return the logarithm of each word's score, in nats, shape (N,).
+
+        From the left alone, its exponential is the probability of the word.
+
+        Parameters
+        ----------
+        also
+            Words besides those of the list; their numbers come last.
+
+        Raises
+        ------
+        ModelError
+            If the sentence is longer than the model reads.
+        """
+        spaced = before.endswith(" ")
+        more = self._cut(also, spaced)
+        pieces = [*self._listed(spaced), *more]
+        left = [self.model.tokenizer.end_id, *self._encode(before.rstrip(" "))]
+        right = [*self._after(after), self.model.tokenizer.end_id] if sides == "both" else []
+        self._check_length(left, pieces, right)
+        begun_V, cache = self._begin(left)
+        piece_N = self._piece_logs(begun_V, cache, pieces)
+        if self.examined is None or self.examined >= len(pieces):
+            return piece_N + self._rest_logs(cache, pieces, right)
+        score_N = piece_N + self._screened(spaced, more, right)
+        best = np.argsort(-score_N, kind="stable")[: self.examined]
+        exact = piece_N[best] + self._rest_logs(cache, [pieces[i] for i in best], right)
+        score_N += np.median(exact - score_N[best])
+        score_N[best] = exact
+        return score_N
+
+    @cached_property
+    def word_ends(self) -> Tensor:
+        """Which pieces cannot go on with a word: all but those that begin with a letter or digit.
+
+        The end mark ends one as well.
+        """
+        tokenizer = self.model.tokenizer
+        goes_on = [_goes_on(tokenizer, piece) for piece in range(tokenizer.vocab_size)]
+        return ~torch.tensor(goes_on, device=self.model.model.device)
+
+    def _listed(self, spaced: bool) -> list[list[int]]:
+        if spaced not in self._pieces:
+            self._pieces[spaced] = self._cut(self.words, spaced)
+        return self._pieces[spaced]
+
+    def _cut(self, words: Sequence[str], spaced: bool) -> list[list[int]]:
+        """Return the pieces of each word, after a space or without."""
+        lead = self._encode(_LEAD) if spaced else []
+        texts = [f"{_LEAD} {word}" if spaced else word for word in words]
+        found = self.model.tokenizer.encode_batch(texts, special=False)
+        return [ids[len(lead) :] for ids in found]
+
+    def _encode(self, text: str) -> list[int]:
+        return self.model.tokenizer.encode(text, special=False) if text else []
+
+    def _after(self, text: str) -> list[int]:
+        return self._encode(_LEAD + text)[len(self._encode(_LEAD)) :] if text else []
+
+    def _check_length(self, left: list[int], pieces: list[list[int]], right: list[int]) -> None:
+        longest = len(left) + max(map(len, pieces)) + len(right)
+        if longest > self.model.seq_len:
+            raise too_long(longest, self.model.name, self.model.seq_len)
+
+    @torch.inference_mode()
+    def _begin(self, left: list[int]) -> tuple[Floats, DynamicCache]:
+        """Read the left side once: log-probabilities of the next piece, and what is remembered."""
+        ids_BT = torch.tensor([left], device=self.model.model.device)
+        output = self.model.model(input_ids=ids_BT, use_cache=True, logits_to_keep=1)
+        logs_V = output.logits[0, -1].float().log_softmax(-1)
+        return logs_V.double().cpu().numpy(), output.past_key_values
+
+    def _piece_logs(self, begun_V: Floats, cache: DynamicCache, pieces: list[list[int]]) -> Floats:
+        """Return log P(pieces | left), reading each beginning of a longer word once."""
+        total_N = begun_V[[ids[0] for ids in pieces]]
+        words_of: dict[tuple[int, ...], list[int]] = {}
+        for n, ids in enumerate(pieces):
+            if len(ids) > 1:
+                words_of.setdefault(tuple(ids[:-1]), []).append(n)
+        heads = list(words_of)
+        for chosen, logs_BTV in self._continue(cache, [list(head) for head in heads]):
+            for head, logs_TV in zip(chosen, logs_BTV, strict=True):
+                for n in words_of[heads[head]]:
+                    total_N[n] += sum(logs_TV[t, piece] for t, piece in enumerate(pieces[n][1:]))
+        return total_N
+
+    def _rest_logs(self, cache: DynamicCache, pieces: list[list[int]], right: list[int]) -> Floats:
+        """Return log P(right | left, word) of each word, or that the word ends if right is none."""
+        rest_N = np.empty(len(pieces))
+        ends_V = self.word_ends.cpu().numpy()
+        texts = [[*ids, *right[:-1]] for ids in pieces]
+        for chosen, logs_BTV in self._continue(cache, texts):
+            for i, logs_TV in zip(chosen, logs_BTV, strict=True):
+                after_TV = logs_TV[len(pieces[i]) - 1 :]
+                if right:
+                    rest_N[i] = sum(after_TV[t, piece] for t, piece in enumerate(right))
+                else:
+                    rest_N[i] = np.logaddexp.reduce(after_TV[0, ends_V])
+        return rest_N
+
+    def _screened(self, spaced: bool, more: list[list[int]], right: list[int]) -> Floats:
+        """Return what `_rest_logs` would say of the next piece if each word stood alone."""
+        if spaced not in self._alone:
+            self._alone[spaced] = self._after_alone(self._listed(spaced))
+        parts = [self._alone[spaced], *([self._after_alone(more)] if more else [])]
+        return np.concatenate([part.of(right) for part in parts])
+
+    def _after_alone(self, pieces: list[list[int]]) -> _Alone:
+        """Ask what follows each word with nothing before it."""
+        logs_NV = np.empty((len(pieces), self.model.tokenizer.vocab_size), dtype=np.float32)
+        _, cache = self._begin([self.model.tokenizer.end_id])
+        for chosen, logs_BTV in self._continue(cache, pieces):
+            for i, logs_TV in zip(chosen, logs_BTV, strict=True):
+                logs_NV[i] = logs_TV[len(pieces[i]) - 1]
+        ends_N = np.logaddexp.reduce(logs_NV[:, self.word_ends.cpu().numpy()], axis=1)
+        return _Alone(logs_NV, ends_N)
+
+    @torch.inference_mode()
+    def _continue(
+        self, cache: DynamicCache, texts: list[list[int]]
+    ) -> Iterator[tuple[list[int], Floats]]:
+        """Read texts after what is remembered: log-probabilities after each piece, (B, T, V).
+
+        Texts of like length are read together, padded on the right, where no piece looks.
+        """
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        start = 0
+        while start < len(order):
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * len(texts[order[stop]]) <= _TOKENS:
+                stop += 1
+            chosen = order[start:stop]
+            yield chosen, self._logs(cache, [texts[i] for i in chosen])
+            start = stop
+
+    def _logs(self, cache: DynamicCache, texts: list[list[int]]) -> Floats:
+        longest = max(map(len, texts))
+        end = self.model.tokenizer.end_id
+        ids_BT = torch.tensor(
+            [[*ids, *[end] * (longest - len(ids))] for ids in texts],
+            device=self.model.model.device,
+        )
+        past = deepcopy(cache)
+        past.batch_repeat_interleave(len(texts))
+        logits_BTV = self.model.model(input_ids=ids_BT, past_key_values=past, use_cache=True).logits
+        logs: Floats = logits_BTV.float().log_softmax(-1).cpu().numpy()
+        return logs
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """What a model says after each word alone: of each piece (N, V), and that it ends (N,)."""
+
+    logs: NDArray[np.float32]
+    ends: NDArray[np.float32]
+
+    def of(self, right: list[int]) -> Floats:
+        found = self.logs[:, right[0]] if right else self.ends
+        return found.astype(np.float64)
+
+
+def _goes_on(tokenizer: Tokenizer, piece: int) -> bool:
+    """Say whether a piece could continue a word: it begins with a letter or digit."""
+    return tokenizer.decode([piece], special=True)[:1].isalnum()
