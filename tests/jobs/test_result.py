@@ -13,14 +13,17 @@ import kblib
 from kblib import settings
 from kblib.corpora import Corpus
 from kblib.files import read_json
+from kblib.jobs import next_words
 from kblib.jobs.prepare import prepare, split_parts
 from kblib.jobs.pretrain import training_config
 from kblib.jobs.result import save_result
 from kblib.jobs.specs import Pretrain
 from kblib.models.build import build_model
+from kblib.models.causal import CausalLM
 from kblib.models.folder import check_model
 from kblib.models.masked import MaskedLM
 from kblib.models.shape import ModelShape
+from kblib.ngrams.pieces import PieceNgrams
 from kblib.runs import RunFolder, journal
 from kblib.training.scoring import HeldOut
 
@@ -111,3 +114,32 @@ def test_second_end_replaces_the_first(job: Pretrain, finished: Callable[[Pretra
     model = MaskedLM.open(folder, device="cpu").model
     save_result(run, job, model, prepare(job), training_config(job, steps=3), 1)
     assert (folder / "model.safetensors").read_bytes() == before
+
+
+def test_causal_scores_are_those_of_the_stored_weights_beside_a_five_gram(
+    job: Pretrain, finished: Callable[[Pretrain], Path]
+) -> None:
+    job = causal(job)
+    folder = finished(job)
+    said = read_json(folder / "scores.json")
+    opened = CausalLM.open(folder, device="cpu")
+    train, _, test = split_parts(job)
+    ours = opened.perplexity(test)
+    theirs = PieceNgrams.train(train, opened.tokenizer).perplexity(test)
+    assert said["bits_per_byte"] == pytest.approx(ours.bits_per_byte)
+    assert said["document_loss"] == pytest.approx(ours.loss)
+    assert said["five_gram_bits_per_byte"] == pytest.approx(theirs.bits_per_byte)
+    assert said["five_gram_loss"] == pytest.approx(theirs.loss)
+    assert (said["documents"], said["bytes"]) == (len(test), ours.n_bytes)
+    assert "bits a byte of a 5-gram" in (folder / "README.md").read_text()
+
+
+def test_large_test_part_is_read_in_places(
+    job: Pretrain, finished: Callable[[Pretrain], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(next_words, "_MOST_DOCUMENTS", 15)
+    monkeypatch.setattr(next_words, "_MOST_TOKENS", 100)
+    said = read_json(finished(causal(job)) / "scores.json")
+    n = len(split_parts(job)[2])
+    assert said["documents"] == len(range(0, n, -(-n // 15))) <= 15
+    assert "five_gram_loss" not in said

@@ -94,9 +94,9 @@ class Pretraining:
 
     def _model(self, data: Prepared) -> PreTrainedModel:
         model = build_model(self.job.shape, dropout=self.job.dropout, seed=self.job.seed)
-        if self.job.shape.objective == "masked":
-            special = data.tokenizer.special_ids
-            start_from_neighbours(model, data.train, special_ids=special, seed=self.job.seed)
+        special = data.tokenizer.special_ids
+        start_from_neighbours(model, data.train, special_ids=special, seed=self.job.seed)
+        if self.job.shape.objective == "masked":  # a causal head has no bias
             start_from_frequencies(model, data.train, special_ids=special)
         return model
 

@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 import kblib
+from kblib.jobs.next_words import document_scores
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.rates import median_rate
 from kblib.jobs.specs import Pretrain
@@ -36,11 +37,23 @@ _MEANINGS = {
     "loss_80_10_10": "loss, nats a sub-word, BERT's mixture",
     "top1_80_10_10": "first guess right, BERT's mixture",
     "top5_80_10_10": "among the first five, BERT's mixture",
+    "bits_per_byte": "bits a byte, each document by itself",
+    "document_loss": "loss, nats a sub-word, each document by itself",
+    "five_gram_bits_per_byte": "bits a byte of a 5-gram",
+    "five_gram_loss": "loss, nats a sub-word, of a 5-gram",
+    "documents": "documents",
+    "bytes": "bytes of text, UTF-8",
 }
 _PROTOCOLS = """
 The first scores hide every sub-word that is asked for behind `[MASK]`, as a reader does. BERT's
 mixture (Devlin et al. 2019) shows the mask at 80 % of them, a random sub-word at 10 % and the true
 one at 10 %: easier, and the usual way to report a masked model. The two do not compare.
+"""
+_CAUSAL_PROTOCOLS = """
+The first loss is over blocks of the running text, as in training: most sub-words have earlier
+documents before them. The other scores ask about each document by itself, from one end mark to the
+next; the end mark costs bits and is no byte. The 5-gram is an interpolated modified Kneser-Ney
+model of the same sub-words, counted on the same training part.
 """
 
 
@@ -56,7 +69,7 @@ def save_result(
     recipe = _recipe(run, job, config, world_size)
     held_out = data.held_out("test", job, most_blocks=_TEST_BLOCKS)
     _round_to_half(model)
-    scores = _scores(held_out, job, model)
+    scores = _scores(held_out, job, model, data)
     save_model(
         run.model,
         model=model,
@@ -78,13 +91,15 @@ def _round_to_half(model: PreTrainedModel) -> None:
             tensor.copy_(tensor.half())
 
 
-def _scores(held_out: HeldOut, job: Pretrain, model: PreTrainedModel) -> dict[str, Any]:
+def _scores(
+    held_out: HeldOut, job: Pretrain, model: PreTrainedModel, data: Prepared
+) -> dict[str, Any]:
     scores: dict[str, Any] = held_out.score(model)
-    if job.shape.objective == "masked":
-        scores["mask_rate"] = MASK_RATE
-        mixed = held_out.score(model, BERT)
-        scores |= {f"{name}_80_10_10": mixed[name] for name in ("loss", "top1", "top5")}
-    return scores
+    if job.shape.objective == "causal":
+        return scores | document_scores(model, data, job)
+    scores["mask_rate"] = MASK_RATE
+    mixed = held_out.score(model, BERT)
+    return scores | {f"{name}_80_10_10": mixed[name] for name in ("loss", "top1", "top5")}
 
 
 def _provenance(held_out: HeldOut, job: Pretrain) -> dict[str, Any]:
@@ -146,7 +161,7 @@ on the corpus '{job.corpus.name}', {job.corpus.n_words:,} words, fingerprint
 | score on the test part | value |
 |---|---|
 {rows}
-{_PROTOCOLS if kind == "masked" else ""}
+{_PROTOCOLS if kind == "masked" else _CAUSAL_PROTOCOLS}
 The model has read nothing but this corpus: its errors, its period and its silences are those of the
 corpus. It knows grammar and topics, not facts. `recipe.json` holds every number that made it.
 """

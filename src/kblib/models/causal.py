@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from kblib.errors import ModelError
-from kblib.metrics import bits_per_byte, perplexity
+from kblib.metrics import Perplexity, TextSize
 from kblib.models.build import build_causal
 from kblib.models.catalog import find_model
 from kblib.models.folder import fingerprint, load_weights, shape_of
@@ -58,32 +58,6 @@ class Generated:
     def __str__(self) -> str:
         """Return the whole text."""
         return self.text
-
-
-@dataclass(frozen=True)
-class Perplexity:
-    """How surprised a model is by a text; lower is better.
-
-    Parameters
-    ----------
-    per_token
-        Perplexity a token. Not comparable between tokenizers.
-    per_word
-        Perplexity a word (what stands between white space).
-    bits_per_byte
-        Bits a byte of the text in UTF-8, end marks of documents included. Comparable between any
-        two models.
-    n_tokens, n_words, n_bytes, n_documents
-        Of how much text; an end mark a document counts as a token.
-    """
-
-    per_token: float
-    per_word: float
-    bits_per_byte: float
-    n_tokens: int
-    n_words: int
-    n_bytes: int
-    n_documents: int
 
 
 class CausalLM:
@@ -195,22 +169,15 @@ class CausalLM:
         ModelError
             If there is no text.
         """
-        nats, n_tokens, n_words, n_bytes, n_documents = 0.0, 0, 0, 0, 0
+        nats, size = 0.0, TextSize()
         texts = again(corpus)() if isinstance(corpus, str | HasTexts) else iter(corpus)
         while documents := list(islice(texts, _DOCUMENTS)):
             encoded = self.tokenizer.encode_batch(documents, special=False)
-            windows = [w for ids in encoded for w in self._windows(ids)]
-            nats += self._nats(windows)
-            n_tokens += sum(len(ids) + 1 for ids in encoded)
-            n_words += sum(len(text.split()) for text in documents)
-            n_bytes += sum(len(text.encode("utf-8")) for text in documents)
-            n_documents += len(documents)
-        if n_words == 0:
+            nats += self._nats([w for ids in encoded for w in self._windows(ids)])
+            size = size.with_documents(documents, encoded)
+        if size.n_words == 0:
             raise ModelError("There are no words to measure.", "A corpus with text was expected.")
-        return Perplexity(
-            perplexity(nats, n_tokens), perplexity(nats, n_words), bits_per_byte(nats, n_bytes),
-            n_tokens, n_words, n_bytes, n_documents,
-        )  # fmt: skip
+        return Perplexity.of(nats, size)
 
     @property
     def provenance(self) -> dict[str, str]:
