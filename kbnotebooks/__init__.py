@@ -38,6 +38,7 @@ _HOMES = {
     "kblib.planner": ("plan",),
     "kblib.cluster": ("Run", "submit"),
     "kbnotebooks.corpus": ("CorpusView",),
+    "kbnotebooks.trends": ("TrendView",),
     "kbnotebooks.language_models": ("FillMaskView",),
     "kbnotebooks.planner": ("PlanView",),
     "kbnotebooks.runs": ("RunView",),

@@ -34,3 +34,4 @@ from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
 from kbnotebooks.runs import RunView as RunView
+from kbnotebooks.trends import TrendView as TrendView

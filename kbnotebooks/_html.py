@@ -51,6 +51,17 @@ STYLE = f"""<style>
   white-space: pre-wrap; }}
 .kb.kb .kb-side {{ display: flex; flex-wrap: wrap; gap: 0 2.5rem; }}
 .kb.kb .kb-side > div:not(:only-child) .kb-track {{ width: 8rem; min-width: 8rem; }}
+.kb.kb .kb-strips {{ position: relative; display: inline-block; max-width: 100%; }}
+.kb.kb .kb-strips figure {{ margin: 0; }}
+.kb.kb .kb-strip {{ position: absolute; top: 0; bottom: 0; cursor: pointer; }}
+.kb.kb .kb-strip:hover {{ background: {ACCENT}22; outline: 1px solid {ACCENT}; }}
+.kb.kb .kb-row {{ font: inherit; padding: 0 .4rem; background: none; cursor: pointer;
+  color: inherit; border: 1px solid {QUIET}; border-radius: 3px; }}
+.kb.kb .kb-left {{ text-align: right; min-width: 12rem; }}
+.kb.kb .kb-found {{ font-weight: 600; padding-left: 0; padding-right: .5rem; white-space: nowrap; }}
+.kb.kb .kb-left {{ padding-right: .5rem; }}
+.kb.kb .kb-right {{ min-width: 12rem; }}
+.kb.kb .kb-here td, .kb.kb .kb-here th {{ font-weight: 600; border-left: 0; }}
 .kb.kb p {{ margin: .3rem 0; max-width: 46rem; }}
 </style>"""
 

@@ -3,12 +3,14 @@
 The English text is the key: ``say("{n:,} films in {year}", n=3, year=1938)``. The Swedish ones lie
 in ``kbnotebooks/swedish/``, a file for each family of views, and keep the same fields. A test
 compares both, so that no text is forgotten; one that is missing all the same is said in English.
-Code, names of columns and the errors of the library stay English.
+The library itself speaks English; what it says beside a result, such as a warning, is recognised
+by its words and said in Swedish where `LIBRARY` knows it. Code and names of columns stay English.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import string
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ VARIABLE = "KBNOTEBOOKS_LANGUAGE"
 NOTEBOOK = "JPY_SESSION_NAME"
 """Where Jupyter Server tells the kernel which notebook it belongs to."""
 TABLES = Path(__file__).with_name("swedish")
+LIBRARY = TABLES / "library.toml"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
 
@@ -67,10 +70,36 @@ def later(text: str) -> str:
     return text
 
 
+def heard(sentence: str) -> str:
+    """Return a sentence of the library in the reader's language, if it is known there."""
+    if language() == "sv":
+        for pattern, swedish_text in _library():
+            if found := pattern.fullmatch(sentence):
+                values = {name: _heard_value(value) for name, value in found.groupdict().items()}
+                return swedish_text.format(**values)
+    return sentence
+
+
+def known(value: Any) -> str:
+    """Return a value or a column of a corpus in the reader's language if it is one of `VALUES`."""
+    return _translated(str(value))
+
+
 def number(value: float, spec: str = ",.0f") -> str:
     """Return a number as the language writes it: 2,225.5 or 2 225,5."""
     written = format(value, spec)
     return written.translate(_SWEDISH_MARKS) if language() == "sv" else written
+
+
+VALUES = (
+    later("all"), later("speech"), later("intertitle"), later("unknown"),
+    later("newsreel"), later("newspaper"), later("report"), later("film"), later("radio"),
+    later("id"), later("text"), later("title"), later("date"), later("year"), later("decade"),
+    later("source"), later("kind"), later("language"), later("licence"), later("reel"),
+    later("medium"), later("collection"), later("time"), later("part"), later("words"),
+    later("issue"), later("volume"),
+)  # fmt: skip
+"""Values and columns that corpora of this project have."""
 
 
 def swedish() -> Mapping[str, str]:
@@ -96,8 +125,30 @@ def _translated(text: str) -> str:
 def _swedish() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(TABLES.glob("*.toml")):
-        found |= tomllib.loads(path.read_text(encoding="utf-8"))
+        if path != LIBRARY:
+            found |= tomllib.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+@cache
+def _library() -> list[tuple[re.Pattern[str], str]]:
+    known = tomllib.loads(LIBRARY.read_text(encoding="utf-8"))
+    return [(_pattern(english), swedish_text) for english, swedish_text in known.items()]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = [
+        re.escape(fixed) + (f"(?P<{name}>.+?)" if name else "")
+        for fixed, name, _, _ in string.Formatter().parse(template)
+    ]
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def _heard_value(value: str) -> str:
+    """Write a number or a list of names as Swedish does."""
+    if re.fullmatch(r"[\d.,]+%?", value):
+        return value.translate(_SWEDISH_MARKS)
+    return " och ".join(known(name) for name in value.split(" and "))
 
 
 def _default(environment: Mapping[str, str]) -> str:
