@@ -23,6 +23,7 @@ from kblib.models.causal import CausalLM
 from kblib.models.folder import check_model
 from kblib.models.masked import MaskedLM
 from kblib.models.shape import ModelShape
+from kblib.models.years import Years, training_years
 from kblib.ngrams.pieces import PieceNgrams
 from kblib.runs import RunFolder, journal
 from kblib.training.scoring import HeldOut
@@ -103,7 +104,18 @@ def test_recipe_names_the_job_and_the_middle_rate(
         "name": "films",
         "fingerprint": job.corpus.fingerprint,
         "content": job.corpus.content,
+        "years": [None, None],
     }
+
+
+def test_recipe_says_which_years_were_read(
+    job: Pretrain, finished: Callable[[Pretrain], Path]
+) -> None:
+    years = [1930 + number // 200 for number in range(len(job.corpus))]
+    table = job.corpus.table.assign(year=years)
+    dated = replace(job, corpus=Corpus.from_table(table, name="dated"))
+    model = MaskedLM.open(finished(dated), device="cpu")
+    assert training_years(model) == Years(1930, 1931)
 
 
 def test_second_end_replaces_the_first(job: Pretrain, finished: Callable[[Pretrain], Path]) -> None:

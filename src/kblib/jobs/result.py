@@ -129,6 +129,7 @@ def _recipe(
                 "name": job.corpus.name,
                 "fingerprint": job.corpus.fingerprint,
                 "content": job.corpus.content,
+                "years": [job.corpus.counts["first_year"], job.corpus.counts["last_year"]],
             },
         },
         "training": asdict(config),
