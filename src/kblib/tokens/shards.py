@@ -8,7 +8,9 @@ so that a part can be checked without reading the whole, and a folder of any siz
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,7 @@ class ShardReader:
         self.folder = folder
         self.dtype = dtype
         self.names = [str(shard["name"]) for shard in shards]
-        self.starts = np.cumsum([0, *(int(shard["tokens"]) for shard in shards)])
+        self.starts = [0, *accumulate(int(shard["tokens"]) for shard in shards)]
         self._maps: list[npt.NDArray[Any] | None] = [None] * len(shards)
         pieces = [_n_checked(int(shard["tokens"]) * dtype.itemsize) for shard in shards]
         self._first_check = np.cumsum([0, *pieces])
@@ -110,7 +112,7 @@ class ShardReader:
     @property
     def n_tokens(self) -> int:
         """Ids in all shards."""
-        return int(self.starts[-1])
+        return self.starts[-1]
 
     def span(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Return ids `start` to `stop` of the stream; a view of the file if they lie in one shard.
@@ -120,11 +122,11 @@ class ShardReader:
         IntegrityError
             Naming shard and offset, if the bytes are not those that were written.
         """
-        first = int(np.searchsorted(self.starts, start, side="right")) - 1
+        first = bisect_right(self.starts, start) - 1
         parts = []
         while start < stop:
-            end = min(stop, int(self.starts[first + 1]))
-            offset = int(self.starts[first])
+            end = min(stop, self.starts[first + 1])
+            offset = self.starts[first]
             parts.append(self._within(first, start - offset, end - offset))
             start, first = end, first + 1
         return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, self.dtype), *parts])
@@ -140,7 +142,7 @@ class ShardReader:
         if ids is None:
             path = self.folder / self.names[shard]
             try:
-                ids = np.memmap(path, dtype=self.dtype, mode="r")
+                ids = np.asarray(np.memmap(path, dtype=self.dtype, mode="r"))
             except (OSError, ValueError) as error:
                 raise IntegrityError(f"{path} cannot be read: {error}.") from None
             self._maps[shard] = ids
