@@ -6,7 +6,7 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
-from kblib.ngrams import frequencies
+from kblib.ngrams import ngram_counts
 from kblib.ngrams.dispersion import dispersion
 from tests.ngrams.naive import folded_words, random_corpus
 
@@ -46,7 +46,7 @@ def test_word_spread_like_the_text_has_no_deviation():
 
 def test_dispersion_is_the_same_whatever_the_chunks(monkeypatch):
     whole = dispersion(random_corpus()).rows
-    monkeypatch.setattr(frequencies, "CHUNK", 50)
+    monkeypatch.setattr(ngram_counts, "AT_ONCE", 50)
     cut = dispersion(random_corpus()).rows
     assert cut.drop("dp", "dp_norm").equals(whole.drop("dp", "dp_norm"))
     assert cut["dp"].to_list() == pytest.approx(whole["dp"].to_list())

@@ -10,7 +10,7 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
-from kblib.ngrams import frequencies
+from kblib.ngrams import ngram_counts
 from kblib.ngrams.concordance import concordance
 from kblib.ngrams.export import export_ngrams, write_csl_json, write_ris
 from tests.ngrams.naive import folded_words, random_corpus
@@ -68,7 +68,7 @@ def slow_cells(corpus, n):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_safe_table_is_all_ngrams_of_enough_films_and_no_other(n, monkeypatch):
-    monkeypatch.setattr(frequencies, "CHUNK", 90)
+    monkeypatch.setattr(ngram_counts, "AT_ONCE", 90)
     corpus = random_corpus()
     counts, units = slow_cells(corpus, n)
     table = export_ngrams(corpus, n=n)

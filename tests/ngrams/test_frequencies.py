@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kblib.errors import CorpusError
-from kblib.ngrams import frequencies as module
+from kblib.ngrams import ngram_counts
 from kblib.ngrams.collocations import collocations
 from kblib.ngrams.dispersion import dispersion
 from kblib.ngrams.frequencies import frequencies, query_frequencies
@@ -23,7 +23,7 @@ def test_counts_and_documents_equal_slow_counts(n):
 
 def test_counts_are_the_same_whatever_the_chunks(monkeypatch):
     whole = frequencies(random_corpus(), n=2).rows
-    monkeypatch.setattr(module, "CHUNK", 50)
+    monkeypatch.setattr(ngram_counts, "AT_ONCE", 50)
     assert frequencies(random_corpus(), n=2).rows.equals(whole)
 
 

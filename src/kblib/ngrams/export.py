@@ -22,8 +22,9 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.files import write_atomic, write_json
 from kblib.ngrams.concordance import Concordance, time_code
-from kblib.ngrams.frequencies import check_order, documents_in_parts, named_ngrams, ngrams_in
+from kblib.ngrams.frequencies import check_order
 from kblib.ngrams.index import Index, Ints, index_corpus
+from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
 from kblib.ngrams.units import cells_of, periods_of, strata_of, unit_codes, unit_of
 
 if TYPE_CHECKING:
@@ -178,13 +179,12 @@ def export_ngrams(
     _check_policy(index, n, least_units)
     name = unit_of(index, unit)
     media = ("medium",) if "medium" in corpus.columns else ()
+    units = unit_codes(index, name)[0]
     rows, held = [], []
     for label, documents in _cells(index, name, media):
-        counted = _by_units(index, documents, unit_codes(index, name)[0], n)
-        safe = pl.col("units") >= least_units
-        gone = counted.filter(~safe)
-        held.append({**label, "ngrams": gone.height, "running": int(gone["count"].sum())})
-        named = named_ngrams(index, counted.filter(safe), n)
+        safe, gone = _parted(index, n, units, documents, least_units)
+        held.append({**label, **gone})
+        named = named_ngrams(index, safe, n).rename({"groups": "units"})
         rows.append(named.with_columns(pl.lit(value).alias(key) for key, value in label.items()))
     keys = ["decade", *media]
     table = pl.concat(rows).select(*keys, "ngram", "count", "units")
@@ -211,18 +211,14 @@ def _cells(
         yield about, there[key == one]
 
 
-def _by_units(index: Index, documents: Ints, units: Ints, n: int) -> pl.DataFrame:
-    """Count the n-grams of some documents, and the units each stands in."""
-    keys = [f"w{place}" for place in range(n)]
-    pairs: pl.DataFrame | None = None
-    for part in documents_in_parts(index, documents):
-        grams = ngrams_in(index, part, n)
-        grams = grams.with_columns(unit=pl.Series(units[grams["document"].to_numpy()]))
-        counted = grams.group_by([*keys, "unit"]).agg(pl.len().cast(pl.Int64).alias("count"))
-        joined = counted if pairs is None else pl.concat([pairs, counted])
-        pairs = joined.group_by([*keys, "unit"]).agg(pl.col("count").sum())
-    assert pairs is not None  # noqa: S101  a cell has documents with words
-    return pairs.group_by(keys).agg(pl.col("count").sum(), pl.len().cast(pl.Int64).alias("units"))
+def _parted(
+    index: Index, n: int, units: Ints, documents: Ints, least_units: int
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the n-grams of some documents that enough units have, and how many are held back."""
+    counted = count_ngrams(index, n, units, documents)
+    enough = pl.col("groups") >= least_units
+    gone = counted.filter(~enough)["count"]
+    return counted.filter(enough), {"ngrams": len(gone), "running": int(gone.sum())}
 
 
 def _check_policy(index: Index, n: int, least_units: int) -> None:

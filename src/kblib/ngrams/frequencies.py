@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
-from kblib.ngrams.index import Index, Ints, index_corpus
+from kblib.ngrams.index import Index, index_corpus
+from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
 from kblib.ngrams.queries import Absent, search
 from kblib.ngrams.units import mixed_media
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PER_MILLION = 1e6
 MOST = 5
 """The longest n-gram: a longer one hardly ever comes twice."""
-CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +92,11 @@ def frequencies(
     check_order(n)
     _check_least("min_count", min_count)
     index = index_corpus(corpus)
-    counted = count_ngrams(index, n).filter(pl.col("count") >= min_count)
-    named = named_ngrams(index, counted, n).sort("count", "ngram", descending=[True, False])
     if most is not None:
         _check_least("most", most)
-        named = named.head(most)
+    counted = _counted(index, n, min_count, most).rename({"groups": "documents"})
+    named = named_ngrams(index, counted, n).sort("count", "ngram", descending=[True, False])
+    named = named if most is None else named.head(most)
     return FrequencyTable(
         _with_rates(named, index.n_words).select("ngram", "count", "per_million", "documents"),
         index.n_words,
@@ -141,55 +141,18 @@ def query_frequencies(
     )
 
 
-def count_ngrams(index: Index, n: int, documents: Ints | None = None) -> pl.DataFrame:
-    """Return the n-grams of a corpus as numbers of words (columns w0, w1 ...), count, documents.
-
-    Parameters
-    ----------
-    documents
-        Only these documents, ascending; all of the corpus if None.
-    """
-    keys = [f"w{place}" for place in range(n)]
-    sums = [pl.col("count").sum(), pl.col("documents").sum()]
-    total: pl.DataFrame | None = None
-    for part in documents_in_parts(index, documents):
-        counted = ngrams_in(index, part, n).group_by([*keys, "document"]).len("count")
-        counted = counted.group_by(keys).agg(pl.col("count").sum(), pl.len().alias("documents"))
-        counted = counted.with_columns(pl.col("count", "documents").cast(pl.Int64))
-        total = counted if total is None else pl.concat([total, counted]).group_by(keys).agg(sums)
-    if total is None:
-        kinds = {**dict.fromkeys(keys, pl.UInt32), "count": pl.Int64, "documents": pl.Int64}
-        return pl.DataFrame(schema=kinds)
-    return total
-
-
-def named_ngrams(index: Index, counted: pl.DataFrame, n: int) -> pl.DataFrame:
-    """Replace the numbers of words by one column ``ngram``, the words with spaces between."""
-    words = [index.text.words.gather(counted[f"w{place}"]) for place in range(n)]
-    joined = pl.select(pl.concat_str(words, separator=" ").alias("ngram"))["ngram"]
-    return counted.drop([f"w{place}" for place in range(n)]).insert_column(0, joined)
-
-
-def documents_in_parts(index: Index, documents: Ints | None = None) -> Iterator[Ints]:
-    """Yield the documents that have words, some million words at a time."""
-    chosen = np.flatnonzero(index.document_words) if documents is None else documents
-    if not len(chosen):
-        return
-    ends = np.cumsum(index.document_words[chosen])
-    cuts = np.flatnonzero(np.diff(ends // CHUNK)) + 1
-    yield from np.split(chosen, cuts)
-
-
-def ngrams_in(index: Index, documents: Ints, n: int) -> pl.DataFrame:
-    """Return each n-gram of some documents as a row, with its document."""
-    text = index.text
-    lengths = index.document_words[documents]
-    starts = np.maximum(lengths - n + 1, 0)
-    document = np.repeat(documents, starts)
-    within = np.arange(len(document)) - np.repeat(np.cumsum(starts) - starts, starts)
-    at = text.word_starts[document] + within
-    grams = {f"w{place}": text.words_at(at + place).astype(np.uint32) for place in range(n)}
-    return pl.DataFrame({**grams, "document": document.astype(np.uint32)})
+def _counted(index: Index, n: int, min_count: int, most: int | None) -> pl.DataFrame:
+    """Return n-grams with counts and documents; single words of a whole text are in its index."""
+    if n > 1 or index.kept is not None:
+        documents = np.arange(len(index.document_words))
+        return count_ngrams(index, n, documents, min_count=min_count, most=most)
+    counts = np.diff(index.text.starts)
+    least = min_count
+    if most is not None and most < len(counts):
+        least = max(least, int(np.partition(counts, -most)[-most]))
+    words = np.flatnonzero(counts >= least)
+    documents = index.text.document_counts[words].astype(np.int64)
+    return pl.DataFrame({"w0": words, "count": counts[words], "groups": documents})
 
 
 def _with_rates(rows: pl.DataFrame, words: int) -> pl.DataFrame:

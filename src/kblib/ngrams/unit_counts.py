@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from kblib.ngrams.frequencies import count_ngrams, documents_in_parts
 from kblib.ngrams.index import Index, Ints
+from kblib.ngrams.ngram_counts import ngrams_by_part, starts_by_part
 from kblib.ngrams.units import unit_codes, unit_of
 
 
@@ -51,19 +51,10 @@ def _unit_counts(index: Index, name: str) -> UnitCounts:
     units, unit_of_there = np.unique(codes[there], return_inverse=True)
     unit = np.zeros(len(index.document_words), dtype=np.uint32)
     unit[there] = unit_of_there
-    total: pl.DataFrame | None = None
-    for part in documents_in_parts(index):
-        lengths = index.document_words[part]
-        starts = index.text.word_starts[part]
-        at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-        words = index.text.words_at(at).astype(np.uint32)
-        frame = pl.DataFrame({"word": words, "unit": np.repeat(unit[part], lengths)})
-        counted = frame.group_by("word", "unit").agg(pl.len().cast(pl.Int64).alias("count"))
-        joined = counted if total is None else pl.concat([total, counted])
-        total = joined.group_by("word", "unit").agg(pl.col("count").sum())
     words_a_unit = np.bincount(unit_of_there, weights=index.document_words[there])
-    kinds = {"word": pl.UInt32, "unit": pl.UInt32, "count": pl.Int64}
-    pairs = pl.DataFrame(schema=kinds) if total is None else total.sort("word", "unit")
+    parts = ngrams_by_part(index, 1, unit)
+    pairs = pl.concat(part.sort("w0", "group") for part in parts)
+    pairs = pairs.rename({"w0": "word", "group": "unit"})
     return UnitCounts(name, pairs, words_a_unit.astype(np.int64)[: len(units)])
 
 
@@ -72,9 +63,9 @@ def word_counts(index: Index) -> Ints:
     if index.kept is None:
         return np.diff(index.text.starts)
     if "word counts" not in index.memory:
-        counted = count_ngrams(index, 1)
         counts = np.zeros(len(index.text.words), dtype=np.int64)
-        counts[counted["w0"].to_numpy()] = counted["count"].to_numpy()
+        for at in starts_by_part(index, 1):
+            counts += np.bincount(index.text.words_at(at), minlength=len(counts))
         index.memory["word counts"] = counts
     found: Ints = index.memory["word counts"]
     return found
