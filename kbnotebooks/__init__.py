@@ -42,6 +42,7 @@ _HOMES = {
     "kblib.cluster": ("Run", "submit"),
     "kbnotebooks.corpus": ("CorpusView",),
     "kbnotebooks.trends": ("TrendView",),
+    "kbnotebooks.concordance": ("ConcordanceView",),
     "kbnotebooks.marking": ("MarkView",),
     "kbnotebooks.corrected": ("CorrectedTrendView",),
     "kbnotebooks.language_models": ("FillMaskView",),

@@ -57,11 +57,10 @@ STYLE = f"""<style>
 .kb.kb .kb-strip:hover {{ background: {ACCENT}22; outline: 1px solid {ACCENT}; }}
 .kb.kb .kb-row {{ font: inherit; padding: 0 .4rem; background: none; cursor: pointer;
   color: inherit; border: 1px solid {QUIET}; border-radius: 3px; }}
-.kb.kb .kb-left {{ text-align: right; min-width: 12rem; }}
-.kb.kb .kb-found {{ font-weight: 600; padding-left: 0; padding-right: .5rem; white-space: nowrap; }}
-.kb.kb .kb-left {{ padding-right: .5rem; }}
-.kb.kb .kb-right {{ min-width: 12rem; }}
-.kb.kb .kb-here td, .kb.kb .kb-here th {{ font-weight: 600; border-left: 0; }}
+.kb.kb .kb-left {{ text-align: right; min-width: 14rem; padding-right: .5rem; font-size: 13px; }}
+.kb.kb td.kb-found {{ font-weight: 600; padding-right: .5rem; white-space: nowrap;
+  font-size: 13px; }}
+.kb.kb .kb-right {{ min-width: 14rem; font-size: 13px; }}
 .kb.kb p {{ margin: .3rem 0; max-width: 46rem; }}
 </style>"""
 
