@@ -177,3 +177,17 @@ def test_mini_causal_reads_the_split_of_mini_masked(
         assert theirs.fingerprint == ours.fingerprint
     stored_bytes = 2 * causal.shape.parameters()
     assert stored_bytes < 30e6
+
+
+def test_adapters_of_an_embedded_base_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(embedded, "_make_adapter", lambda recipe, _: made.append(recipe.name))
+    embedded.make_models(lambda _: None, ["kb-mini-masked-1940s"])
+    assert made == ["kb-mini-masked-1940s"]
+
+
+def test_adapters_are_of_the_decades_with_enough_speech() -> None:
+    assert [recipe.period for recipe in embedded.PERIODS] == ["1930s", "1940s", "1950s"]
+    assert {(recipe.base, recipe.medium) for recipe in embedded.PERIODS} == {
+        ("kb-mini-masked", "speech")
+    }

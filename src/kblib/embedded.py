@@ -2,7 +2,7 @@
 
 Each is an ordinary job on the ordinary path, so what can be stopped, resumed and looked at is the
 same here. The result is copied into ``models/`` of the clone, or below the home folder when the
-package is installed.
+package is installed. Adapters for decades follow, some minutes each and in this very process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kblib import settings
+from kblib.adapters.recipe import PeriodRecipe
 from kblib.cluster import Run, submit
 from kblib.corpora import Corpus, load_sample, newsreel_filters
 from kblib.errors import IntegrityError, ModelError
@@ -79,6 +80,12 @@ EMBEDDED: dict[str, Callable[[], Pretrain]] = {
 }
 
 
+PERIODS = tuple(PeriodRecipe("kb-mini-masked", first_year) for first_year in (1930, 1940, 1950))
+"""The decades with at least 200,000 words of speech to train on; no intertitles of a decade reach a
+third of that, and the few words of speech from the 1920s and 1960s would only be learnt by heart.
+"""
+
+
 def make_models(say: Callable[[str], None], names: Sequence[str] = ()) -> list[Path]:
     """Train the embedded models that are not there yet, going on where an earlier try stopped.
 
@@ -101,14 +108,18 @@ def make_models(say: Callable[[str], None], names: Sequence[str] = ()) -> list[P
     RunError
         If a training fails, or is stopped before its end.
     """
+    adapters = {recipe.name: recipe for recipe in PERIODS if recipe.base in EMBEDDED}
     for name in names:
-        if name not in EMBEDDED:
+        if name not in EMBEDDED and name not in adapters:
             raise ModelError(
                 f"No embedded model is called '{name}'.",
-                f"There are: {', '.join(EMBEDDED)}.",
+                f"There are: {', '.join([*EMBEDDED, *adapters])}.",
                 f"python -m kblib models {next(iter(EMBEDDED))}",
             )
-    return [_make(name, say) for name in names or EMBEDDED]
+    return [
+        _make(name, say) if name in EMBEDDED else _make_adapter(adapters[name], say)
+        for name in names or [*EMBEDDED, *adapters]
+    ]
 
 
 def _make(name: str, say: Callable[[str], None]) -> Path:
@@ -123,6 +134,16 @@ def _make(name: str, say: Callable[[str], None]) -> Path:
     _copy(run.folder / "result" / "model", target)
     say(f"{name}: {target}")
     return target
+
+
+def _make_adapter(recipe: PeriodRecipe, say: Callable[[str], None]) -> Path:
+    from kblib.adapters.period import is_made, make_adapter  # torch and peft: seconds to import
+
+    target = _models_folder() / recipe.name
+    if is_made(recipe, target):
+        say(f"{recipe.name}: {target} is there already; delete it to train anew.")
+        return target
+    return make_adapter(recipe, _cleaned_newsreels(), target, say, replace=True)
 
 
 def _models_folder() -> Path:
