@@ -31,7 +31,7 @@ from kblib.ngrams.samples import sample_query as sample_query
 from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
-from kbnotebooks.concordance import ConcordanceView as ConcordanceView
+from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
 from kbnotebooks.corpus import CorpusView as CorpusView
 from kbnotebooks.corrected import CorrectedTrendView as CorrectedTrendView
 from kbnotebooks.data_and_methods import methods as methods
@@ -42,4 +42,4 @@ from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
 from kbnotebooks.runs import RunView as RunView
-from kbnotebooks.trends import TrendView as TrendView
+from kbnotebooks.trend_view import TrendView as TrendView

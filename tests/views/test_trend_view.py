@@ -12,7 +12,7 @@ import pytest
 from kblib.corpora import Corpus
 from kblib.ngrams.trends import Trend, ngram_trend
 from kbnotebooks import _trend_picture, _words
-from kbnotebooks.trends import TrendView
+from kbnotebooks.trend_view import TrendView
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +174,7 @@ def test_too_many_curves_are_refused_in_a_sentence(weather: Corpus):
 
 def test_failing_callback_is_told_below_the_view(trend: Trend, monkeypatch):
     view = TrendView(trend)
-    monkeypatch.setattr("kbnotebooks.trends.films_in", lambda *_: 1 / 0)
+    monkeypatch.setattr("kbnotebooks.trend_view.films_in", lambda *_: 1 / 0)
     view._period.value = 1931
     assert "ZeroDivisionError" in view._message.value
 

@@ -10,7 +10,7 @@ import pytest
 
 from kblib.corpora import Corpus
 from kbnotebooks import _words
-from kbnotebooks.concordance import ConcordanceView
+from kbnotebooks.concordance_view import ConcordanceView
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,7 @@ def test_wrong_argument_is_answered_in_a_sentence(films: Corpus, wrong, said: st
 
 def test_failing_callback_is_told_below_the_view(films: Corpus, monkeypatch):
     view = ConcordanceView(films, "kungen")
-    monkeypatch.setattr("kbnotebooks.concordance.concordance", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("kbnotebooks.concordance_view.concordance", lambda *_, **__: 1 / 0)
     view._query.value = "stockholm"
     assert "ZeroDivisionError" in view._message.value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import ipywidgets as w
 import pandas as pd
 
 from kblib.ngrams.concordance import Concordance, concordance
-from kblib.ngrams.forms import FORMS
+from kblib.ngrams.forms import FORMS, Forms
 from kbnotebooks import _html
 from kbnotebooks._clicks import LIST, ROOT
 from kbnotebooks._counted import forms_html
@@ -79,7 +80,7 @@ class ConcordanceView(View):
         query: str = "",
         *,
         sort: str | Sequence[str] = "text",
-        forms: str = "surface",
+        forms: Forms = "surface",
         window: int = 8,
         per_page: int = PER_PAGE,
         folder: str | Path | None = None,
@@ -96,9 +97,9 @@ class ConcordanceView(View):
         self._on(self._line, "value", self._show_source)
         self._on_click(self._button, self.search)
         for step, button in self._steps.items():
-            self._on_click(button, lambda step=step: self._turn(step))
+            self._on_click(button, partial(self._turn, step))
         for ending, button in self._exports.items():
-            self._on_click(button, lambda ending=ending: self.export(ending))
+            self._on_click(button, partial(self.export, ending))
 
     @property
     def selection(self) -> dict[str, Any]:
@@ -166,7 +167,7 @@ class ConcordanceView(View):
         self._written.value = _html.wrap(f'<p role="status">{_html.text(said)}</p>')
         return path
 
-    def _build(self, query: str, sort: str | Sequence[str], forms: str) -> None:
+    def _build(self, query: str, sort: str | Sequence[str], forms: Forms) -> None:
         self._query = w.Text(
             query,
             description=say("Search"),
