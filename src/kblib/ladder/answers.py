@@ -11,6 +11,7 @@ import numpy as np
 from kblib.ladder.blank import Blank
 from kblib.ladder.rungs import ALL_YEARS, Axis, Rung, Scores
 from kblib.ladder.sources import Source
+from kblib.models.years import DECADE, Years, warning_of_years
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +95,12 @@ class RungAnswer:
 
 
 def _caution(rung: Rung, decade: str | None) -> str:
-    if decade is not None and rung.period == ALL_YEARS:
-        return f"It has read all years: what it says of the {decade} may come from later."
-    return rung.caution if decade is not None else ""
+    if decade is None:
+        return ""
+    if rung.period != ALL_YEARS:
+        return rung.caution
+    first = int(decade.removesuffix("s"))
+    return warning_of_years(rung.name, rung.read, Years(first, first + DECADE - 1))
 
 
 @dataclass(frozen=True)

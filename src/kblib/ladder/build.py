@@ -16,6 +16,7 @@ from kblib.models.causal_candidates import CausalCandidates
 from kblib.models.masked import MaskedLM
 from kblib.models.masked_candidates import MaskedCandidates, piece_lengths
 from kblib.models.training_split import TrainingSplit
+from kblib.models.years import Years
 
 EXAMINED = 200
 """Words of the list that a causal model examines exactly; the others are screened.
@@ -66,11 +67,13 @@ def build(
 
 
 def _ngrams(corpus: Corpus, order: int, period: str) -> Iterator[Rung]:
+    first, last = (corpus.counts[name] for name in ("first_year", "last_year"))
+    read = None if first is None or last is None else Years(first, last)
     if order > _TRIGRAM:
-        yield NgramRung(counted(corpus, _TRIGRAM), "left", "trigram, left", period)
+        yield NgramRung(counted(corpus, _TRIGRAM), "left", "trigram, left", period, read)
     several = counted(corpus, order)
-    yield NgramRung(several, "left", f"{order}-gram, left", period)
-    yield NgramRung(several, "both", f"{order}-gram, both sides", period)
+    yield NgramRung(several, "left", f"{order}-gram, left", period, read)
+    yield NgramRung(several, "both", f"{order}-gram, both sides", period, read)
 
 
 def _masked(model: MaskedLM, words: tuple[str, ...], counts: WordCounts) -> Iterator[Rung]:

@@ -20,6 +20,7 @@ from kblib.ladder.blank import Blank
 from kblib.ladder.word_counts import tokens_of
 from kblib.models.causal_candidates import CausalCandidates
 from kblib.models.masked_candidates import MaskedCandidates
+from kblib.models.years import Years, training_years
 from kblib.ngrams.candidates import candidate_scores
 from kblib.ngrams.discounts import Floats
 from kblib.ngrams.language_model import NgramLM
@@ -65,7 +66,9 @@ class Rung(Protocol):
     name
         Its kind, by which rungs of different periods are the same: ``trigram``.
     period
-        The years it has read: ``1930s`` or `ALL_YEARS`.
+        The decade it is a model of: ``1930s``, or `ALL_YEARS`.
+    read
+        First and last year of what it has read; None if that is not recorded.
     axis
         Of its bits; empty if it has none.
     caution
@@ -76,6 +79,8 @@ class Rung(Protocol):
     def name(self) -> str: ...  # noqa: D102
     @property
     def period(self) -> str: ...  # noqa: D102
+    @property
+    def read(self) -> Years | None: ...  # noqa: D102
     @property
     def axis(self) -> Axis: ...  # noqa: D102
     @property
@@ -94,6 +99,7 @@ class NgramRung:
     sides: Sides
     name: str
     period: str = ALL_YEARS
+    read: Years | None = None
     caution: str = ""
 
     @property
@@ -130,6 +136,7 @@ class MaskedRung:
         caution: str = "",
     ) -> None:
         self.name, self.period, self.caution = name, period, caution
+        self.read = training_years(candidates.model)
         self._candidates = candidates
 
     def scores(self, blank: Blank, words: Sequence[str], also: Sequence[str] = ()) -> Scores:
@@ -154,6 +161,7 @@ class CausalRung:
         caution: str = "",
     ) -> None:
         self.name, self.period, self.caution, self.sides = name, period, caution, sides
+        self.read = training_years(candidates.model)
         self._candidates = candidates
 
     @property
