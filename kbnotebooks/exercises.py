@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kbnotebooks import _answers, _html
+from kbnotebooks import _answers, _answers_counting, _html
 from kbnotebooks._answers import Exercise
 from kbnotebooks._errors import ViewError
 from kbnotebooks._words import number, say
@@ -18,6 +18,8 @@ LONG = 10_000
 EXERCISES: dict[str, Exercise] = {
     **_answers.START,
     **_answers.CORPUS,
+    **_answers_counting.TRENDS,
+    **_answers_counting.FORMS,
     **_answers.MASKED,
     **_answers.PRETRAIN,
 }

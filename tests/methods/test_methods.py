@@ -16,10 +16,13 @@ from kblib.methods import methods
 from kblib.methods.sentences import ABOUT
 from kblib.ngrams.collocations import collocations
 from kblib.ngrams.concordance import concordance
+from kblib.ngrams.corrected import query_quality
 from kblib.ngrams.dispersion import dispersion
 from kblib.ngrams.frequencies import frequencies
 from kblib.ngrams.keyness import keyness
 from kblib.ngrams.language_model import NgramLM
+from kblib.ngrams.marks import Marks
+from kblib.ngrams.samples import Draw, sample_query
 from kblib.ngrams.trends import ngram_trend
 
 LANGUAGES = ("en", "sv")
@@ -158,3 +161,16 @@ def test_thing_without_origin_is_refused_with_its_value():
 def test_unknown_language_is_refused(kept: Corpus):
     with pytest.raises(SettingsError, match=r"There is no language 'no'\. Languages: en, sv\."):
         methods(kept, language="no")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_corrected_count_says_who_read_how_many(kept: Corpus, tmp_path, language: Any):
+    sample = sample_query(kept, "sol", net="/sol|regn/", per="year", draw=Draw(hits=4, misses=1))
+    marks = Marks.open(sample, tmp_path / "marks.jsonl")
+    for number in range(1, sample.n + 1):
+        marks.add(number, "yes", who="Selma", guideline="The sun.")
+    told = methods(query_quality(marks), language=language).text
+    assert re.search(rf"\b{sample.n} (lines|utlottade)", told)
+    assert re.search(r"[“”]Selma”", told)
+    assert re.search(r"[“”]The sun”", told)
+    assert "Wilson (1927)" in told

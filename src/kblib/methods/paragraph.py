@@ -16,8 +16,9 @@ from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
 from kblib.files import read_json
-from kblib.methods.sentences import ABOUT, SIGNS, Told, otherwise
+from kblib.methods.sentences import ABOUT, otherwise
 from kblib.methods.speech import Language, Speech
+from kblib.methods.told import SIGNS, Told
 
 RECIPE = "recipe.json"
 """How a model of ours was made, in its folder."""

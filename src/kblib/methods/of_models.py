@@ -1,0 +1,112 @@
+"""What is said of models and of what they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kblib.methods.references import (
+    BERT,
+    GPT,
+    KENLM,
+    KNESER_NEY,
+    NOT_EXPLANATION,
+    NUCLEUS,
+    PLL,
+    ROLLOUT,
+)
+from kblib.methods.speech import Speech
+from kblib.methods.told import SIGNS, Told
+
+
+def ngram_model(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say how n-grams were smoothed, and on which text."""
+    said = speech.say(
+        "N-gram model of order {order}, interpolated modified Kneser-Ney, counted on {words} words "
+        "in {units} units.",
+        "N-gram-modell av ordning {order}, interpolerad modifierad Kneser-Ney, räknad på {words} "
+        "ord i {units} enheter.",
+        order=about["order"], words=about.get("n_words", "?"), units=about.get("n_units", "?"),
+    )  # fmt: skip
+    return Told((said, *_counted_on(speech, about.get("corpus"))), (KNESER_NEY, KENLM))
+
+
+def perplexity(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say what a perplexity counts."""
+    said = speech.say(
+        "Perplexity counts the ends of texts and not their beginnings.",
+        "Perplexiteten räknar texternas slut men inte deras början.",
+    )
+    return Told((said, *_counted_on(speech, about.get("corpus"))))
+
+
+def _counted_on(speech: Speech, corpus: Any) -> Iterable[str]:
+    if isinstance(corpus, Mapping) and corpus:
+        yield speech.say(
+            "Its text: {name}, fingerprint {signs}.",
+            "Dess text: {name}, fingeravtryck {signs}.",
+            name=speech.quoted(str(corpus["name"])), signs=str(corpus["fingerprint"])[:SIGNS],
+        )  # fmt: skip
+
+
+def _model(speech: Speech, about: Mapping[str, Any]) -> Iterable[str]:
+    weights = str(about.get("weights") or "")[:SIGNS]
+    said = speech.say("Model {name}", "Modell {name}", name=speech.quoted(str(about["model"])))
+    yield said + (speech.say(" (weights {w}).", " (vikter {w}).", w=weights) if weights else ".")
+    job = about.get("recipe", {}).get("job", {})
+    if job.get("corpus"):
+        yield speech.say(
+            "It was trained on corpus {name}, fingerprint {signs}, with {valid} of the films kept "
+            "for validation and {test} for the test (seed {seed}).",
+            "Den tränades på korpus {name}, fingeravtryck {signs}, med {valid} av filmerna undan"
+            "lagda för validering och {test} för test (frö {seed}).",
+            name=speech.quoted(job["corpus"]["name"]),
+            signs=job["corpus"]["fingerprint"][:SIGNS],
+            valid=speech.percent(job.get("valid") or 0), test=speech.percent(job.get("test") or 0),
+            seed=job["seed"],
+        )  # fmt: skip
+
+
+def masked(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say which masked model it was."""
+    return Told(tuple(_model(speech, about)), (BERT,))
+
+
+def causal(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say which causal model it was."""
+    return Told(tuple(_model(speech, about)), (GPT,))
+
+
+def surprisal(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say what the bits of a masked model are."""
+    said = speech.say(
+        "Pseudo-surprisal of words by PLL-word-l2r, in bits; not comparable with the bits of "
+        "models that read from the left.",
+        "Pseudosurprisal per ord enligt PLL-word-l2r, i bitar; inte jämförbar med bitar från "
+        "modeller som läser från vänster.",
+    )
+    return Told((*_model(speech, about), said), (BERT, PLL))
+
+
+def attention(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say what stands beside attention."""
+    said = speech.say(
+        "Attention weights, beside attention rollout and the effect of hiding each word.",
+        "Attention-vikter, bredvid attention rollout och effekten av att dölja varje ord.",
+    )
+    return Told((*_model(speech, about), said), (NOT_EXPLANATION, ROLLOUT))
+
+
+def generated(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say how texts were drawn."""
+    settings = [
+        f"{name} {speech.number(about[name])}"
+        for name in ("temperature", "top_k", "top_p", "seed")
+        if type(about.get(name)) in (int, float)
+    ]
+    said = speech.say(
+        "Texts were drawn from the model ({settings}).",
+        "Texter drogs ur modellen ({settings}).",
+        settings=", ".join(settings),
+    )
+    return Told((*_model(speech, about), *((said,) if settings else ())), (GPT, NUCLEUS))

@@ -1,0 +1,53 @@
+"""Whom to cite for each method."""
+
+BOOTSTRAP = (
+    "Efron and Tibshirani (1993), An Introduction to the Bootstrap, Chapman and Hall: intervals."
+)
+DUNNING = (
+    "Dunning (1993), Accurate Methods for the Statistics of Surprise and Coincidence, "
+    "Computational Linguistics 19(1): log-likelihood."
+)
+HARDIE = "Hardie (2014), Log Ratio: an informal introduction, ESRC CASS: effect size of keyness."
+FDR = "Benjamini and Hochberg (1995), Controlling the False Discovery Rate, JRSS B 57(1)."
+WILSON = (
+    "Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference, JASA "
+    "22(158): intervals of shares."
+)
+MOVER = (
+    "Zou and Donner (2008), Construction of confidence limits about effect measures: a general "
+    "approach, Statistics in Medicine 27(10): intervals put together."
+)
+LOG_DICE = "Rychlý (2008), A Lexicographer-Friendly Association Score, RASLAN: logDice."
+GRIES = (
+    "Gries (2008), Dispersions and adjusted frequencies in corpora, International Journal of "
+    "Corpus Linguistics 13(4): dispersion."
+)
+KNESER_NEY = (
+    "Chen and Goodman (1998), An Empirical Study of Smoothing Techniques for Language "
+    "Modeling, Harvard TR-10-98: modified Kneser-Ney."
+)
+KENLM = (
+    "Heafield, Pouzyrevsky, Clark and Koehn (2013), Scalable Modified Kneser-Ney Language "
+    "Model Estimation, ACL."
+)
+BERT = (
+    "Devlin, Chang, Lee and Toutanova (2019), BERT: Pre-training of Deep Bidirectional "
+    "Transformers for Language Understanding, arXiv:1810.04805."
+)
+PLL = (
+    "Kauf and Ivanova (2023), A Better Way to Do Masked Language Model Scoring, "
+    "arXiv:2305.10588: pseudo-surprisal."
+)
+GPT = (
+    "Radford, Narasimhan, Salimans and Sutskever (2018), Improving Language Understanding by "
+    "Generative Pre-Training, OpenAI."
+)
+NUCLEUS = (
+    "Holtzman, Buys, Du, Forbes and Choi (2020), The Curious Case of Neural Text "
+    "Degeneration, arXiv:1904.09751: drawing texts."
+)
+NOT_EXPLANATION = "Jain and Wallace (2019), Attention is not Explanation, arXiv:1902.10186."
+ROLLOUT = (
+    "Abnar and Zuidema (2020), Quantifying Attention Flow in Transformers, arXiv:2005.00928: "
+    "attention rollout."
+)
