@@ -60,7 +60,7 @@ def mini_causal() -> Pretrain:
         epochs=4,
         seq_len=128,  # it shall write as far as it reads
         batch_size=16,
-        learning_rate=1.5e-3,
+        learning_rate=2e-3,
         warmup_steps=200,
         weight_decay=0.1,
         dropout=0.1,
