@@ -98,9 +98,11 @@ class Hits:
         )
 
     def _forms_at(self, place: int, slot: Slot) -> pl.DataFrame:
-        words, counts = np.unique(
-            self.index.text.words_at(self.positions + place), return_counts=True
-        )
+        if slot.words is not None and len(slot.words) == 1:
+            words, counts = slot.words[: self.n], np.array([self.n])[: self.n]
+        else:
+            there = np.bincount(self.index.text.words_at(self.positions + place))
+            words, counts = np.flatnonzero(there), there[there > 0]
         why = {one.word: one.why for one in slot.forms}
         rest = f"matches {slot.asked}"
         table = {
