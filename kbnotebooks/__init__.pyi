@@ -31,12 +31,15 @@ from kblib.ngrams.samples import sample_query as sample_query
 from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
+from kbnotebooks.collocation_view import CollocationView as CollocationView
 from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
 from kbnotebooks.corpus import CorpusView as CorpusView
 from kbnotebooks.corrected import CorrectedTrendView as CorrectedTrendView
 from kbnotebooks.data_and_methods import methods as methods
+from kbnotebooks.dispersion_view import DispersionView as DispersionView
 from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure
+from kbnotebooks.keyness_view import KeynessView as KeynessView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.place import here as here
