@@ -7,7 +7,7 @@ ones are left out is a reader's choice, not chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from kblib.ngrams.frames import KINDS, Kind
 from kblib.ngrams.marks import MARKS, Mark, Marks
 from kblib.ngrams.resampling import FEWEST_UNITS
 from kblib.ngrams.samples import QuerySample
-from kblib.ngrams.stratified import Estimate, Floats, Ints, Rule, Stratum, part, rate
+from kblib.ngrams.stratified import Estimate, Floats, Ints, Rule, Stratum, part, rate, share
 
 Kinds = tuple[Kind, ...]
 FEWEST_MARKS = 5
@@ -27,7 +27,9 @@ PRECISION, NET_RECALL, CORPUS_RECALL = "precision", "recall in the net", "recall
 NAMES: dict[Kind, str] = {"hit": "hits", "miss": "misses", "rest": "passages of the rest"}
 HIT: Kinds = ("hit",)
 ENDS: tuple[Mark, Mark] = ("no", "yes")
-NOT_KNOWN = Estimate(math.nan, math.nan, math.nan)
+"""What is unsure taken as: the estimate and its least, its most."""
+RECALL_ENDS: tuple[tuple[Mark, Mark], ...] = (("no", "no"), ("no", "yes"), ("yes", "no"))
+"""The same for hits and for all others: the estimate, its least, its most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,7 @@ class MarkedCell:
     """
 
     of: MarkedSample
-    numbers: Collection[int]
+    numbers: Sequence[int]
     rule: Rule
 
     @cached_property
@@ -136,34 +138,29 @@ class MarkedCell:
 
     def rate(self, kinds: Kinds) -> dict[str, float]:
         """Return the corrected number of occurrences a word, with interval and bounds."""
-        return self._shown(
-            kinds, [rate(self.all_strata(kinds, unsure=end), self.words, self.rule) for end in ENDS]
-        )
+        ends = [self.all_strata(kinds, unsure=end) for end in ENDS]
+        return self._shown(kinds, [rate(strata, self.words, self.rule) for strata in ends])
 
     def measures(self) -> Iterator[dict[str, Any]]:
         """Yield precision and, where misses or the rest were drawn, recall."""
         yield {"measure": PRECISION, **self._precision(), **self._about(HIT)}
-        wider: list[tuple[str, Kinds]] = (
-            [(NET_RECALL, ("hit", "miss"))] if "miss" in self.of.kinds else []
-        )
-        wider += [(CORPUS_RECALL, self.of.kinds)] if "rest" in self.of.kinds else []
+        wider: list[tuple[str, Kinds]] = []
+        if "miss" in self.of.kinds:
+            wider.append((NET_RECALL, ("hit", "miss")))
+        if "rest" in self.of.kinds:
+            wider.append((CORPUS_RECALL, self.of.kinds))
         for measure, kinds in wider:
             yield {"measure": measure, **self._recall(kinds), **self._about(kinds)}
 
     def _precision(self) -> dict[str, float]:
-        found = []
-        for end in ENDS:
-            strata = self.strata("hit", unsure=end)
-            items = np.sum([one.size for one in strata], axis=0).astype(float)
-            found.append(rate(strata, items, self.rule) if items.any() else NOT_KNOWN)
-        return self._shown(HIT, found)
+        ends = [self.strata("hit", unsure=end) for end in ENDS]
+        return self._shown(HIT, [share(strata, self.rule) for strata in ends])
 
     def _recall(self, kinds: Kinds) -> dict[str, float]:
         others: Kinds = tuple(kind for kind in kinds if kind != "hit")
-        ends: list[tuple[Mark, Mark]] = [("no", "no"), ("no", "yes"), ("yes", "no")]
         found = [
             part(self.strata("hit", unsure=hits), self.all_strata(others, unsure=rest), self.rule)
-            for hits, rest in ends
+            for hits, rest in RECALL_ENDS
         ]
         return self._shown(kinds, found)
 

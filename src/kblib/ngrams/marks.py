@@ -183,7 +183,8 @@ class Marks:
 
 def _read(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        found = {name: json.loads(line)[name] for name in FIELDS}
+        record = json.loads(line)
+        found = {name: record[name] for name in FIELDS}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"Line {number} of {path} is no mark: {error!r}.",

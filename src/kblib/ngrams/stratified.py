@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Literal, get_args
@@ -43,7 +43,7 @@ About = Literal["films", "corpus"]
 ABOUT: tuple[About, ...] = get_args(About)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-HALVINGS = 50
+HALVINGS = 32
 SEVERAL = 2
 
 
@@ -147,6 +147,9 @@ class Estimate:
     high: float
 
 
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
 def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """Return Wilson's interval of a share of `n` items; `n` need not be whole.
 
@@ -157,7 +160,7 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0
 
 
 def student(z: float, freedom: int) -> float:
@@ -182,15 +185,32 @@ def student(z: float, freedom: int) -> float:
 def rate(strata: Sequence[Stratum], exposure: Floats, rule: Rule) -> Estimate:
     """Estimate how many items are so, for each of what they are set against.
 
+    What units add is put on a logarithmic scale: rates of few, unequal units are skewed.
+
     Parameters
     ----------
     exposure
         What each unit adds to the denominator: its words for a rate, its items for a share.
     """
-    whole = float(exposure.sum())
-    value = sum(one.n_items * one.share for one in strata) / whole
-    low, high = _ends(strata, [1.0] * len(strata), rule, value * exposure)
-    return Estimate(value, max(0.0, low / whole + value), high / whole + value)
+    if _unseen(strata):
+        return UNKNOWN
+    total, whole = _total(strata), float(exposure.sum())
+    weights = [1.0] * len(strata)
+    below, above = _marks_reach(strata, weights, [one.ends(rule) for one in strata])
+    apart = _units_reach(strata, weights, rule, total / whole * exposure)
+    if total:
+        below = math.hypot(below, total * -math.expm1(-apart / total))
+        above = math.hypot(above, total * math.expm1(apart / total))
+    return Estimate(total / whole, max(0.0, total - below) / whole, (total + above) / whole)
+
+
+def share(strata: Sequence[Stratum], rule: Rule) -> Estimate:
+    """Estimate which share of the items is so: the precision of a search."""
+    items = np.stack([one.size for one in strata]).sum(axis=0).astype(np.float64)
+    if not items.any():
+        return UNKNOWN
+    found = rate(strata, items, rule)
+    return replace(found, high=min(1.0, found.high))
 
 
 def part(found: Sequence[Stratum], missed: Sequence[Stratum], rule: Rule) -> Estimate:
@@ -199,48 +219,53 @@ def part(found: Sequence[Stratum], missed: Sequence[Stratum], rule: Rule) -> Est
     A part r is refuted if (1 - r) found - r missed cannot be 0; the interval is what is left.
     """
     strata = [*found, *missed]
-    totals = [sum(one.n_items * one.share for one in side) for side in (found, missed)]
-    if not sum(totals) > 0:
-        return Estimate(math.nan, 0.0, 1.0)
-    value = totals[0] / sum(totals)
-
-    def ends(r: float) -> tuple[float, float]:
-        weights = [1 - r] * len(found) + [-r] * len(missed)
-        low, high = _ends(strata, weights, rule, np.zeros(1))
-        middle = (1 - r) * totals[0] - r * totals[1]
-        return middle + low, middle + high
+    if _unseen(strata) or not _total(strata):
+        return UNKNOWN
+    in_found, in_all = _total(found), _total(strata)
+    value = in_found / in_all
+    ends = [one.ends(rule) for one in strata]
 
     def holds(r: float) -> bool:
-        low, high = ends(r)
-        return low <= 0 <= high
+        weights = [1 - r] * len(found) + [-r] * len(missed)
+        middle = in_found - r * in_all
+        reach = _marks_reach(strata, weights, ends)[0 if middle > 0 else 1]
+        return math.hypot(reach, _units_reach(strata, weights, rule, np.zeros(1))) >= abs(middle)
 
     return Estimate(value, _change(holds, 0.0, value), _change(holds, 1.0, value))
 
 
-def _ends(
-    strata: Sequence[Stratum], weights: Sequence[float], rule: Rule, expected: Floats
+def _total(strata: Sequence[Stratum]) -> float:
+    return math.fsum(one.n_items * one.share for one in strata)
+
+
+def _unseen(strata: Sequence[Stratum]) -> bool:
+    """Return whether a stratum has items but no marks, so that nothing is known of it."""
+    return any(one.n_items and not one.n_marked for one in strata)
+
+
+def _marks_reach(
+    strata: Sequence[Stratum], weights: Sequence[float], ends: Sequence[tuple[float, float]]
 ) -> tuple[float, float]:
-    """Return how far the interval of a weighted sum of totals reaches below (< 0) and above."""
+    """Return how far a weighted sum may lie below and above, for what the marks leave open."""
     below = above = 0.0
-    for one, weight in zip(strata, weights, strict=True):
-        reach = weight * one.n_items
-        low, high = one.ends(rule)
+    for one, weight, (low, high) in zip(strata, weights, ends, strict=True):
         down, up = (one.share - low, high - one.share)[:: 1 if weight >= 0 else -1]
-        below += (reach * down) ** 2
-        above += (reach * up) ** 2
-    if rule.about == "films":
-        freedom = len(strata[0].size) - 1
-        more = rule.critical(freedom) ** 2 * _units_variance(strata, weights, expected)
-        below, above = below + more, above + more
-    return -math.sqrt(below), math.sqrt(above)
+        below += (weight * one.n_items * down) ** 2
+        above += (weight * one.n_items * up) ** 2
+    return math.sqrt(below), math.sqrt(above)
 
 
-def _units_variance(strata: Sequence[Stratum], weights: Sequence[float], expected: Floats) -> float:
-    """Return what the differences between units add to what each stratum's marks leave open."""
+def _units_reach(
+    strata: Sequence[Stratum], weights: Sequence[float], rule: Rule, expected: Floats
+) -> float:
+    """Return how much further it may lie because other units might have been there."""
+    if rule.about != "films":
+        return 0.0
     both = list(zip(strata, weights, strict=True))
     terms = sum(weight * (one.size * one.share + one.surprise) for one, weight in both) - expected
     marks = sum(weight**2 * one.marks_variance for one, weight in both)
-    return max(0.0, _between(np.asarray(terms)) - marks)
+    variance = max(0.0, _between(np.asarray(terms)) - marks)
+    return rule.critical(len(strata[0].size) - 1) * math.sqrt(variance)
 
 
 def _change(holds: Callable[[float], bool], outside: float, inside: float) -> float:
