@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from kblib.corpora import Corpus
@@ -100,13 +101,26 @@ def test_surface_takes_the_word_alone():
 
 
 def test_dictionary_brings_strong_verbs(monkeypatch):
-    lemmas = {"gå": "gå", "gick": "gå", "gata": "gata"}
-    monkeypatch.setattr(forms_module, "has_dictionary", lambda: True)
-    monkeypatch.setattr(forms_module, "_lemma", lemmas.__getitem__)
-    assert found(text_of("gå", "gick", "gata"), "gå", "lemma") == {
-        "gå": "as asked",
-        "gick": "dictionary: gå",
+    pairs = {
+        "form": ["gå", "gick", "gata", "fot", "fota"],
+        "lemma": ["gå", "gå", "gata"] + ["fota"] * 2,
     }
+    monkeypatch.setattr(forms_module, "has_dictionary", lambda: True)
+    monkeypatch.setattr(forms_module, "_dictionary", lambda: pl.DataFrame(pairs))
+    text = text_of("gå", "gick", "gata", "fot", "fota")
+    assert found(text, "gå", "lemma") == {"gå": "as asked", "gick": "dictionary: gå"}
+    assert found(text, "gick", "lemma") == {"gick": "as asked", "gå": "dictionary: gå"}
+    assert found(text, "fot", "lemma") == {"fot": "as asked", "fota": "dictionary: fota"}
+
+
+def test_dictionary_as_it_is_knows_strong_verbs_umlaut_and_the_plural_verbs_of_old(monkeypatch):
+    monkeypatch.setattr(forms_module, "has_dictionary", lambda: True)
+    text = text_of("gick", "gingo", "fötter", "gamla", "äldre", "fota", "flickorna")
+    assert set(found(text, "gå", "lemma")) == {"gick", "gingo"}
+    assert found(text, "fot", "lemma") == {"fötter": "dictionary: fot", "fota": "ending -a"}
+    assert set(found(text, "gammal", "lemma")) == {"gamla", "äldre"}
+    assert found(text, "flicka", "lemma") == {"flickorna": "dictionary: flicka"}
+    assert "the dictionary of simplemma" in how_forms("lemma")
 
 
 def test_missing_dictionary_is_said():

@@ -5,9 +5,9 @@
 ``variants``
     Also old spellings, up to two rules away, and misreadings that are rare beside the word.
 ``lemma``
-    Also inflected forms and their variants: from regular endings, and from the dictionary of the
-    package ``simplemma`` where it is installed. The result says whether it was: it knows ``gick``
-    for ``gå``, which no ending does, but misses some regular plurals (``järnvägar``).
+    Also inflected forms and their variants: from the dictionary of the package ``simplemma``, which
+    knows ``gick`` and ``gingo`` for ``gå``, and from regular endings, for it misses some plurals
+    (``järnvägar``). Without the package endings are all there is; the result says so.
 
 Each way is wider than the one before it. A wildcard, ``järnväg*``, also finds compounds.
 """
@@ -28,7 +28,7 @@ import polars as pl
 from kblib.errors import CorpusError
 from kblib.ngrams.index import Ints, TextIndex
 from kblib.ngrams.spellings import endings, misreadings, old_spellings
-from kblib.ngrams.words import folded
+from kblib.ngrams.words import fold, folded
 
 Forms = Literal["surface", "variants", "lemma"]
 FORMS: tuple[Forms, ...] = get_args(Forms)
@@ -69,7 +69,7 @@ def forms_of(text: TextIndex, word: str, forms: Forms = "surface") -> tuple[Form
     check_forms(forms)
     reasons = {word: "as asked"}
     if forms == "lemma":
-        for form, why in (*_in_dictionary(text, word), *endings(word)):
+        for form, why in (*_in_dictionary(word), *endings(word)):
             reasons.setdefault(form, why)
         reasons = {form: why for form, why in reasons.items() if form == word or _held(text, form)}
     if forms != "surface":
@@ -163,19 +163,27 @@ def _count(text: TextIndex, form: str) -> int:
     return 0 if number is None else int(text.starts[number + 1] - text.starts[number])
 
 
-def _in_dictionary(text: TextIndex, word: str) -> Iterator[tuple[str, str]]:
-    """Yield words of the same first letter to which the dictionary gives the same lemma."""
+def _in_dictionary(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the forms of which a word is the lemma; if it is none, those of its own lemma."""
     if not has_dictionary():
         return
-    wanted = _lemma(word)
-    for form in text.words.filter(text.words.str.starts_with(word[0])).to_list():
-        if form != word and _lemma(form) == wanted:
-            yield form, f"dictionary: {wanted}"
+    table = _dictionary()
+    forms = table.filter(pl.col("lemma") == word)
+    if not (forms["form"] != word).any():
+        lemmas = table.filter(pl.col("form") == word)["lemma"]
+        forms = table.filter(pl.col("lemma").is_in(lemmas.implode()))
+    for form, lemma in forms.iter_rows():
+        yield form, f"dictionary: {lemma}"
 
 
 @cache
-def _lemma(form: str) -> str:
-    return str(import_module(DICTIONARY).lemmatize(form, "sv")).lower()
+def _dictionary() -> pl.DataFrame:
+    """Return forms and lemmas, folded; a form that has several readings has the usual one."""
+    pairs = (
+        import_module(f"{DICTIONARY}.strategies").DefaultDictionaryFactory().get_dictionary("sv")
+    )
+    table = pl.DataFrame({"form": [*pairs], "lemma": [*pairs.values()]})
+    return table.select(fold(table["form"]), fold(table["lemma"]))
 
 
 def numbers_of(found: tuple[Form, ...]) -> Ints:
