@@ -29,6 +29,7 @@ from kblib.ngrams.resampling import Band as Band
 from kblib.ngrams.samples import Draw as Draw
 from kblib.ngrams.samples import sample_query as sample_query
 from kblib.ngrams.trends import ngram_trend as ngram_trend
+from kblib.ngrams.word_surprisal import word_surprisal as word_surprisal
 from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
 from kbnotebooks.collocation_view import CollocationView as CollocationView
@@ -42,6 +43,7 @@ from kbnotebooks.figures import figure as figure
 from kbnotebooks.keyness_view import KeynessView as KeynessView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
+from kbnotebooks.perplexity_view import PerplexityView as PerplexityView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
 from kbnotebooks.runs import RunView as RunView
