@@ -11,7 +11,7 @@ STRIP = $(VENV) -m nbstripout --keep-id --extra-keys metadata.language_info.vers
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check lessons models bench format set-up-lab set-up-demo set-up-test
+.PHONY: help lab demo test check lessons models bench emulator format set-up-lab set-up-demo set-up-test
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ models: set-up-demo  ## make the embedded models again (hours; goes on where it 
 
 bench: set-up-test  ## measure what the README claims, and rewrite its tables
 	@$(VENV) -m benchmarks $(ARGS)
+
+emulator: set-up-test  ## a rehearsal cluster: real Slurm on this machine (ARGS="--accounting", as root)
+	@$(VENV) -m kblib.hpc.emulator start $(ARGS)
 
 .PHONY: golden-kenlm
 golden-kenlm:  # write tests/ngrams/golden again with KenLM; tools/golden_kenlm.py says what it needs

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +35,6 @@ EXTRAS = {
 SIZES_MB = {"demo": (390, 1700), "lab": (460, 2000), "test": (580, 2400)}
 # Data, CC BY-NC 4.0. Without its dependencies: their pins are old, and it is read, never imported.
 SAMPLE_TEXTS = "journal-digital==2025.12.30.2"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class SetUpError(Exception):
@@ -69,7 +69,8 @@ def set_up(part: str) -> None:
         (VENV / f".stamp-{part}").write_text(fingerprint(), encoding="utf-8")
         print(f"[3/3] Ready after {time.monotonic() - begin:.0f} s.", flush=True)
     if part == "test":
-        find_browser()
+        for system_part in SYSTEM_PARTS:
+            system_part.find()
 
 
 def too_old() -> str:
@@ -212,21 +213,66 @@ def pip(arguments: list[str], tell: Callable[[str], None]) -> int:
     return process.returncode
 
 
-def find_browser() -> None:
-    """Install Chromium for the browser tests where root and apt can; else say they are skipped."""
-    if any(shutil.which(name) for name in BROWSERS):
-        return
-    packages = "chromium fonts-dejavu-core"
-    by_hand = f"apt-get install --no-install-recommends {packages}"
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print(f"No Chromium here: the browser tests will be skipped. To have them: {by_hand}")
-        return
-    print("No Chromium here: apt-get installs it for the browser tests (about 350 MB).", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "-q", "update"], environment)
-    result = run(["apt-get", "-q", "-y", *by_hand.split()[1:]], environment)
-    if result.returncode:
-        print(f"That failed, so the browser tests will be skipped. By hand: {by_hand}")
+@dataclass(frozen=True)
+class SystemPart:
+    """Programs of the system that some tests need: found, or installed by apt where root can."""
+
+    name: str
+    programs: tuple[str, ...]
+    packages: str
+    tests: str
+    megabytes: int
+    all_of_them: bool = False
+
+    @property
+    def by_hand(self) -> str:
+        """The command that installs it."""
+        return f"apt-get install --no-install-recommends {self.packages}"
+
+    def is_there(self) -> bool:
+        """Tell whether its programs are installed: one of them, or all where all are needed."""
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        found = [shutil.which(name, path=path) is not None for name in self.programs]
+        return all(found) if self.all_of_them else any(found)
+
+    def find(self) -> None:
+        """Install it where it is missing and root and apt can; else say what is skipped."""
+        if self.is_there():
+            return
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            print(
+                f"No {self.name} here: {self.tests} will be skipped. To have them: {self.by_hand}"
+            )
+            return
+        print(
+            f"No {self.name} here: apt-get installs it for {self.tests}"
+            f" (about {self.megabytes} MB).",
+            flush=True,
+        )
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "-q", "update"], environment)
+        result = run(["apt-get", "-q", "-y", *self.by_hand.split()[1:]], environment)
+        if result.returncode:
+            print(f"That failed, so {self.tests} will be skipped. By hand: {self.by_hand}")
+
+
+SYSTEM_PARTS = (
+    SystemPart(
+        "Chromium",
+        ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+        "chromium fonts-dejavu-core",
+        "the browser tests",
+        350,
+    ),
+    SystemPart(
+        "Slurm",
+        ("munged", "slurmctld", "slurmd", "srun", "slurmdbd", "mariadbd"),
+        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core mariadb-client-core",
+        "the tests on an emulated cluster",
+        250,
+        all_of_them=True,
+    ),
+)
 
 
 def run(

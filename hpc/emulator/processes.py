@@ -28,8 +28,8 @@ PACKAGES = {
     "srun": "slurm-client",
     "unshare": "util-linux",
     "slurmdbd": "slurmdbd",
-    "mariadbd": "mariadb-server",
-    "mariadb-install-db": "mariadb-server",
+    "mariadbd": "mariadb-server-core",
+    "mariadb-install-db": "mariadb-server-core",
 }
 """The Debian package that brings each program."""
 PROGRAM_FOLDERS = "/usr/sbin:/usr/bin:/sbin:/bin"

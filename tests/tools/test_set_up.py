@@ -147,8 +147,8 @@ def test_missing_sample_texts_do_not_stop_the_set_up(
 def test_missing_browser_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(set_up.shutil, "which", lambda _: None)
-    set_up.find_browser()
+    monkeypatch.setattr(set_up.shutil, "which", lambda _, path=None: None)
+    set_up.SYSTEM_PARTS[0].find()
     assert capsys.readouterr().out == (
         "No Chromium here: the browser tests will be skipped. To have them: "
         "apt-get install --no-install-recommends chromium fonts-dejavu-core\n"
@@ -164,10 +164,22 @@ def test_failing_apt_does_not_stop_the_tests(
         asked.append(command)
         return SimpleNamespace(returncode=100, stdout="")
 
-    monkeypatch.setattr(set_up.shutil, "which", {"apt-get": "/usr/bin/apt-get"}.get)
+    monkeypatch.setattr(
+        set_up.shutil, "which", lambda name, path=None: name if name == "apt-get" else None
+    )
     monkeypatch.setattr(set_up.os, "geteuid", lambda: 0)
     monkeypatch.setattr(set_up, "run", fails)
-    set_up.find_browser()
+    set_up.SYSTEM_PARTS[0].find()
     install = "apt-get -q -y install --no-install-recommends chromium fonts-dejavu-core"
     assert asked[1] == install.split()
     assert "the browser tests will be skipped" in capsys.readouterr().out
+
+
+def test_slurm_is_there_only_with_all_its_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    slurm = set_up.SYSTEM_PARTS[1]
+    monkeypatch.setattr(set_up.shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
+    assert slurm.is_there()
+    monkeypatch.setattr(
+        set_up.shutil, "which", lambda name, path=None: None if name == "slurmdbd" else name
+    )
+    assert not slurm.is_there()
