@@ -51,6 +51,8 @@ _HOMES = {
     "kbnotebooks.marking": ("MarkView",),
     "kbnotebooks.corrected": ("CorrectedTrendView",),
     "kbnotebooks.language_models": ("FillMaskView",),
+    "kblib.ladder.ladder": ("Ladder",),
+    "kbnotebooks.ladder": ("LadderView",),
     "kbnotebooks.planner": ("PlanView",),
     "kbnotebooks.runs": ("RunView",),
     "kbnotebooks.figures": ("figure",),

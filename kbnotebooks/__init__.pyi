@@ -8,6 +8,7 @@ from kblib.corpora import read_subtitles as read_subtitles
 from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
 from kblib.jobs.specs import Pretrain as Pretrain
+from kblib.ladder.ladder import Ladder as Ladder
 from kblib.models.catalog import catalog as catalog
 from kblib.models.causal import CausalLM as CausalLM
 from kblib.models.masked import MaskedLM as MaskedLM
@@ -41,6 +42,7 @@ from kbnotebooks.dispersion_view import DispersionView as DispersionView
 from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure
 from kbnotebooks.keyness_view import KeynessView as KeynessView
+from kbnotebooks.ladder import LadderView as LadderView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.perplexity_view import PerplexityView as PerplexityView

@@ -72,6 +72,11 @@ def tmp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def films() -> Corpus:
     """Give 400 short Swedish sentences of 40 films, always the same."""
+    return invented_films()
+
+
+def invented_films() -> Corpus:
+    """Return the corpus of the fixture `films`."""
     draw = random.Random(1)
     subjects, verbs, objects = (words.split() for words in (_SUBJECTS, _VERBS, _OBJECTS))
     texts = [

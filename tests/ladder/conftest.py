@@ -12,14 +12,15 @@ from kblib.models.folder import save_model
 from kblib.models.masked import MaskedLM
 from kblib.models.shape import ModelShape
 from kblib.tokens.subwords import Tokenizer
+from tests.conftest import invented_films
 
 SPLIT = {"by": "film", "valid": 0.1, "test": 0.2, "seed": 1}
 
 
 @pytest.fixture(scope="session")
-def newsreels(films: Corpus) -> Corpus:
+def newsreels() -> Corpus:
     """Give the films years of the 1930s and 1940s, some intertitles of the 1920s, and times."""
-    table = films.frame().collect().to_pandas()
+    table = invented_films().frame().collect().to_pandas()
     number = [int(film[2:]) for film in table["film"]]
     table["year"] = [1925 if n >= 36 else 1935 if n % 2 else 1945 for n in number]
     table["medium"] = ["intertitle" if n >= 36 else "speech" for n in number]

@@ -17,6 +17,7 @@ from kblib.corpora import Corpus
 from kblib.errors import ModelError
 from kblib.runs import Phase, RunFolder, RunState, journal, lock
 from kbnotebooks.runs import RunView
+from tests.ladder.conftest import bpe, causal, ladder, masked, newsreels, wordpiece  # noqa: F401
 
 WORDS = ("bro", "gata", "bild", "fest", "park", "skola", "kyrka", "hamn", "kung", "dag")
 
