@@ -28,6 +28,11 @@ NEXT, SAMPLES, LONGEST_SAMPLE = 10, 3, 30
 MOST_WORDS = 40
 """More bars than these cannot be read; the table has all words."""
 THE_END = later("(end)")
+_LOOKS: dict[bool, dict[str, Any]] = {
+    True: {"color": _html.ACCENT},
+    False: {"color": "white", "edgecolor": _html.QUIET, "hatch": "/////"},
+}
+"""Of words the model knows, and of those it does not."""
 
 
 class PerplexityView(View):
@@ -238,12 +243,7 @@ def _draw(found: WordSurprisal) -> Figure:
     n = min(len(found.words), MOST_WORDS)
     fig, axes = figures.canvas(max(0.55 * n + 1.2, 4.0), 2.7)
     for place in range(n):
-        look = (
-            {"color": _html.ACCENT}
-            if found.known[place]
-            else {"color": "white", "edgecolor": _html.QUIET, "hatch": "/////"}
-        )
-        axes.bar(place, found.bits[place], width=0.72, **look)
+        axes.bar(place, found.bits[place], width=0.72, **_LOOKS[found.known[place]])
         axes.annotate(str(found.orders[place]), (place, found.bits[place]), (0, 2), ha="center",
                       textcoords="offset points", size=8, color=_html.INK)  # fmt: skip
     words = [say(THE_END) if word == END else word for word in found.words[:n]]

@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from kblib.corpora import Corpus
+from kblib.ladder.ladder import Ladder
+from kblib.ngrams.collocations import collocations
+from kblib.ngrams.keyness import keyness
+from kblib.ngrams.language_model import NgramLM
+from kblib.ngrams.trends import ngram_trend
+from kblib.runs import RunFolder
 from kbnotebooks._view import View
+from kbnotebooks.collocation_view import CollocationView
+from kbnotebooks.concordance_view import ConcordanceView
 from kbnotebooks.corpus import CorpusView
+from kbnotebooks.dispersion_view import DispersionView
+from kbnotebooks.keyness_view import KeynessView
+from kbnotebooks.ladder import LadderView
 from kbnotebooks.language_models import FillMaskView
+from kbnotebooks.perplexity_view import PerplexityView
 from kbnotebooks.planner import PlanView
 from kbnotebooks.runs import RunView
+from kbnotebooks.trend_view import TrendView
 from tests.views.conftest import ParrotModel
 from tests.views.test_planner import SmallPlan
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
-NAMES = ("corpus", "fill_mask", "plan", "run")
-
-
-@pytest.fixture
-def views(films, run) -> dict[str, View]:
-    models = {"mine": ParrotModel(), "embedded": ParrotModel()}
-    sentence = "På bilden ser vi en [MASK] i Stockholm."
-    return {
-        "corpus": CorpusView(films),
-        "fill_mask": FillMaskView(sentence, models=models, answer="hamn"),
-        "plan": PlanView(SmallPlan()),
-        "run": RunView(run.name),
-    }
+SENTENCE = "På bilden ser vi en [MASK] i Stockholm."
+# One a view: each is built for its own test, from the twelve cues and the run of the view tests.
+BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
+    "corpus": lambda films, run: CorpusView(films),
+    "trend": lambda films, run: TrendView(ngram_trend(films, ["kungen", "stockholm"])),
+    "concordance": lambda films, run: ConcordanceView(films, "stockholm", sort="right"),
+    "keyness": lambda films, run: KeynessView(
+        keyness(films.filter(years=(1921, 1921)), films.filter(years=(1938, 1939)), min_count=1)
+    ),
+    "collocations": lambda films, run: CollocationView(collocations(films, "kungen", min_count=1)),
+    "dispersion": lambda films, run: DispersionView(films, ["kungen", "stockholm", "vårsol"]),
+    "perplexity": lambda films, run: PerplexityView(
+        NgramLM.train(films, order=3), "Kungen hälsar på drottningen i Stockholm."
+    ),
+    "fill_mask": lambda films, run: FillMaskView(
+        SENTENCE, models={"mine": ParrotModel(), "embedded": ParrotModel()}, answer="hamn"
+    ),
+    "ladder": lambda films, run: LadderView(
+        Ladder.build(films, masked=None, causal=None, n_candidates=12),
+        "Kungen [MASK] till Stockholm.",
+    ),
+    "plan": lambda films, run: PlanView(SmallPlan()),
+    "run": lambda films, run: RunView(run.name),
+}
 
 
 def ink(png: bytes) -> float:
@@ -39,17 +65,14 @@ def ink(png: bytes) -> float:
     return float(np.mean(pixels.min(axis=-1) < 0.9))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_view_is_drawn(views: dict[str, View], name: str):
+@pytest.mark.parametrize("name", BUILT)
+def test_view_is_drawn_and_readable_in_grey(films: Corpus, run: RunFolder, name: str):
     PICTURES.mkdir(parents=True, exist_ok=True)
-    drawn = views[name].png()
+    drawn = BUILT[name](films, run).png()
     (PICTURES / f"{name}.png").write_bytes(drawn)
     assert ink(drawn) > 0.01
 
-
-@pytest.mark.parametrize("name", NAMES)
-def test_view_is_readable_in_grey(views: dict[str, View], name: str):
-    pixels = imread(io.BytesIO(views[name].png()))[..., :3]
+    pixels = imread(io.BytesIO(drawn))[..., :3]
     grey = pixels @ np.array([0.2126, 0.7152, 0.0722])
     # Accent and ink stay dark without their colour (WCAG relative luminance, gamma left aside).
     assert grey.min() < 0.5
@@ -57,11 +80,11 @@ def test_view_is_readable_in_grey(views: dict[str, View], name: str):
 
 
 @pytest.mark.browser
-def test_still_forms_are_rendered_as_pages(views: dict[str, View], browser, tmp_path: Path):
+def test_still_forms_are_rendered_as_pages(films, run, browser, tmp_path: Path):
     PICTURES.mkdir(parents=True, exist_ok=True)
     page = browser.new_page(viewport={"width": 900, "height": 600})
-    for name, view in views.items():
-        page.goto(view.save(tmp_path / f"{name}.html").as_uri())
+    for name, build in BUILT.items():
+        page.goto(build(films, run).save(tmp_path / f"{name}.html").as_uri())
         wide = page.evaluate("document.documentElement.scrollWidth")
         shot = page.screenshot(path=PICTURES / f"{name}-page.png", full_page=True)
         assert wide <= 900, f"{name} is wider than the page"
