@@ -34,6 +34,7 @@ _HOMES = {
     "kblib.ngrams.dispersion": ("dispersion",),
     "kblib.ngrams.word_surprisal": ("word_surprisal",),
     "kblib.ngrams.export": ("export_ngrams", "write_csl_json", "write_ris"),
+    "kblib.ngrams.language_model": ("NgramLM",),
     "kblib.models.shape": ("ModelShape",),
     "kblib.models.catalog": ("catalog",),
     "kblib.models.masked": ("MaskedLM",),

@@ -25,6 +25,7 @@ from kblib.ngrams.frequencies import frequencies as frequencies
 from kblib.ngrams.frequencies import query_frequencies as query_frequencies
 from kblib.ngrams.index import index_corpus as index_corpus
 from kblib.ngrams.keyness import keyness as keyness
+from kblib.ngrams.language_model import NgramLM as NgramLM
 from kblib.ngrams.marks import Marks as Marks
 from kblib.ngrams.resampling import Band as Band
 from kblib.ngrams.samples import Draw as Draw

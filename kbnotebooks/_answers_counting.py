@@ -62,6 +62,31 @@ def _share_of_horsepower() -> float:
     return 100 * engines / every
 
 
+@cache
+def _parts() -> Any:
+    return speech().split(test=0.1, by="film", seed=1)
+
+
+@cache
+def _ngram_model(order: int) -> Any:
+    from kblib.ngrams.language_model import NgramLM
+
+    return NgramLM.train(_parts()[0], order=order)
+
+
+def _after_per_albin() -> str:
+    guess = _ngram_model(3).guess("Statsminister Per Albin [MASK]", sides="left", k=1)
+    return str(guess.words[0])
+
+
+def _share_of_unknown_words() -> float:
+    return float(100 * _ngram_model(3).perplexity(_parts()[1]).unknown_share)
+
+
+def _perplexity_of_pairs() -> float:
+    return float(_ngram_model(2).perplexity(_parts()[1]).with_unknown)
+
+
 TRENDS = {
     "trends-1": Exercise(
         _decade_of_war,
@@ -98,6 +123,26 @@ FORMS = {
         _share_of_horsepower,
         later("kb.ngram_trend(speech, ['häst*', 'hästkraft*'], per='decade').at(1950).hits."),
         later("{right} per cent of these horses are engines."),
+        within=0.01,
+    ),
+}
+
+NGRAMS = {
+    "ngrams-1": Exercise(
+        _after_per_albin,
+        later("model.guess('Statsminister Per Albin [MASK]', sides='left', k=1).table."),
+        later("'{right}': a name is the easiest thing to foresee, once its first half is said."),
+    ),
+    "ngrams-2": Exercise(
+        _share_of_unknown_words,
+        later("100 * model.perplexity(test).unknown_share."),
+        later("{right} per cent of the running words: new films bring new words, mostly names."),
+        within=0.01,
+    ),
+    "ngrams-3": Exercise(
+        _perplexity_of_pairs,
+        later("kb.NgramLM.train(train, order=2).perplexity(test).with_unknown."),
+        later("{right}: as unsure as before so many equally likely words."),
         within=0.01,
     ),
 }

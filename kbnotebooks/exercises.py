@@ -20,6 +20,7 @@ EXERCISES: dict[str, Exercise] = {
     **_answers.CORPUS,
     **_answers_counting.TRENDS,
     **_answers_counting.FORMS,
+    **_answers_counting.NGRAMS,
     **_answers.MASKED,
     **_answers.PRETRAIN,
 }

@@ -114,6 +114,18 @@ def test_end_says_what_was_learned_and_asks(name: str):
 
 
 @pytest.mark.parametrize("name", LESSONS)
+def test_end_says_what_the_method_cannot_show_and_how_it_was_done(name: str):
+    notebook = read(name)
+    limits = prose(notebook).split("## What the method cannot show\n\n")[1]
+    assert len(limits.split("## What we learned")[0].split()) > 30
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    (told,) = [number for number, cell in enumerate(cells) if "kb.methods(" in cell.source]
+    assert all("kb.check(" in cell.source for cell in cells[told + 1 :])
+    before = notebook.cells[notebook.cells.index(cells[told]) - 1].source
+    assert "## Data and methods" in before
+
+
+@pytest.mark.parametrize("name", LESSONS)
 def test_terms_are_explained_on_lines_of_their_own(name: str):
     text = prose(read(name))
     assert re.findall(r"^\*\*Term:\*\* .*\*[^*]+\*", text, re.MULTILINE)
