@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from kblib.ngrams.corrected import CorrectedTrend
+from kblib.ngrams.samples import ALL
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COUNTED, CORRECTED = later("as counted"), later("corrected")
+ABOUT: dict[str, str] = {
+    "films": later("for all that the texts of the corpus are a sample of"),
+    "corpus": later("for the texts of this corpus alone"),
+}
 BESIDE = 0.12
 """How far the two marks of a period stand from its middle, in periods; bars must not touch."""
 MEASURES = (  # said by the library, in the language of the reader here
@@ -108,11 +113,13 @@ class CorrectedTrendView(View):
 
     def _beside(self) -> str:
         about = self.corrected.provenance
+        of_what = ABOUT[about["about"]]
         explained = say(
-            "{share:.0%} intervals from {n:,} marks. Without a bar: too few marks or texts, no "
-            "interval.",
+            "{share:.0%} intervals from {n:,} marks, {about}. Without a bar: too few marks or "
+            "texts, no interval.",
             share=about["confidence"],
             n=about["marked"],
+            about=say(of_what),
         )
         notes = "".join(f"<p>{_html.text(heard(one))}</p>" for one in self.corrected.warnings)
         tables = _curves_html(self._rows) + _quality_html(self.corrected, self.selection)
@@ -124,7 +131,8 @@ class CorrectedTrendView(View):
     def _figure(self) -> Figure:
         fig, axes = figures.canvas(height=3.2)
         _draw_curves(axes, self._rows)
-        title = f"{self.corrected.provenance['query']} ({known(self.selection)})"
+        query, series = self.corrected.provenance["query"], self.selection
+        title = query if series == ALL else f"{query} ({known(series)})"
         axes.set_title(title, fontsize=9, loc="left", color=_html.INK)
         fig.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=2)
         return fig

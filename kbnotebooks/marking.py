@@ -27,6 +27,10 @@ KEYS: dict[str, Mark] = {"y": "yes", "j": "yes", "n": "no", "u": "unsure", "o": 
 NEIGHBOUR = 300
 """Letters of a neighbouring document that are shown: a newspaper page would bury the line."""
 SOURCES = ("title", "film", "year", "medium", "time")
+_STRONG = (
+    f"background: none; color: inherit; font-weight: 600; border-bottom: 2px solid {_html.ACCENT}"
+)
+_CLOSING = ".,;:!?)»”"
 _LOOKS: dict[Mark, dict[str, Any]] = {
     "yes": {"color": _html.ACCENT},
     "no": {"color": "white", "edgecolor": _html.QUIET, "hatch": "/////", "linewidth": 0.6},
@@ -168,11 +172,9 @@ class MarkView(View):
         said = [say("Line {n:,}", n=self._number), *_source(row)]
         if mine:
             said.append(say("marked: {mark}", mark=say(NAMES[mine])))
-        left, hit, right = (_html.text(row[part]) for part in ("left", "hit", "right"))
-        language = f' lang="{_html.text(row["language"])}"' if row.get("language") else ""
-        words = f"<p{language}>{left} <mark>{hit}</mark> {right}</p>"
+        whole = self.sample.item(self._number)[0] == "rest"
         return (
-            f'<p class="kb-quiet">{_html.text(" · ".join(said))}</p>{words}'
+            f'<p class="kb-quiet">{_html.text(" · ".join(said))}</p>{_words_html(row, whole)}'
             f"{_html.details(say('Before and after'), self._around_html())}"
         )
 
@@ -210,6 +212,15 @@ class MarkView(View):
         axes.grid(visible=False)
         fig.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=3)
         return fig
+
+
+def _words_html(row: dict[str, Any], whole: bool) -> str:
+    """Return a line with what was found made strong; a passage has nothing to make so."""
+    left, hit, right = (_html.text(row[part]) for part in ("left", "hit", "right"))
+    found = hit if whole else f'<mark style="{_STRONG}">{hit}</mark>'
+    close = "" if right[:1] in _CLOSING else " "
+    language = f' lang="{_html.text(row["language"])}"' if row.get("language") else ""
+    return f"<p{language}>{left} {found}{close}{right}</p>"
 
 
 def _source(row: dict[str, Any]) -> list[str]:

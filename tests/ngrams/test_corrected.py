@@ -287,7 +287,7 @@ def test_provenance_says_how_and_by_whom(world, tmp_path):
         ({"queries": "regn"}, "The trend is of regn, the marks are of 'sol'."),
         ({"per": "year"}, "The trend has per 'year'. For these marks 'decade' was expected."),
         ({"smooth": 3}, "The trend has smooth 3. For these marks 1 was expected."),
-        ({"forms": "lemma"}, "The trend has forms 'lemma: regular endings"),
+        ({"forms": "variants"}, "The trend has forms 'variants: old spellings"),
     ],
 )
 def test_trend_of_something_else_is_refused(world, tmp_path, trend, said):
