@@ -22,7 +22,7 @@ DOCUMENTS, QUICK_DOCUMENTS = 1_000_000, 5_000
 BAR_EMBEDDED_S = 0.3  # again, with 100 sorted lines
 BAR_LARGE_S = 1.0  # at first and again, for up to 10,000 hits
 HITS = (10, 1_000, 10_000)
-OWN_MEMORY_MB = 768
+OWN_MEMORY_MB = 800
 MODULE = "benchmarks.counting_asked"
 ROOT = Path(__file__).resolve().parent.parent
 

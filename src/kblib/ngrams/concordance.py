@@ -19,7 +19,7 @@ from kblib.corpora.columns import document_of_row
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
-from kblib.ngrams.index import Index, Ints, TextIndex, column_values, index_corpus
+from kblib.ngrams.index import Index, Ints, TextIndex, index_corpus
 from kblib.ngrams.queries import Absent, Hits, search
 from kblib.ngrams.sorting import NEARLY_ALL, SORTS, Key, keys_of, ranked
 
@@ -212,11 +212,7 @@ def _lines(hits: Hits, chosen: Ints, window: int, *, first: int) -> pl.DataFrame
         schema_overrides=dict.fromkeys(parts, pl.String),
     )
     own = [name for name in index.corpus.columns if name not in NEVER_SHOWN]
-    columns = [
-        pl.Series(name, column_values(index, name, documents), dtype=index.column(name).dtype)
-        for name in own
-    ]
-    return _with_time(table.with_columns(columns))
+    return _with_time(table.with_columns(index.values_at(name, documents) for name in own))
 
 
 def _cut(

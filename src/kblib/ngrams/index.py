@@ -38,6 +38,8 @@ from kblib.ngrams.words import DEFINITION, sort_keys
 ON_DISK_FROM = 2_000_000
 """Words from which the index of a corpus that is not saved is kept on disk, too."""
 BATCH = 2_000
+REPEATS = 8
+"""How often the values of a column repeat that is kept as numbers into a list of them."""
 KEPT_OPEN = 8
 
 Ints = NDArray[np.int64]
@@ -198,10 +200,23 @@ class Index:
         CorpusError
             If there is none of that name; those there are, are listed.
         """
+        column = self._held(name)
+        return column.cast(pl.String) if column.dtype == pl.Categorical else column
+
+    def values_at(self, name: str, documents: Sequence[int] | Ints) -> pl.Series:
+        """Return the values of a column for some documents."""
+        column = self._held(name).gather(np.asarray(documents, dtype=np.int64))
+        return column.cast(pl.String) if column.dtype == pl.Categorical else column
+
+    def _held(self, name: str) -> pl.Series:
+        """Return a column as it is kept: one whose values repeat takes a quarter of the memory."""
         known_column(name, self.corpus.columns, self.corpus.name)
         if name not in self.columns:
             frame = self.corpus.store.frame.select(name).collect(engine="streaming")
-            self.columns[name] = frame[name]
+            column = frame[name].rechunk()
+            if column.dtype == pl.String and column.n_unique() * REPEATS < len(column):
+                column = column.cast(pl.Categorical)
+            self.columns[name] = column
         return self.columns[name]
 
     def codes(self, name: str) -> tuple[Ints, list[Any]]:
@@ -355,5 +370,5 @@ def _key(word: str) -> tuple[str, str]:
 
 
 def column_values(index: Index, name: str, documents: Sequence[int] | Ints) -> list[Any]:
-    """Return the values of a column for some documents."""
-    return index.column(name).gather(np.asarray(documents, dtype=np.int64)).to_list()
+    """Return the values of a column for some documents, as a list."""
+    return index.values_at(name, documents).to_list()

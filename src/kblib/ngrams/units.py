@@ -102,6 +102,14 @@ def strata_of(index: Index, columns: Sequence[str]) -> tuple[Ints, list[tuple[An
 
     Without columns there is one stratum.
     """
+    key = ("strata", tuple(columns))
+    if key not in index.memory:
+        index.memory[key] = _strata(index, columns)
+    found: tuple[Ints, list[tuple[Any, ...]]] = index.memory[key]
+    return found
+
+
+def _strata(index: Index, columns: Sequence[str]) -> tuple[Ints, list[tuple[Any, ...]]]:
     codes = np.zeros(len(index.document_words), dtype=np.int64)
     labels: list[tuple[Any, ...]] = [()]
     for name in columns:
