@@ -19,7 +19,7 @@ from kblib.corpora.columns import document_of_row
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
-from kblib.ngrams.index import Index, Ints, TextIndex, index_corpus
+from kblib.ngrams.index import Ints, TextIndex, index_corpus
 from kblib.ngrams.queries import Absent, Hits, search
 from kblib.ngrams.sorting import NEARLY_ALL, SORTS, Key, keys_of, ranked
 

@@ -13,13 +13,14 @@ import numpy as np
 import polars as pl
 
 from kblib.ngrams.index import Index, Ints
+from kblib.ngrams.indexing import Ids
 
 AT_ONCE = 4_000_000
 """Words counted at a time: some 200 MB."""
 
 
 def ngrams_by_part(
-    index: Index, n: int, group: Ints, documents: Ints | None = None
+    index: Index, n: int, group: Ints | Ids, documents: Ints | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield how often each n-gram stands in each group: w0, w1 ... (words), group, count.
 
@@ -44,7 +45,7 @@ def ngrams_by_part(
 def count_ngrams(
     index: Index,
     n: int,
-    group: Ints,
+    group: Ints | Ids,
     documents: Ints | None = None,
     *,
     min_count: int = 1,

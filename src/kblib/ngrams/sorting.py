@@ -50,8 +50,8 @@ def ranked(keys: Sequence[Key], chosen: Ints, start: int, stop: int) -> Ints:
     if start >= stop or not keys:
         return chosen[start:stop]
     if len(chosen) <= max(FEW, NEARLY_ALL * (stop - start)):
-        values = [key(chosen) for key in reversed(keys)]
-        return chosen[np.lexsort(values)[start:stop]]
+        order = np.lexsort([key(chosen) for key in reversed(keys)])
+        return chosen[order[start:stop]]
     values = keys[0](chosen)
     low, high = np.partition(values, (start, stop - 1))[[start, stop - 1]]
     first, last = chosen[values == low], chosen[values == high]
