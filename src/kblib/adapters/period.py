@@ -166,5 +166,6 @@ def _recipe(
         "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint},
         "read": {"fingerprint": texts.fingerprint, "words": texts.n_words, "texts": len(texts)},
         "training": asdict(config),
+        "threads": torch.get_num_threads(),
         "versions": {"kbnotebooks": kblib.__version__, "torch": torch.__version__},
     }
