@@ -63,7 +63,7 @@ def test_overlay_changes_what_it_names_and_nothing_else(own: Path) -> None:
 def test_overlay_of_a_table_goes_into_it() -> None:
     below = {"slurm": {"partition": "gpu", "account": None}, "nodes": {"a": {"gpus": 4}}}
     above = {"slurm": {"account": "a1"}, "nodes": {"a": {"cores": 64}}}
-    assert sites._laid_over(below, above) == {
+    assert sites.files._laid_over(below, above) == {
         "slurm": {"partition": "gpu", "account": "a1"},
         "nodes": {"a": {"gpus": 4, "cores": 64}},
     }
@@ -109,7 +109,7 @@ def test_machine_has_no_more_memory_than_its_tightest_control_group(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     groups = [sites.MemoryGroup(limit=3 << 29, free=1 << 20), sites.MemoryGroup(1 << 50, 1 << 50)]
-    monkeypatch.setattr(sites, "memory_groups", lambda: groups)
+    monkeypatch.setattr(sites.machine, "memory_groups", lambda: groups)
     assert sites.this_machine().memory_gib == 1.5
 
 

@@ -1,0 +1,114 @@
+"""Where a cluster's commands are typed: on this machine, or through the user's own OpenSSH.
+
+A notebook on a login node is ``via = "here"``. A Hub session or a laptop that is not one goes
+``via = "ssh:ALIAS"``: the host, the user, the key and a second factor are those of the user's
+``~/.ssh/config``, and nothing of them is known here.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from kblib.errors import MissingPartError, SiteError
+
+TIMEOUT_S = 60.0
+"""How long a command of the scheduler may take; a busy controller answers within ten seconds."""
+Completed = subprocess.CompletedProcess[str]
+
+
+class Shell(Protocol):
+    """Runs commands and moves files where the cluster is."""
+
+    def run(
+        self, command: Sequence[str], *, text: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Completed:
+        """Run a command and return what it said; raise SiteError if it cannot be run."""
+
+    def put(self, local: Path, remote: PurePosixPath) -> None:
+        """Copy a file or a folder there; what is there already is replaced."""
+
+    def get(self, remote: PurePosixPath, local: Path) -> None:
+        """Copy a file or a folder from there."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Commands run as processes of this machine; files are already where they belong.
+
+    Parameters
+    ----------
+    variables
+        Set beside this process's own environment, such as ``SLURM_CONF``.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, command: Sequence[str], *, text: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Completed:
+        """Run a command and return what it said.
+
+        Raises
+        ------
+        MissingPartError
+            If there is no such program here.
+        SiteError
+            If it does not end in time.
+        """
+        environment = {**os.environ, **self.variables}
+        if shutil.which(command[0], path=environment.get("PATH")) is None:
+            raise MissingPartError(
+                f"The program {command[0]} is not on this machine.",
+                "It is there on a login node of the cluster.",
+                'From elsewhere, name the login node in the site file: via = "ssh:ALIAS"',
+            )
+        return _completed(command, environment, text, timeout_s)
+
+    def put(self, local: Path, remote: PurePosixPath) -> None:
+        """Copy, unless both are the same place."""
+        _copy(local, Path(remote))
+
+    def get(self, remote: PurePosixPath, local: Path) -> None:
+        """Copy, unless both are the same place."""
+        _copy(Path(remote), local)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.resolve() == target.resolve():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _completed(
+    command: Sequence[str], environment: Mapping[str, str], text: str | None, timeout_s: float
+) -> Completed:
+    try:
+        return subprocess.run(
+            list(command),
+            input=text,
+            stdin=None if text is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            env=dict(environment),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SiteError(
+            f"{shlex.join(command)} gave no answer within {timeout_s:.0f} s.",
+            "The scheduler, or the way to it, is busy or down.",
+            "Try again in a minute; what runs goes on.",
+        ) from None
