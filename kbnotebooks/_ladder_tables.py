@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from kblib.ladder.answers import LadderAnswer, RungAnswer, WordAnswer
     from kblib.ladder.sources import Source
 
+# Two tables beside each other on a page, one below the other on a narrow one.
+STYLE = """<style>
+.kb.kb .kb-ladder { display: grid; gap: 0 2rem;
+  grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+.kb.kb .kb-ladder .kb-track.kb-track { width: 5rem; min-width: 5rem; }
+.kb.kb .kb-ladder th, .kb.kb .kb-ladder td { padding-right: .7rem; }
+.kb.kb ul { margin: .2rem 0 .5rem; padding-left: 1.3rem; }
+</style>"""
 _COLUMNS_OF_PICTURE = 3
 _MOST_SOURCES = 5
 _AXES = {"bits": later("bits"), "pseudo-bits": later("pseudo-bits")}
@@ -28,7 +36,7 @@ _PARTS = {
 def html(answer: LadderAnswer) -> str:
     """Return tables, cautions, what the numbers are, and the answer from the source."""
     tables = "".join(f"<div>{_table(one)}</div>" for one in answer.answers)
-    parts = [_cautions(answer), f'<div class="kb-side kb-ladder">{tables}</div>']
+    parts = [STYLE, _cautions(answer), f'<div class="kb-ladder">{tables}</div>']
     parts += [_source(answer), _meaning(answer)]
     return "".join(parts)
 
@@ -41,7 +49,8 @@ def draw(answer: LadderAnswer | None, text: str) -> Figure:
     columns = min(_COLUMNS_OF_PICTURE, max(len(answers), 1))
     rows = max(1, -(-len(answers) // columns))
     longest = max((len(_shown(one)) for one in answers), default=1)
-    fig = Figure(figsize=(3.4 * columns, rows * (0.9 + 0.27 * longest)), layout="constrained")
+    fig = Figure(figsize=(3.4 * columns, rows * (0.9 + 0.27 * longest)))
+    fig.set_layout_engine("constrained", h_pad=0.12)
     fig.suptitle(text, fontsize=10)
     panels = fig.subplots(rows, columns, squeeze=False).flatten()
     for axes in panels[len(answers) :]:
@@ -117,7 +126,7 @@ def _cautions(answer: LadderAnswer) -> str:
         return ""
     lines = "".join(f"<li>{_html.text(line)}</li>" for line in said)
     head = _html.text(say("Not all of these models are of that decade:"))
-    return f'<div class="kb-caution" role="note"><p>{head}</p><ul>{lines}</ul></div>'
+    return f'<div role="note"><p>{head}</p><ul>{lines}</ul></div>'
 
 
 def _source(answer: LadderAnswer) -> str:
