@@ -9,10 +9,17 @@ from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
 from kblib.jobs.specs import Pretrain as Pretrain
 from kblib.ladder.ladder import Ladder as Ladder
+from kblib.models.attention import attention as attention
 from kblib.models.catalog import catalog as catalog
 from kblib.models.causal import CausalLM as CausalLM
+from kblib.models.explaining import attention_control as attention_control
 from kblib.models.masked import MaskedLM as MaskedLM
+from kblib.models.probe import probe as probe
 from kblib.models.shape import ModelShape as ModelShape
+from kblib.models.token_cuts import token_cuts as token_cuts
+from kblib.models.token_lens import token_lens as token_lens
+from kblib.models.years import period_warning as period_warning
+from kblib.models.years import training_years as training_years
 from kblib.ngrams.collocations import collocations as collocations
 from kblib.ngrams.concordance import concordance as concordance
 from kblib.ngrams.corrected import corrected_trend as corrected_trend
@@ -34,6 +41,7 @@ from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.ngrams.word_surprisal import word_surprisal as word_surprisal
 from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
+from kbnotebooks.attention_view import AttentionView as AttentionView
 from kbnotebooks.collocation_view import CollocationView as CollocationView
 from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
 from kbnotebooks.corpus import CorpusView as CorpusView
@@ -49,5 +57,8 @@ from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.perplexity_view import PerplexityView as PerplexityView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
+from kbnotebooks.probe_view import ProbeView as ProbeView
 from kbnotebooks.runs import RunView as RunView
+from kbnotebooks.surprisal_view import SurprisalView as SurprisalView
+from kbnotebooks.token_lens_view import TokenLensView as TokenLensView
 from kbnotebooks.trend_view import TrendView as TrendView
