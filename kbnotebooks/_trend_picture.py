@@ -120,16 +120,11 @@ def _draw_curve(axes: Axes, rows: pl.DataFrame, where: Places, look: dict[str, A
     if where.numeric:
         axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
     axes.vlines(at, low, high, color=colour, linewidth=0.5 if where.numeric else 1.5, alpha=0.6)
-    style = look if where.numeric else {**look, "linestyle": ""}
-    axes.plot(
-        at,
-        np.where(few, np.nan, rate),
-        label=rows["query"][0],
-        linewidth=1.3,
-        markersize=3.6,
-        **style,
-    )
-    axes.plot(at, np.where(few, rate, np.nan), color=colour, marker="_", linestyle="", markersize=4)
+    joined = look if where.numeric else {**look, "linestyle": ""}
+    style = {**joined, "linewidth": 1.3, "markersize": 3.6}
+    axes.plot(at, np.where(few, np.nan, rate), label=rows["query"][0], **style)
+    faint = {"linestyle": "", "markerfacecolor": "white", "markersize": 3, "alpha": 0.7}
+    axes.plot(at, np.where(few, rate, np.nan), **{**look, **faint})
 
 
 def _write_numbers(axes: Axes) -> None:
