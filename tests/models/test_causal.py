@@ -125,14 +125,6 @@ def test_prompt_too_long_is_refused_with_what_fits(model: CausalLM) -> None:
     assert f"max_tokens={model.seq_len - n}" in str(refused.value)
 
 
-@pytest.mark.parametrize(("max_tokens", "temperature"), [(0, 1.0), (5, -1.0)])
-def test_arguments_that_make_no_sense_are_refused(
-    max_tokens: int, temperature: float, model: CausalLM
-) -> None:
-    with pytest.raises(ModelError, match=f"max_tokens is {max_tokens} and temperature"):
-        model.generate("Kungen", max_tokens=max_tokens, temperature=temperature, seed=1)
-
-
 def test_saved_model_continues_as_before(model: CausalLM, bpe: Tokenizer, tmp_path: Path) -> None:
     folder = save_model(
         tmp_path / "c", model=model.model, tokenizer=bpe, recipe={}, scores={}, card=""

@@ -1,63 +1,37 @@
-"""Causal language models: open one, let it continue a text, measure its surprise.
-
-Letters on tensors: B texts, T tokens, V vocabulary.
-"""
+"""Causal language models: open one, let it continue a text, measure its surprise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from kblib.errors import ModelError
 from kblib.metrics import Perplexity, TextSize
+from kblib.models import prompting, summaries
 from kblib.models.build import build_causal
 from kblib.models.catalog import find_model
+from kblib.models.chat import Message, chat_prompt
 from kblib.models.folder import fingerprint, load_weights, shape_of
+from kblib.models.generated import Continuations, Generated
+from kblib.models.left_surprisal import LeftSurprisal, left_surprisal
+from kblib.models.next_words import NextWords, NextWordSearch, PieceTable
+from kblib.models.prompting import FewShot
+from kblib.models.reading import begin_id, window_nats, windows_of
+from kblib.models.sampling import Sampling
 from kblib.models.shape import ModelShape
+from kblib.models.summaries import Summary
+from kblib.models.writing import write, write_all
 from kblib.tokens.learn import HasTexts, again
 from kblib.tokens.subwords import Tokenizer
 
-__all__ = ["CausalLM", "Generated", "Perplexity", "build_causal"]
+__all__ = ["CausalLM", "Generated", "Perplexity", "Sampling", "build_causal"]
 
-IGNORED = -100  # the target that torch's cross entropy leaves out by default
 _DOCUMENTS = 512  # encoded at once
-_TOKENS = 4096  # read by the model at once; more falls out of a processor's cache
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A text that a model continued.
-
-    Parameters
-    ----------
-    prompt
-        What it was given.
-    continuation
-        What it added.
-    provenance
-        Model, weights, seed, temperature.
-    """
-
-    prompt: str
-    continuation: str
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """Prompt and continuation in one."""
-        return self.prompt + self.continuation
-
-    def __str__(self) -> str:
-        """Return the whole text."""
-        return self.text
+_MOST_NEXT = 1000
 
 
 class CausalLM:
@@ -117,9 +91,16 @@ class CausalLM:
         """Tokens it reads at once, at most."""
         return int(self.model.config.max_position_embeddings)
 
-    @torch.inference_mode()
     def generate(
-        self, prompt: str, *, max_tokens: int = 40, seed: int, temperature: float = 0.8
+        self,
+        prompt: str,
+        *,
+        seed: int,
+        max_tokens: int = 40,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Sequence[str] = (),
     ) -> Generated:
         """Continue a text.
 
@@ -127,13 +108,10 @@ class CausalLM:
         ----------
         prompt
             The beginning; empty for a text from nothing.
-        max_tokens
-            Sub-words to add at most; fewer if the model ends the text.
         seed
             Equal seeds give equal texts on the same machine.
-        temperature
-            0 takes the most likely piece each time; 1 draws as the model's probabilities say;
-            above, more wildly.
+        max_tokens, temperature, top_k, top_p, stop
+            As in `kblib.models.sampling.Sampling`; ``temperature=0`` is greedy.
 
         Raises
         ------
@@ -141,21 +119,167 @@ class CausalLM:
             If prompt and continuation do not fit what the model reads, or an argument makes no
             sense.
         """
-        if max_tokens < 1 or temperature < 0:
-            raise ModelError(
-                f"max_tokens is {max_tokens} and temperature {temperature}.",
-                "At least 1 token and a temperature of at least 0 were expected.",
-            )
-        ids = [self.tokenizer.end_id, *self.tokenizer.encode(prompt, special=False)]
-        if len(ids) + max_tokens > self.seq_len:
-            raise ModelError(
-                f"The prompt has {len(ids)} tokens and {max_tokens} shall follow.",
-                f"This model reads at most {self.seq_len} at once.",
-                f"max_tokens={max(1, self.seq_len - len(ids))}, or a shorter prompt.",
-            )
-        new = self._continue(ids, max_tokens, seed, temperature)
-        about = {**self.provenance, "seed": seed, "temperature": temperature}
-        return Generated(prompt, self.tokenizer.decode(new), about)
+        sampling = Sampling(max_tokens, temperature, top_k, top_p, stop)
+        return self.generate_with(prompt, sampling, seed=seed)
+
+    def generate_with(self, prompt: str, sampling: Sampling, *, seed: int) -> Generated:
+        """Continue a text as a `Sampling` says; else like `generate`."""
+        return self.continuations([prompt], seeds=[seed], sampling=sampling)[0]
+
+    def continuations(
+        self,
+        prompts: str | Sequence[str],
+        *,
+        seeds: Sequence[int],
+        sampling: Sampling | None = None,
+    ) -> Continuations:
+        """Continue each of several texts with each of several seeds, side by side.
+
+        A text is the same whether it is written alone or beside others.
+
+        Parameters
+        ----------
+        prompts
+            One beginning, or several.
+        seeds
+            One text each, for every prompt.
+        sampling
+            How to draw; by default as `generate` does.
+
+        Raises
+        ------
+        ModelError
+            As `generate`; or if there are no prompts, or no seeds.
+        """
+        asked = [prompts] if isinstance(prompts, str) else list(prompts)
+        return write_all(self, asked, list(seeds), sampling or Sampling())
+
+    def next_words(self, text: str, *, k: int = 10) -> NextWords:
+        """Return the likeliest ways to go on with a text: whole words, signs, or its end.
+
+        A blank at the end of the text makes no difference: the last word may go on all the same,
+        and such endings are shown as ``-en``.
+
+        Parameters
+        ----------
+        text
+            What stands before; empty for the first word of a text.
+        k
+            How many.
+
+        Raises
+        ------
+        ModelError
+            If the text is longer than the model reads, or k is not between 1 and 1000.
+        """
+        if not 1 <= k <= _MOST_NEXT:
+            raise ModelError(f"k is {k}.", f"From 1 to {_MOST_NEXT} were expected.", "k=10")
+        begun = text.rstrip(" ")
+        known = self.prompt_ids(begun, 1)
+        inside = begun[-1:].isalnum()
+        search = NextWordSearch(
+            self.model, self.tokenizer, self._pieces, known, inside=inside, seq_len=self.seq_len
+        )
+        return NextWords(text, search.best(k), dict(self.provenance))
+
+    def surprisal(self, text: str) -> LeftSurprisal:
+        """Return how little the model expects each word of a text, in bits, from the left.
+
+        Raises
+        ------
+        ModelError
+            If the text is empty.
+        """
+        return left_surprisal(self, text)
+
+    def few_shot(
+        self,
+        examples: Sequence[tuple[str, str]],
+        text: str,
+        *,
+        answers: Sequence[str] | None = None,
+        layout: str = prompting.LAYOUT,
+        max_tokens: int = 20,
+        seed: int = 1,
+    ) -> FewShot:
+        """Show the model a few texts with their answers, then ask about another text.
+
+        Parameters
+        ----------
+        examples
+            Texts with their answers.
+        answers
+            What to choose from: the one is taken that the model needs the fewest bits for. None
+            lets it write, greedily, to the end of the line.
+        layout
+            How text and answer are written; ``{answer}`` stands at the end.
+        max_tokens, seed
+            For an answer it writes.
+
+        Raises
+        ------
+        ModelError
+            If a text is empty, there are no examples or fewer than two answers, or all is longer
+            than the model reads (with how many examples would fit).
+        """
+        how = Sampling(max_tokens, temperature=0, stop=("\n",))
+        return prompting.few_shot(self, examples, text, answers, layout, how, seed)
+
+    def chat(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        seed: int,
+        system: str | None = None,
+        sampling: Sampling | None = None,
+    ) -> Generated:
+        """Ask a model that was taught to answer, in its tokenizer's own chat template.
+
+        Parameters
+        ----------
+        messages
+            A question, or the conversation so far as ``{"role": ..., "content": ...}``.
+        system
+            What the model is told about its part, before all messages.
+
+        Raises
+        ------
+        ModelError
+            If the model has no chat template, or the messages are out of form.
+        """
+        prompt = chat_prompt(self, messages, system)
+        how = sampling or Sampling(max_tokens=200)
+        ids = self.tokenizer.encode(prompt, special=False)  # the template writes the begin mark
+        self.check_room(ids, how.max_tokens)
+        return write(self, [(prompt, ids, seed)], how)[0]
+
+    def summarise(
+        self,
+        text: str,
+        *,
+        seed: int = 1,
+        max_tokens: int = 60,
+        temperature: float = 0.0,
+        layout: str = summaries.LAYOUT,
+    ) -> Summary:
+        """Ask for a summary by a prompt; a long text is summed up piece by piece.
+
+        A model that is too small for it is asked all the same, and the result says so.
+
+        Parameters
+        ----------
+        max_tokens
+            Length of the summary of each piece.
+        layout
+            The prompt, with ``{text}`` where the text belongs.
+
+        Raises
+        ------
+        ModelError
+            If the text is empty, or prompt and summary leave no room for it.
+        """
+        how = Sampling(max_tokens, temperature)
+        return summaries.summarise(self, text, layout, how, seed)
 
     def perplexity(self, corpus: Iterable[str] | HasTexts) -> Perplexity:
         """Measure how surprised the model is by texts.
@@ -173,7 +297,10 @@ class CausalLM:
         texts = again(corpus)() if isinstance(corpus, str | HasTexts) else iter(corpus)
         while documents := list(islice(texts, _DOCUMENTS)):
             encoded = self.tokenizer.encode_batch(documents, special=False)
-            nats += self._nats([w for ids in encoded for w in self._windows(ids)])
+            windows = [
+                one for ids in encoded for one in windows_of(ids, self.tokenizer, self.seq_len)
+            ]
+            nats += window_nats(self.model, windows)
             size = size.with_documents(documents, encoded)
         if size.n_words == 0:
             raise ModelError("There are no words to measure.", "A corpus with text was expected.")
@@ -189,69 +316,28 @@ class CausalLM:
         layout = self.shape or self.model.config.model_type
         return f"<CausalLM {self.name}, {layout}, {self.model.num_parameters():,} parameters>"
 
-    def _continue(
-        self, ids: list[int], max_tokens: int, seed: int, temperature: float
-    ) -> list[int]:
-        generator = torch.Generator().manual_seed(
-            seed
-        )  # on the CPU, whatever the device: the same draw everywhere
-        step_BT = torch.tensor([ids], device=self.model.device)
-        cache, new = None, []
-        for _ in range(max_tokens):
-            output = self.model(input_ids=step_BT, past_key_values=cache, use_cache=True)
-            cache = output.past_key_values
-            logits_V = output.logits[0, -1, : self.tokenizer.vocab_size].float().cpu()
-            if temperature == 0:
-                token = int(logits_V.argmax())
-            else:
-                share_V = (logits_V / temperature).softmax(-1)
-                token = int(torch.multinomial(share_V, 1, generator=generator))
-            if token == self.tokenizer.end_id:
-                break
-            new.append(token)
-            step_BT = torch.tensor([[token]], device=self.model.device)
-        return new
+    @cached_property
+    def _pieces(self) -> PieceTable:
+        return PieceTable.of(self.tokenizer)
 
-    def _windows(self, ids: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield inputs and targets of one document; what an earlier window has counted is -100."""
-        end = self.tokenizer.end_id
-        stream = [end, *ids, end]
-        size, start, counted = self.seq_len, 0, 0
-        while counted < len(stream) - 1:
-            inputs = stream[start : min(start + size, len(stream) - 1)]
-            targets = stream[start + 1 : start + 1 + len(inputs)]
-            known = counted - start
-            yield inputs, [IGNORED] * known + targets[known:]
-            counted = start + len(inputs)
-            start += max(1, size // 2)
+    def prompt_ids(self, prompt: str, more: int) -> list[int]:
+        """Return the ids of a prompt, its begin mark included, that leaves room for `more`.
 
-    @torch.inference_mode()
-    def _nats(self, windows: list[tuple[list[int], list[int]]]) -> float:
-        """Return the summed surprise of windows.
-
-        Those of like length are read together, padded on the right, where no token looks.
+        Raises
+        ------
+        ModelError
+            If it does not.
         """
-        windows = sorted(windows, key=lambda window: len(window[0]))
-        total, start = 0.0, 0
-        while start < len(windows):
-            stop = start + 1
-            while stop < len(windows) and (stop + 1 - start) * len(windows[stop][0]) <= _TOKENS:
-                stop += 1
-            longest = len(windows[stop - 1][0])
-            inputs_BT = self._padded(
-                [w[0] for w in windows[start:stop]], longest, self.tokenizer.end_id
-            )
-            targets_BT = self._padded([w[1] for w in windows[start:stop]], longest, IGNORED)
-            logits_BTV = self.model(input_ids=inputs_BT, use_cache=False).logits.float()
-            total += float(
-                functional.cross_entropy(
-                    logits_BTV.flatten(0, 1), targets_BT.flatten(), reduction="sum"
-                )
-            )
-            start = stop
-        return total
+        ids = [begin_id(self.tokenizer), *self.tokenizer.encode(prompt, special=False)]
+        self.check_room(ids, more)
+        return ids
 
-    def _padded(self, rows: Sequence[Sequence[int]], length: int, filler: int) -> Tensor:
-        return torch.tensor(
-            [[*row, *[filler] * (length - len(row))] for row in rows], device=self.model.device
-        )
+    def check_room(self, ids: Sequence[int], more: int) -> None:
+        """Refuse what is longer than the model reads, with what would fit."""
+        if len(ids) + more > self.seq_len:
+            room = self.seq_len - len(ids)
+            raise ModelError(
+                f"The prompt has {len(ids)} tokens and {more} shall follow.",
+                f"This model reads at most {self.seq_len} at once.",
+                f"max_tokens={room}, or a shorter prompt." if room > 0 else "A shorter prompt.",
+            )
