@@ -208,8 +208,8 @@ class TrendView(View):
         trend = self.trend
         explained = say(
             "Bands: {confidence:.0%} intervals, by drawing whole texts ({unit}) again and again. "
-            "Small open marks: fewer than {least} of them, no interval. Lowest: the share of running "
-            "words that are in no other document, misread words and names.",
+            "Small open marks: fewer than {least} of them, no interval. Lowest: the share of "
+            "running words that are in no other document, misread words and names.",
             confidence=trend.provenance["confidence"],
             unit=head(trend.provenance["unit"]),
             least=FEWEST_UNITS,
