@@ -300,6 +300,14 @@ def test_trend_of_something_else_is_refused(world, tmp_path, trend, said):
     assert 'kb.ngram_trend(corpus, "sol", per="decade")' in str(error.value)
 
 
+def test_trend_of_other_texts_is_refused(world, tmp_path):
+    corpus, meant = world
+    marks = marked(sample_query(corpus, "sol"), tmp_path / "m.jsonl", truly(meant))
+    other = ngram_trend(corpus.filter(years=(1930, 1939)), "sol", per="decade")
+    with pytest.raises(CorpusError, match="The trend is of other texts"):
+        corrected_trend(other, marks)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -9,8 +9,9 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
+from kblib.ngrams.drawing import allot
 from kblib.ngrams.frames import PASSAGE
-from kblib.ngrams.samples import Draw, allot, sample_query
+from kblib.ngrams.samples import Draw, sample_query
 from tests.ngrams.naive import folded_words, random_corpus
 
 ALL = Draw(hits=10**6, misses=10**6, rest=10**6)
@@ -119,6 +120,24 @@ def test_same_seed_gives_the_same_sample_and_a_larger_one_begins_with_it():
     for _, rows in large.table[large.table["kind"] == "hit"].groupby(["series", "period"]):
         ours = rows["item"].isin(small.table["item"]).tolist()
         assert ours == sorted(ours, reverse=True)
+
+
+def test_corpus_saved_and_opened_again_gives_the_same_sample(tmp_path):
+    corpus = random_corpus().filter(medium="speech")
+    corpus.save(tmp_path / "speech")
+    again = Corpus.open(tmp_path / "speech")
+    samples = [
+        sample_query(one, "sol", net="/sol|tåg/", draw=Draw(9, 9)) for one in (corpus, again)
+    ]
+    assert samples[0].key == samples[1].key
+    assert samples[0].table.equals(samples[1].table)
+
+
+def test_draw_is_the_same_in_every_version():
+    """Marks are kept for years: a draw that changes would orphan them."""
+    corpus = Corpus.from_texts(["sol"] * 100, year=1931)
+    found = sample_query(corpus, "sol", draw=Draw(hits=5)).table["document"]
+    assert [int(name.partition("/")[2]) for name in found] == [36, 89, 96, 73, 5]
 
 
 def test_key_tells_other_samples():

@@ -36,7 +36,7 @@ def test_line_is_shown_with_what_was_found_its_source_and_its_time(view, sample,
     view.selection = sample.table["kind"].tolist().index("hit") + 1
     line = sample.line(view.selection)
     shown = view._line.value
-    (found,) = re.findall(r"<p[^>]*>(.*) <mark[^>]*>(.*)</mark>(.*)</p>", shown)
+    (found,) = re.findall(r"<p>([^<]*) <mark[^>]*>(.*)</mark>(.*)</p>", shown)
     assert [part.strip() for part in found] == [line["left"], line["hit"], line["right"]]
     assert f"{line['film']} · {line['year']}" in shown
     assert line["time"] in shown

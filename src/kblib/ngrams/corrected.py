@@ -114,9 +114,7 @@ def query_quality(
     CorpusError
         If no hit is marked yet, or `about` or `confidence` is none of those there are.
     """
-    marked, rule = _marked(marks), _rule(about, confidence)
-    rows = pl.DataFrame(list(_measures(marked, rule)), infer_schema_length=None)
-    return QueryQuality(rows, _warnings(marked, marks), _provenance(marked, marks, rule))
+    return _quality(marks, _marked(marks), _rule(about, confidence))
 
 
 def corrected_trend(
@@ -147,9 +145,8 @@ def corrected_trend(
         If trend and sample do not belong together, or no hit is marked yet.
     """
     _check_same(trend, marks)
-    quality = query_quality(marks, about=about, confidence=trend.provenance["confidence"])
     marked, rule = _marked(marks), _rule(about, trend.provenance["confidence"])
-    kinds = _kinds(marked, scope)
+    kinds, quality = _kinds(marked, scope), _quality(marks, marked, rule)
     counted = trend.rows.filter(pl.col("query") == marks.sample.query).select(
         "series",
         "period",
@@ -163,6 +160,11 @@ def corrected_trend(
     rows = counted.join(found, ["series", "period"], how="left", maintain_order="left")
     said = (SCOPES[kinds], *quality.warnings, *_heavy(marked, kinds))
     return CorrectedTrend(rows, quality, said, {**quality.provenance, "scope": scope})
+
+
+def _quality(marks: Marks, marked: MarkedSample, rule: Rule) -> QueryQuality:
+    rows = pl.DataFrame(list(_measures(marked, rule)), infer_schema_length=None)
+    return QueryQuality(rows, _warnings(marked, marks), _provenance(marked, marks, rule))
 
 
 def _rates(marked: MarkedSample, rule: Rule, kinds: Kinds) -> Iterator[dict[str, Any]]:
@@ -265,7 +267,13 @@ def _check_same(trend: Trend, marks: Marks) -> None:
             "Both must be of one query.",
             again,
         )
-    same = ("fingerprint", "per", "forms", "without")
+    if ours["fingerprint"] != theirs["fingerprint"]:
+        raise CorpusError(
+            f"The trend is of other texts, of corpus '{theirs['corpus']}'.",
+            f"The marks are of '{ours['corpus']}', {ours['words']:,} words.",
+            again,
+        )
+    same = ("per", "forms", "without")
     wanted = {name: ours[name] or None for name in same}
     wanted |= {"smooth": 1, "mix": "as is"}
     for name, value in wanted.items():

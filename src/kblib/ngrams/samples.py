@@ -22,8 +22,9 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.concordance import Concordance
+from kblib.ngrams.drawing import allot, drawn
 from kblib.ngrams.forms import Forms, how_forms
-from kblib.ngrams.frames import KINDS, PASSAGE, Frame, Kind, frames_of
+from kblib.ngrams.frames import PASSAGE, Frame, Kind, frames_of
 from kblib.ngrams.index import Index, Ints, column_values, index_corpus
 from kblib.ngrams.queries import Hits, Slot, search
 from kblib.ngrams.units import (
@@ -248,7 +249,7 @@ def sample_query(
     --------
     >>> films = Corpus.from_texts(["sol", "solen", "solrosor", "regn"], year=1931)
     >>> sample_query(films, "sol", net="sol*", draw=Draw(hits=1, misses=2))
-    QuerySample of 'sol' in 'texts', key fe0536f96399
+    QuerySample of 'sol' in 'texts', key eb8aaa7a909f
       hit: 1 of 1
       miss: 2 of 2
       rest: 0 of 1
@@ -262,27 +263,28 @@ def sample_query(
     frames = frames_of(index, cells, found, wider)
     asked: dict[str, Any] = {
         "query": query,
+        "without": sorted(without),
         "net": net,
         "per": per,
         "media": media,
+        "unit": unit,
+        "passage_words": PASSAGE,
         "seed": draw.seed,
     }
+    key = _key(corpus, frames, {**asked, "forms": forms, "net_forms": net_forms})
     asked |= {"forms": how_forms(forms), "net_forms": how_forms(net_forms)}
-    asked |= {"without": sorted(without), "unit": unit, "passage_words": PASSAGE}
     _check(frames, query, net)
     about = index.provenance(**asked)
     labels = _labels(index, per, columns)
-    sample = QuerySample(
-        index, query, cells, labels, frames, pl.DataFrame(), [], _key(about), about
-    )
+    sample = QuerySample(index, query, cells, labels, frames, pl.DataFrame(), [], key, about)
     return _drawn(sample, draw)
 
 
 def _drawn(empty: QuerySample, wanted: Draw) -> QuerySample:
-    drawn = sorted(one for kind in empty.frames for one in _turns(empty, kind, wanted))
-    chosen = [(kind, place) for _, kind, place, _ in drawn]
+    turns = sorted(one for kind in empty.frames for one in _turns(empty, kind, wanted))
+    chosen = [(kind, place) for _, kind, place, _ in turns]
     rows = _rows(empty, chosen).with_columns(
-        probability=pl.Series([chance for *_, chance in drawn], dtype=pl.Float64)
+        probability=pl.Series([chance for *_, chance in turns], dtype=pl.Float64)
     )
     return replace(empty, rows=rows, chosen=chosen)
 
@@ -291,32 +293,25 @@ def _turns(
     empty: QuerySample, kind: Kind, wanted: Draw
 ) -> Iterator[tuple[float, Kind, int, float]]:
     """Yield turn, kind, place and chance of each item drawn; turns spread each stratum evenly."""
-    stratum = empty.stratum_of(empty.frames[kind])
+    one = empty.frames[kind]
+    stratum = empty.stratum_of(one)
     if kind == "rest":
         stratum = stratum // len(empty.periods)
     sizes = [int(n) for n in np.bincount(stratum, minlength=1)]
     for number, n in enumerate(allot(wanted.of(kind), sizes)):
-        draw = np.random.default_rng([wanted.seed, KINDS.index(kind), number])
-        places = draw.permutation(np.flatnonzero(stratum == number))[:n].tolist()
-        turns = (np.arange(n) + draw.random(n)) / max(n, 1)
-        for turn, place in zip(turns.tolist(), places, strict=True):
+        there = np.flatnonzero(stratum == number)
+        order, turns = drawn(_own_words(empty.index, one)[there], n, f"{wanted.seed} {kind}")
+        for turn, place in zip(turns.tolist(), there[order].tolist(), strict=True):
             yield turn, kind, place, n / sizes[number]
 
 
-def allot(n: int, sizes: list[int]) -> list[int]:
-    """Spread `n` evenly over strata; what a small one cannot take goes to the others.
+def _own_words(index: Index, one: Frame) -> Ints:
+    """Return the first word of each item, counted in the corpus's own documents only.
 
-    Examples
-    --------
-    >>> allot(10, [2, 100, 0, 50])
-    [2, 4, 0, 4]
+    A corpus that was filtered and the same one saved and opened again so give the same draw.
     """
-    parts = [0] * len(sizes)
-    left = n
-    for rank, number in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        parts[number] = min(sizes[number], left // (len(sizes) - rank))
-        left -= parts[number]
-    return parts
+    before = np.cumsum(index.document_words) - index.document_words
+    return before[one.documents] + one.positions - index.text.word_starts[one.documents]
 
 
 def _rows(sample: QuerySample, chosen: list[tuple[Kind, int]]) -> pl.DataFrame:
@@ -353,10 +348,10 @@ def _series_columns(index: Index, media: Media) -> tuple[str, ...]:
     return (MEDIUM,) if media == "separate" and len(media_of(index)) >= SEVERAL else ()
 
 
-def _key(about: dict[str, Any]) -> str:
+def _key(corpus: Corpus, frames: dict[Kind, Frame], asked: dict[str, Any]) -> str:
     """Return what tells one draw from another; not the version, so that marks outlive it."""
-    what = {name: value for name, value in about.items() if name not in ("version", "filters")}
-    what["words"] = DEFINITION
+    what = {**asked, "corpus": corpus.fingerprint, "words": DEFINITION}
+    what["sizes"] = [one.n for one in frames.values()]
     text = json.dumps(what, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
