@@ -265,7 +265,9 @@ def test_media_are_corrected_each_by_its_own_marks(tmp_path):
     )
     sample = sample_query(corpus, "sol", draw=Draw(hits=120))
     marks = marked(sample, tmp_path / "m.jsonl", lambda at: "no" if at % 4 == 1 else "yes")
-    table = corrected_trend(ngram_trend(corpus, "sol", per="decade"), marks).table
+    corrected = corrected_trend(ngram_trend(corpus, "sol", per="decade"), marks)
+    assert "intertitle and speech are separate series" in " ".join(corrected.warnings)
+    table = corrected.table
     rates = dict(zip(table["series"], table["per_million"], strict=True))
     assert rates["speech"] == pytest.approx(1e6)
     assert rates["intertitle"] == pytest.approx(5e5, rel=0.3)

@@ -167,6 +167,46 @@ def test_intervals_cover_the_truth_in_each_of_many_samples(n):
     assert min(coverage(2000, n).values()) >= 0.93
 
 
+DRIFT = ((0.5, 0.9), (0.7, 0.7), (0.9, 0.5))
+"""Precision and recall of a query in three decades."""
+
+
+def drift_coverage(times, n):
+    """Return the share of intervals over three decades together that hold the truth."""
+    decades = [list(worlds(precision, recall, n, times)) for precision, recall in DRIFT]
+    held = {"corpus": [], "films": []}
+    for three in zip(*decades, strict=True):
+        strata = [widened(one, at) for at, (_, pair, _) in enumerate(three) for one in pair]
+        words = np.concatenate([one for *_, one in three])
+        for about, values in held.items():
+            # Rates of all films there might be: their decades have equal words on average.
+            weights = [one.sum() for *_, one in three] if about == "corpus" else [1, 1, 1]
+            true = np.average([truths[about][0] for truths, *_ in three], weights=weights)
+            one = rate(strata, words, Rule(about))
+            values.append(one.low <= true <= one.high)
+    return {about: float(np.mean(values)) for about, values in held.items()}
+
+
+def widened(stratum_of_decade, at):
+    """Put the films of one decade among those of all three."""
+    parts = [stratum_of_decade.size, stratum_of_decade.marked, stratum_of_decade.yes]
+    none = np.zeros((3, len(parts[0])), dtype=np.int64)
+    wide = [none.copy() for _ in parts]
+    for counts, part_of_decade in zip(wide, parts, strict=True):
+        counts[at] = part_of_decade
+    return Stratum(*(counts.ravel() for counts in wide))
+
+
+def test_precision_and_recall_may_drift_between_decades():
+    found = drift_coverage(60, 25)
+    assert min(found.values()) >= 0.85
+
+
+@pytest.mark.slow
+def test_drift_is_covered_in_many_samples():
+    assert min(drift_coverage(3000, 25).values()) >= 0.93
+
+
 @pytest.mark.parametrize("about", ["corpus", "films"])
 def test_intervals_are_not_wider_than_the_marks_alone_give(about):
     """Without knowing which marks are of hits: weights times marks, variance as drawn as one."""

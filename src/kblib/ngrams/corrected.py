@@ -158,7 +158,7 @@ def corrected_trend(
     )
     found = pl.DataFrame(list(_rates(marked, rule, kinds)), infer_schema_length=None)
     rows = counted.join(found, ["series", "period"], how="left", maintain_order="left")
-    said = (SCOPES[kinds], *quality.warnings, *_heavy(marked, kinds))
+    said = (SCOPES[kinds], *trend.warnings, *quality.warnings, *_heavy(marked, kinds))
     return CorrectedTrend(rows, quality, said, {**quality.provenance, "scope": scope})
 
 

@@ -249,7 +249,7 @@ def sample_query(
     --------
     >>> films = Corpus.from_texts(["sol", "solen", "solrosor", "regn"], year=1931)
     >>> sample_query(films, "sol", net="sol*", draw=Draw(hits=1, misses=2))
-    QuerySample of 'sol' in 'texts', key eb8aaa7a909f
+    QuerySample of 'sol' in 'texts', key ...
       hit: 1 of 1
       miss: 2 of 2
       rest: 0 of 1
