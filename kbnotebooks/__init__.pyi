@@ -26,14 +26,14 @@ from kblib.ngrams.corrected import corrected_trend as corrected_trend
 from kblib.ngrams.corrected import query_quality as query_quality
 from kblib.ngrams.dispersion import dispersion as dispersion
 from kblib.ngrams.export import export_ngrams as export_ngrams
-from kblib.ngrams.export import write_csl_json as write_csl_json
-from kblib.ngrams.export import write_ris as write_ris
 from kblib.ngrams.frequencies import frequencies as frequencies
 from kblib.ngrams.frequencies import query_frequencies as query_frequencies
 from kblib.ngrams.index import index_corpus as index_corpus
 from kblib.ngrams.keyness import keyness as keyness
 from kblib.ngrams.language_model import NgramLM as NgramLM
 from kblib.ngrams.marks import Marks as Marks
+from kblib.ngrams.references import write_csl_json as write_csl_json
+from kblib.ngrams.references import write_ris as write_ris
 from kblib.ngrams.resampling import Band as Band
 from kblib.ngrams.samples import Draw as Draw
 from kblib.ngrams.samples import sample_query as sample_query

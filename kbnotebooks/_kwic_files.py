@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kblib.files import write_json
 from kblib.ngrams.concordance import Concordance
-from kblib.ngrams.export import write_csl_json, write_ris
+from kblib.ngrams.references import write_csl_json, write_ris
 
 LONGEST_NAME = 40
 

@@ -1,4 +1,4 @@
-"""What leaves the session."""
+"""Tables of n-grams that may leave the house."""
 
 from __future__ import annotations
 
@@ -11,47 +11,8 @@ import pytest
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
 from kblib.ngrams import ngram_counts
-from kblib.ngrams.concordance import concordance
-from kblib.ngrams.export import export_ngrams, write_csl_json, write_ris
+from kblib.ngrams.export import export_ngrams
 from tests.ngrams.naive import folded_words, random_corpus
-
-
-@pytest.fixture
-def found():
-    corpus = Corpus.from_texts(
-        ["Nu går\nsolen upp.", "Och solen ned."],
-        title=["SF769C", "SF770"],
-        date=["1935-04", ""],
-        film=["SF769", "SF770"],
-        kind="newsreel",
-        source="Journal Digital",
-        licence="CC-BY-NC-4.0",
-        medium="speech",
-        start_s=[83.4, 5.0],
-        end_s=[85.0, 7.0],
-    )
-    return concordance(corpus, "solen")
-
-
-def test_csl_json_holds_every_hit_with_its_place(found, tmp_path):
-    items = json.loads(write_csl_json(found, tmp_path / "hits.json").read_text("utf-8"))
-    assert len({item["id"] for item in items}) == found.n == 2
-    assert items[0]["type"] == "motion_picture"
-    assert items[0]["issued"] == {"date-parts": [[1935, 4]]}
-    assert items[0]["abstract"] == "Nu går [solen] upp."
-    assert items[0]["note"] == (
-        "film: SF769; medium: speech; time: 00:01:23-00:01:25; licence: CC-BY-NC-4.0"
-    )
-    assert "issued" not in items[1]
-
-
-def test_ris_holds_every_hit_a_tag_a_line(found, tmp_path):
-    text = write_ris(found, tmp_path / "hits.ris").read_bytes().decode()
-    records = text.split("ER  - \r\n")[:-1]
-    assert len(records) == 2
-    fields = dict(line.split("  - ", 1) for line in records[0].split("\r\n") if line)
-    assert (fields["TY"], fields["PY"], fields["TI"]) == ("VIDEO", "1935", "SF769C")
-    assert fields["AB"] == "Nu går [solen] upp."
 
 
 def slow_cells(corpus, n):
@@ -86,6 +47,52 @@ def test_safe_table_is_saved_with_what_it_is(tmp_path):
     assert pl.read_csv(path).height == table.rows.height
     said = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert (said["n"], said["least_units"], said["unit"]) == (2, 5, "film")
+
+
+def without_film(corpus, film):
+    """Make the corpus again without one film, as somebody would to see what it said."""
+    rows = corpus.store.frame.collect()
+    return Corpus.from_table(rows.filter(pl.col("film") != film), name="but-one")
+
+
+def test_difference_of_two_tables_that_may_leave_shows_nothing(tmp_path):
+    corpus = random_corpus()
+    export_ngrams(corpus).save(tmp_path / "all.csv")
+    but_one = export_ngrams(without_film(corpus, "SF7"))
+    assert not but_one.rows.equals(export_ngrams(corpus).rows)
+    with pytest.raises(CorpusError, match="would show n-grams of few films") as caught:
+        but_one.save(tmp_path / "but_one.csv")
+    assert "in 'all.csv'" in str(caught.value)
+    assert not (tmp_path / "but_one.csv").exists()
+
+
+def test_cells_that_left_may_leave_again_with_longer_ngrams(tmp_path):
+    corpus = random_corpus()
+    export_ngrams(corpus).save(tmp_path / "words.csv")
+    export_ngrams(corpus, n=2).save(tmp_path / "pairs.csv")
+    export_ngrams(corpus.filter(medium="speech"), n=3).save(tmp_path / "speech.csv")
+    assert (tmp_path / "speech.csv").is_file()
+
+
+def test_part_of_a_cell_is_refused():
+    corpus = random_corpus()
+    with pytest.raises(CorpusError) as caught:
+        export_ngrams(corpus.filter(years=(1930, 1932)))
+    words = [len(folded_words(one.text)) > 0 for one in corpus]
+    cell = [
+        one.origin["medium"] == "intertitle" and one.year is not None and there
+        for one, there in zip(corpus, words, strict=True)
+    ]
+    held = sum(there and one.year <= 1932 for one, there in zip(corpus, cell, strict=True))
+    assert str(caught.value).startswith(
+        f"Corpus 'reels' holds {held} of the {sum(cell)} documents of the cell 1930s, intertitle."
+    )
+
+
+def test_unit_smaller_than_a_film_is_refused():
+    with pytest.raises(CorpusError, match="unit is 'id', and one film has several"):
+        export_ngrams(random_corpus(), unit="id")
+    assert export_ngrams(random_corpus(), unit="collection").rows.height == 0  # there are two
 
 
 def test_threshold_and_length_are_refused_beyond_the_policy():

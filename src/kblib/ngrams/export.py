@@ -1,16 +1,17 @@
-"""What leaves the session: hits for a reference manager, and n-gram counts that disclose no text.
+"""N-gram counts that may leave the house, for they disclose no text.
 
 A table of n-grams is safe to publish only if no row leads back to one text. So each row stands for
-several units (films, books), cells are fixed (decade and medium, never a year or a title, so that
-two tables cannot be subtracted to lay bare a third), and n is small where texts are in copyright.
-The limits are a policy to be agreed with whoever holds the rights, not law.
+several units (films, books), cells are fixed (decade and medium, never a year or a title), n is
+small where texts are in copyright, and two tables cannot be subtracted to lay bare a third: a cell
+is exported whole or not at all, and a document that left in one cell does not leave in another
+(`kblib.ngrams.released`). The limits are a policy to be agreed with whoever holds the rights, not
+law.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,20 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.files import write_atomic, write_json
-from kblib.ngrams.concordance import Concordance, time_code
 from kblib.ngrams.frequencies import check_order
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
-from kblib.ngrams.units import cells_of, periods_of, strata_of, unit_codes, unit_of
+from kblib.ngrams.released import Marks, marks_of, note_release
+from kblib.ngrams.units import (
+    DECADE,
+    MEDIUM,
+    cells_of,
+    name_of,
+    periods_of,
+    strata_of,
+    unit_codes,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,96 +43,6 @@ if TYPE_CHECKING:
 LEAST_UNITS = 5
 LONGEST_IN_COPYRIGHT = 3
 FREE = ("CC0", "PDM", "public domain", "Public Domain")
-WHERE = ("film", "reel", "medium", "collection", "page", "box")
-
-KINDS = {
-    "newsreel": ("motion_picture", "VIDEO"),
-    "film": ("motion_picture", "VIDEO"),
-    "newspaper": ("article-newspaper", "NEWS"),
-    "report": ("report", "RPRT"),
-    "web": ("webpage", "ELEC"),
-    "radio": ("broadcast", "SOUND"),
-    "postcard": ("graphic", "ART"),
-}
-"""Kinds of documents, as CSL 1.0.2 and RIS name them; the rest is a document."""
-OTHER_KIND = ("document", "GEN")
-
-
-def csl_items(found: Concordance) -> Iterator[dict[str, Any]]:
-    """Yield each hit as a CSL-JSON item: its document, with the line and the place in the note."""
-    for row in _rows(found):
-        item: dict[str, Any] = {
-            "id": f"{row['id']}#{row['number']}",
-            "type": KINDS.get(str(row.get("kind")), OTHER_KIND)[0],
-            "title": row.get("title") or row["id"],
-            "container-title": row.get("source"),
-            "language": row.get("language"),
-            "abstract": _line(row),
-            "note": _place(row),
-        }
-        if row.get("year") is not None:
-            item["issued"] = {"date-parts": [_date_parts(row)]}
-        yield {key: value for key, value in item.items() if value}
-
-
-def write_csl_json(found: Concordance, path: str | Path) -> Path:
-    """Write all hits as CSL-JSON, which Zotero and pandoc read."""
-    items = list(csl_items(found))
-    text = json.dumps(items, ensure_ascii=False, indent=1) + "\n"
-    return _write(path, text)
-
-
-def write_ris(found: Concordance, path: str | Path) -> Path:
-    """Write all hits as RIS, which EndNote, Mendeley and Zotero read."""
-    return _write(path, "".join(map(_ris_record, _rows(found))))
-
-
-def _ris_record(row: dict[str, Any]) -> str:
-    fields = [
-        ("TY", KINDS.get(str(row.get("kind")), OTHER_KIND)[1]),
-        ("ID", f"{row['id']}#{row['number']}"),
-        ("TI", row.get("title") or row["id"]),
-        ("T2", row.get("source")),
-        ("PY", row.get("year")),
-        ("LA", row.get("language")),
-        ("AB", _line(row)),
-        ("N1", _place(row)),
-        ("ER", ""),
-    ]
-    given = ((tag, " ".join(str(value).split())) for tag, value in fields if value is not None)
-    return "".join(f"{tag}  - {value}\r\n" for tag, value in given if value or tag == "ER")
-
-
-def _rows(found: Concordance) -> Iterator[dict[str, Any]]:
-    for batch in found.batches():
-        yield from batch.iter_rows(named=True)
-
-
-def _line(row: dict[str, Any]) -> str:
-    return " ".join(part for part in (row["left"], f"[{row['hit']}]", row["right"]) if part)
-
-
-def _place(row: dict[str, Any]) -> str:
-    parts = [f"{name}: {row[name]}" for name in WHERE if row.get(name) not in (None, "")]
-    if row.get("start_s") is not None:
-        ends = [code for code in (time_code(row["start_s"]), time_code(row.get("end_s"))) if code]
-        parts.append(f"time: {'-'.join(ends)}")
-    if row.get("licence"):
-        parts.append(f"licence: {row['licence']}")
-    return "; ".join(parts)
-
-
-def _date_parts(row: dict[str, Any]) -> list[int]:
-    parts = str(row.get("date") or "").split("-")
-    if all(part.isdigit() for part in parts) and int(parts[0]) == row["year"]:
-        return [int(part) for part in parts]
-    return [int(row["year"])]
-
-
-def _write(path: str | Path, text: str) -> Path:
-    target = Path(path).expanduser()
-    write_atomic(target, text.encode("utf-8"))
-    return target
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +57,14 @@ class SafeTable:
         For each cell: n-grams and running n-grams that are not in the table.
     provenance
         Corpus, fingerprint, filters, version, threshold, n.
+    documents
+        The documents of each cell, as marks that say nothing of them.
     """
 
     rows: pl.DataFrame
     held_back: pl.DataFrame
     provenance: dict[str, Any]
+    documents: dict[str, Marks] = field(repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -149,8 +72,16 @@ class SafeTable:
         return pandas_of(self.rows.lazy())
 
     def save(self, path: str | Path) -> Path:
-        """Write the table as CSV, and beside it what it is, as JSON."""
-        target = _write(path, self.rows.write_csv())
+        """Write the table as CSV, and beside it what it is, as JSON; note that it leaves.
+
+        Raises
+        ------
+        CorpusError
+            If documents of a cell left before in another cell: the two could be subtracted.
+        """
+        target = Path(path).expanduser()
+        note_release(self.documents, target.name)
+        write_atomic(target, self.rows.write_csv().encode("utf-8"))
         write_json(target.with_suffix(".json"), self.provenance)
         return target
 
@@ -166,24 +97,27 @@ def export_ngrams(
         In how many different units (film, else title, else document) of its cell an n-gram must
         stand; 5 or more.
     unit
-        Another column; what one person or publisher made belongs together.
+        Another column, of which each value holds whole units; what one person or publisher made
+        belongs together.
 
     Raises
     ------
     CorpusError
-        If `n` is too large for texts in copyright, the threshold too low, or the documents have
-        no years.
+        If `n` is too large for texts in copyright, the threshold too low, the unit too small, the
+        corpus holds a part of a cell, or the documents have no years.
     """
     check_order(n)
     index = index_corpus(corpus)
-    _check_policy(index, n, least_units)
     name = unit_of(index, unit)
-    media = ("medium",) if "medium" in corpus.columns else ()
+    _check_policy(index, n, least_units, name)
+    media = (MEDIUM,) if MEDIUM in corpus.columns else ()
+    _check_whole(index, media)
     units = unit_codes(index, name)[0]
-    rows, held = [], []
+    rows, held, marks = [], [], {}
     for label, documents in _cells(index, name, media):
         safe, gone = _parted(index, n, units, documents, least_units)
         held.append({**label, **gone})
+        marks[_spoken(label)] = marks_of(index, documents)
         named = named_ngrams(index, safe, n).rename({"groups": "units"})
         rows.append(named.with_columns(pl.lit(value).alias(key) for key, value in label.items()))
     keys = ["decade", *media]
@@ -193,6 +127,7 @@ def export_ngrams(
         table.sort(*keys, "count", "ngram", descending=[False] * len(keys) + [True, False]),
         pl.DataFrame(held),
         said,
+        marks,
     )
 
 
@@ -221,7 +156,41 @@ def _parted(
     return counted.filter(enough), {"ngrams": len(gone), "running": int(gone.sum())}
 
 
-def _check_policy(index: Index, n: int, least_units: int) -> None:
+def _spoken(label: dict[str, Any]) -> str:
+    """Return a cell as a reader says it: ``1930s, speech``."""
+    return ", ".join(
+        [f"{label['decade']}s", *(name_of(label[key]) for key in label if key != "decade")]
+    )
+
+
+def _check_whole(index: Index, media: tuple[str, ...]) -> None:
+    """Refuse a corpus that holds some documents of a cell and leaves out others it was made of."""
+    if index.kept is None:
+        return
+    there = np.diff(index.text.word_starts) > 0
+    frame = pl.DataFrame(
+        {
+            "decade": index.column("year") // DECADE * DECADE,
+            **{name: index.column(name) for name in media},
+            "kept": index.kept,
+        }
+    )
+    cells = frame.filter(pl.Series(there)).drop_nulls("decade").group_by("decade", *media)
+    counted = cells.agg(pl.col("kept").sum(), pl.len().alias("all")).sort("decade", *media)
+    partly = counted.filter(pl.col("kept") > 0, pl.col("kept") < pl.col("all"))
+    for row in partly.head(1).iter_rows(named=True):
+        label = {name: row[name] for name in ("decade", *media)}
+        raise CorpusError(
+            f"Corpus '{index.corpus.name}' holds {row['kept']:,} of the {row['all']:,} documents "
+            f"of the cell {_spoken(label)}.",
+            "A cell is exported whole: a table of a part, taken from one of the whole, would show "
+            "the n-grams of the rest.",
+            "Filter by whole decades or media only. If what was filtered out is never to leave, "
+            "save what is left and export that: corpus.save()",
+        )
+
+
+def _check_policy(index: Index, n: int, least_units: int, unit: str) -> None:
     if type(least_units) is not int or least_units < LEAST_UNITS:
         raise CorpusError(
             f"least_units is {least_units!r}.",
@@ -234,6 +203,17 @@ def _check_policy(index: Index, n: int, least_units: int) -> None:
             f"Up to {LONGEST_IN_COPYRIGHT} was expected: longer n-grams quote.",
             f"n={LONGEST_IN_COPYRIGHT}, or a corpus whose licence or rights column says "
             f"{' or '.join(FREE[:2])}.",
+        )
+    usual = unit_of(index, None)
+    codes, finer = unit_codes(index, usual)[0], unit_codes(index, unit)[0]
+    pairs = pl.DataFrame({"usual": codes, "unit": finer}).filter(index.document_words > 0)
+    split = pairs["usual"].n_unique() < pairs.n_unique()
+    if split:
+        raise CorpusError(
+            f"unit is '{unit}', and one {usual} has several.",
+            f"Units that hold whole {usual}s were expected: {least_units} smaller ones may be one "
+            "text.",
+            f"unit='{usual}'",
         )
 
 

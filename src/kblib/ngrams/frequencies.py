@@ -117,12 +117,19 @@ def query_frequencies(
     Returns
     -------
     FrequencyTable
-        Rows: query, form, why, count, per_million; ``form`` is ``(all)`` in the row of the sum.
-        For a phrase there is the sum only.
+        Rows: query, ngram (the form), why, count, per_million; ``ngram`` is ``(all)`` in the row
+        of the sum. For a phrase there is the sum only.
+
+    Examples
+    --------
+    >>> table = query_frequencies(Corpus.from_texts(["sol och regn", "Sol!"]), "s*").table
+    >>> table[["ngram", "why", "count"]].values.tolist()
+    [['(all)', 'sum', 2], ['sol', 'matches s*', 2]]
     """
     index = index_corpus(corpus)
+    listed = [queries] if isinstance(queries, str) else list(queries)
     tables = []
-    for query in [queries] if isinstance(queries, str) else queries:
+    for query in listed:
         hits = search(index, query, forms=forms, absent=absent)
         total = pl.DataFrame(
             {"query": [query], "form": ["(all)"], "why": ["sum"], "count": [hits.n]}
@@ -136,7 +143,7 @@ def query_frequencies(
     return FrequencyTable(
         rows.rename({"form": "ngram"}),
         index.n_words,
-        index.provenance(forms=said),
+        index.provenance(queries=listed, forms=said, absent=absent),
         mixed_media(index),
     )
 

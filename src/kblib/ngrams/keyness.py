@@ -30,7 +30,7 @@ from kblib.ngrams.dispersion import spread
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.resampling import FEWEST_UNITS, Floats
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
-from kblib.ngrams.units import media_of
+from kblib.ngrams.units import media_of, mixed_media
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -300,6 +300,10 @@ def _warnings(
         said.append(
             f"{media[0] or 'unknown medium'} is compared with {media[1] or 'unknown medium'}: "
             "what marks the words may be the medium."
+        )
+    elif mixed_media(indexes[0]):
+        said.append(
+            f"{media[0]} are counted together on both sides: what marks the words may be their mix."
         )
     if any(len(one.words) < FEWEST_UNITS for one in counts):
         said.append(f"Fewer than {FEWEST_UNITS} units on one side: no interval and no test.")
