@@ -245,8 +245,9 @@ class NextWordSearch:
             return
         ids = (*one.ids, piece)
         text = piece_text(self.tokenizer, self.table, one, piece)
-        sign = text.strip()
-        if sign and not text[-1:].isalnum() and not text.endswith(_UNFINISHED):
+        if _UNFINISHED in text[:-1]:  # bytes that are no letter: nothing a reader could see
+            return
+        if text.strip() and not text[-1].isalnum() and text[-1] != _UNFINISHED:
             self._finish(text, probability)
         else:
             heapq.heappush(self.open, _Beginning(-probability, ids, text))

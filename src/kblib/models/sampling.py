@@ -109,7 +109,7 @@ def continued(
 
 def _settings(tokenizer: Tokenizer, sampling: Sampling) -> GenerationConfig:
     """Return settings of our own: those that come with a model would change what was asked for."""
-    return GenerationConfig(
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=sampling.max_tokens,
         do_sample=False,  # the draw is among the processors
         num_beams=1,

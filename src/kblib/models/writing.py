@@ -82,7 +82,7 @@ def _until_stop(text: str, stop: Sequence[str]) -> tuple[str, Ending | None]:
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:
-    whole = [isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in seeds]
+    whole = [type(one) is int and one >= 0 for one in seeds]
     if not seeds or not all(whole):
         raise ModelError(
             f"The seeds are {list(seeds)!r}.",

@@ -10,7 +10,7 @@ Letters on tensors: N tokens, D width, V vocabulary, S tokens a strip.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +27,14 @@ def next_token_loss(model: nn.Module, input_ids_BT: Tensor) -> Tensor:
     if head is None or torch.is_autocast_enabled(input_ids_BT.device.type):
         logits_BTV = model(input_ids=input_ids_BT, use_cache=False).logits
         return cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), targets_N)
-    states_BTD = model.base_model(input_ids=input_ids_BT, use_cache=False)[0]
+    body = cast(PreTrainedModel, model).base_model
+    states_BTD = body(input_ids=input_ids_BT, use_cache=False)[0]
     return strip_loss(states_BTD[:, :-1].flatten(0, 1), head.weight, targets_N)
 
 
 def strip_loss(states_ND: Tensor, weight_VD: Tensor, targets_N: Tensor) -> Tensor:
     """Return the mean cross-entropy of ``states @ weight.T`` against the targets."""
-    loss: Tensor = _StripLoss.apply(states_ND, weight_VD, targets_N)
+    loss: Tensor = cast(Any, _StripLoss).apply(states_ND, weight_VD, targets_N)
     return loss
 
 
@@ -44,9 +45,10 @@ def _plain_head(model: nn.Module) -> nn.Linear | None:
     """
     if not isinstance(model, PreTrainedModel):
         return None
-    head = model.get_output_embeddings()
-    plain = type(head) is nn.Linear and head.bias is None and head.weight.dtype == torch.float32
-    return head if plain else None
+    head = cast(Any, model).get_output_embeddings()
+    if type(head) is nn.Linear and cast(Any, head).bias is None:
+        return head if head.weight.dtype == torch.float32 else None
+    return None
 
 
 class _StripLoss(torch.autograd.Function):
