@@ -184,7 +184,7 @@ class MarkView(View):
         for row in near.to_dict("records"):
             text = str(row["text"])
             cut = text[:NEIGHBOUR] + ("…" if len(text) > NEIGHBOUR else "")
-            css = "kb-here" if row["here"] else ""
+            css = "kb-hit" if row["here"] else ""
             lines.append(_html.Row([row.get("time") or row["id"], cut], css))
         heads = (_html.Column(say("place")), _html.Column(say("text")))
         return _html.table(say("The same source, before and after"), heads, lines)

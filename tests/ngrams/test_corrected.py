@@ -246,6 +246,32 @@ def test_few_films_give_no_interval_about_films_but_one_about_the_corpus(tmp_pat
     assert corrected_trend(trend, marks, about="corpus").table["low"].notna().all()
 
 
+def test_decade_without_hits_has_no_recall_about_films(world, tmp_path):
+    """The query finds nothing of the 1940s: of these texts that is a recall of 0, no more."""
+    corpus, meant = world
+    table = corpus.table
+    kept = [
+        at for at in range(len(meant)) if table["year"][at] < 1940 or table["text"][at] != "sol"
+    ]
+    parts = [table[name].iloc[kept].tolist() for name in ("text", "year", "film")]
+    fewer = Corpus.from_texts(parts[0], year=parts[1], film=parts[2])
+    sample = sample_query(fewer, "sol", net="sol*")
+    marks = marked(sample, tmp_path / "m.jsonl", truly([meant[at] for at in kept]))
+    recall = [
+        query_quality(marks, about=about)
+        .table.set_index(["measure", "period"])
+        .loc[("recall in the net", 1940)]
+        for about in ("films", "corpus")
+    ]
+    assert recall[0]["note"] == "no hits: no interval"
+    assert math.isnan(recall[0]["high"])
+    assert [recall[1][name] for name in ("value", "low", "high")] == [
+        0,
+        0,
+        pytest.approx(0, abs=1e-6),
+    ]
+
+
 def test_a_mark_of_the_rest_that_weighs_much_is_said(world, tmp_path):
     corpus, meant = world
     sample = sample_query(corpus, "sol", net="sol*", draw=Draw(50, 50, 5))

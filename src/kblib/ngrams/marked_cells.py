@@ -24,6 +24,7 @@ Kinds = tuple[Kind, ...]
 FEWEST_MARKS = 5
 """Marks in a stratum, and marks that say yes in a cell: below, no interval is given."""
 PRECISION, NET_RECALL, CORPUS_RECALL = "precision", "recall in the net", "recall in the corpus"
+NO_HITS = "no hits: no interval"
 NAMES: dict[Kind, str] = {"hit": "hits", "miss": "misses", "rest": "passages of the rest"}
 HIT: Kinds = ("hit",)
 ENDS: tuple[Mark, Mark] = ("no", "yes")
@@ -150,7 +151,15 @@ class MarkedCell:
         if "rest" in self.of.kinds:
             wider.append((CORPUS_RECALL, self.of.kinds))
         for measure, kinds in wider:
-            yield {"measure": measure, **self._recall(kinds), **self._about(kinds)}
+            row = {"measure": measure, **self._recall(kinds), **self._about(kinds)}
+            if not row["note"] and not self._any_hits:
+                row |= {"low": math.nan, "high": math.nan, "note": NO_HITS}
+            yield row
+
+    @property
+    def _any_hits(self) -> bool:
+        """Whether the query finds anything here; if not, its recall among other films is open."""
+        return self.rule.about == "corpus" or any(one.n_items for one in self.strata("hit"))
 
     def _precision(self) -> dict[str, float]:
         ends = [self.strata("hit", unsure=end) for end in ENDS]
