@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kbnotebooks import _html, figures
+from kbnotebooks._words import number, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from kblib.models.masked import MaskedLM
 
 MASK = "[MASK]"
-_COLUMNS = (
-    _html.Column("word"),
-    _html.Column("probability", numeric=True),
-    _html.Column("as a bar", css="kb-track"),
-)
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,14 @@ class Guesses:
         """Return the table; a bar of full length stands for the probability `largest`."""
         pairs = zip(self.table["word"], self.table["probability"], strict=True)
         rows = [_html.Row((word, _html.percent(p), _html.bar(p / largest))) for word, p in pairs]
-        rows.append(_html.Row(("all other words", _html.percent(self.rest), ""), css="kb-rest"))
-        return _html.table(self.model, _COLUMNS, rows)
+        rest = (say("all other words"), _html.percent(self.rest), "")
+        rows.append(_html.Row(rest, css="kb-rest"))
+        columns = (
+            _html.Column(say("word")),
+            _html.Column(say("probability"), numeric=True),
+            _html.Column(say("as a bar"), css="kb-track"),
+        )
+        return _html.table(self.model, columns, rows)
 
 
 def ask(name: str, model: MaskedLM, text: str, *, k: int, real: str) -> Guesses:
@@ -91,17 +93,26 @@ def draw(sentence: str, guesses: Sequence[Guesses]) -> Figure:
         figures.quiet(axes)
         shown = one.table[::-1]
         bars = axes.barh(shown["word"], 100 * shown["probability"], color=_html.ACCENT)
-        axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
+        shares = [number(100 * share, ".1f") for share in shown["probability"]]
+        axes.bar_label(bars, shares, fontsize=8, padding=2)
         axes.grid(visible=False)
         axes.margins(x=0.12)
         axes.set_title(one.model, fontsize=9)
-        axes.set_xlabel("probability, per cent")
+        axes.set_xlabel(say("probability, per cent"))
     return fig
 
 
 def _place(real: str, table: pd.DataFrame) -> str:
     places = table.index[table["word"] == real]
     if not len(places):
-        return f"'{real}' is not one piece in its vocabulary, so it could not say it in one blank."
-    p = _html.percent(float(table["probability"][places[0]]))
-    return f"'{real}' is its guess number {places[0] + 1:,} of {len(table):,} ({p})."
+        return say(
+            "'{word}' is not one piece in its vocabulary, so it could not say it in one blank.",
+            word=real,
+        )
+    return say(
+        "'{word}' is its guess number {place:,} of {n:,} ({share}).",
+        word=real,
+        place=int(places[0]) + 1,
+        n=len(table),
+        share=_html.percent(float(table["probability"][places[0]])),
+    )

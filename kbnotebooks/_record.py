@@ -10,21 +10,22 @@ import pandas as pd
 
 from kblib.runs import Phase, RunState
 from kbnotebooks import _html, _svg, figures
+from kbnotebooks._words import heard, later, number, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FACTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("training loss (nats)", "loss", lambda value: f"{value:.2f}"),
-    ("loss on held-out text (nats)", "eval_loss", lambda value: f"{value:.2f}"),
-    ("held-out blanks filled right", "eval_top1", _html.percent),
-    ("tokens seen", "tokens", _html.number),
-    ("tokens a second", "tokens_per_s", _html.number),
-    ("time left", "seconds_left", _html.duration),
+    (later("training loss (nats)"), "loss", lambda value: number(value, ".2f")),
+    (later("loss on held-out text (nats)"), "eval_loss", lambda value: number(value, ".2f")),
+    (later("held-out blanks filled right"), "eval_top1", _html.percent),
+    (later("tokens seen"), "tokens", number),
+    (later("tokens a second"), "tokens_per_s", number),
+    (later("time left"), "seconds_left", _html.duration),
 )
 _LOOKS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("loss", "training", {"color": _html.QUIET, "linewidth": 1}),
-    ("eval_loss", "held-out", {"color": _html.ACCENT, "marker": "o", "markersize": 4}),
+    ("loss", later("training"), {"color": _html.QUIET, "linewidth": 1}),
+    ("eval_loss", later("held-out"), {"color": _html.ACCENT, "marker": "o", "markersize": 4}),
 )
 _FIRST_WIDTH = 4
 """A run of days is drawn on a quarter of the width at first, not as a line too thin to see."""
@@ -62,11 +63,15 @@ class RunRecord:
         """Return name, phase and progress as HTML."""
         state = replace(state, step=max([state.step, *self.lines]))  # fresher than the heartbeat
         step, steps = state.step, state.steps
-        bar = f'<progress aria-label="Steps done" value="{step}" max="{steps}"></progress>'
+        label = _html.text(say("Steps done"))
+        bar = f'<progress aria-label="{label}" value="{step}" max="{steps}"></progress>'
         where = _html.text(phase_in_words(state))
-        notes = (f"<p>Passed over: {_html.text(reason)}</p>" for reason in self.passed_over)
+        notes = (
+            f"<p>{_html.text(say('Passed over: {why}', why=reason))}</p>"
+            for reason in self.passed_over
+        )
         return (
-            f'<p>Run <code class="kb-run-name">{_html.text(name)}</code><br>'
+            f'<p>{_html.text(say("Run"))} <code class="kb-run-name">{_html.text(name)}</code><br>'
             f'<span class="kb-run-state" data-phase="{state.phase}" data-step="{step}">'
             f"{where}</span></p>{bar if steps else ''}{''.join(notes)}"
         )
@@ -78,41 +83,57 @@ class RunRecord:
             for name, key, write in _FACTS
             if (series := self.series(key))
         ]
-        rows = [(name, write(v)) for name, v, write in newest if not (over and name == "time left")]
-        columns = (_html.Column("measure"), _html.Column("value", numeric=True))
-        return _html.table("At the end" if over else "Now", columns, rows) if rows else ""
+        rows = [
+            (say(name), write(v)) for name, v, write in newest if not (over and name == "time left")
+        ]
+        columns = (_html.Column(say("measure")), _html.Column(say("value"), numeric=True))
+        caption = say("At the end") if over else say("Now")
+        return _html.table(caption, columns, rows) if rows else ""
 
     def curve(self, steps: int | None) -> str:
         """Return the loss curve as an HTML figure; empty before the first step."""
         if not self.series("loss"):
             return ""
-        lines = [_svg.Line("training", self.series("loss"))]
+        lines = [_svg.Line(say("training"), self.series("loss"))]
         if held_out := self.series("eval_loss"):
-            lines.append(_svg.Line("held-out", held_out, strong=True))
+            lines.append(_svg.Line(say("held-out"), held_out, strong=True))
         last = max(self.lines)
         width = max(last, min(steps or last, _FIRST_WIDTH * last))
-        drawn = _svg.line_chart(lines, x="step", y="loss (nats)", x_max=width, marks=self.resumed)
+        drawn = _svg.line_chart(
+            lines, x=say("step"), y=say("loss (nats)"), x_max=width, marks=self.resumed
+        )
         return figures.Picture(drawn, self.in_words(), size=(_svg.WIDTH, _svg.HEIGHT)).html
 
     def in_words(self) -> str:
         """Say what the curve shows, for those who do not see it."""
         (first, high), *_, (last, low) = [*self.series("loss")[:1], *self.series("loss")[-1:]]
-        said = (
-            f"Loss against step. The training loss went from {high:.2f} at step {first:.0f} "
-            f"to {low:.2f} at step {last:.0f}."
-        )
+        said = [
+            say(
+                "Loss against step. The training loss went from {high:.2f} at step {first:.0f} "
+                "to {low:.2f} at step {last:.0f}.",
+                high=high,
+                first=first,
+                low=low,
+                last=last,
+            )
+        ]
         if held_out := self.series("eval_loss"):
-            said += f" On held-out text it is {held_out[-1][1]:.2f} at step {held_out[-1][0]:.0f}."
-        again = ", ".join(map(str, self.resumed))
-        return said + (f" The run was resumed at step {again}." if again else "")
+            step, loss = held_out[-1]
+            said.append(
+                say("On held-out text it is {loss:.2f} at step {step:.0f}.", loss=loss, step=step)
+            )
+        if self.resumed:
+            steps = ", ".join(map(str, self.resumed))
+            said.append(say("The run was resumed at step {steps}.", steps=steps))
+        return " ".join(said)
 
     def figure(self, title: str) -> Figure:
         """Draw the curve with matplotlib, for a file."""
         fig, axes = figures.canvas()
         for key, label, look in _LOOKS:
             if series := self.series(key):
-                axes.plot([a for a, _ in series], [b for _, b in series], label=label, **look)
-        axes.set(xlabel="step", ylabel="loss (nats)")
+                axes.plot([a for a, _ in series], [b for _, b in series], label=say(label), **look)
+        axes.set(xlabel=say("step"), ylabel=say("loss (nats)"))
         axes.set_title(title, fontsize=9, loc="left")
         if axes.lines:
             axes.legend(frameon=False, fontsize=9)
@@ -121,22 +142,26 @@ class RunRecord:
 
 def phase_in_words(state: RunState) -> str:
     """Say in a sentence where a run is."""
-    far = f"step {state.step:,} of {state.steps:,}" if state.steps else f"step {state.step:,}"
-    why = f" {state.why}" if state.why else ""
+    far = (
+        say("step {step:,} of {steps:,}", step=state.step, steps=state.steps)
+        if state.steps
+        else say("step {step:,}", step=state.step)
+    )
+    why = f" {heard(state.why)}" if state.why else ""
     if state.phase is Phase.QUEUED:
-        return f"Waiting to start.{why}"
+        return say("Waiting to start.") + why
     if state.phase is Phase.RUNNING:
         return _running_in_words(state, far) + why
     if state.phase is Phase.DONE:
-        return f"Done: {far}.{why}"
+        return say("Done: {far}.", far=far) + why
     if state.phase is Phase.STOPPED:
-        return f"Stopped at {far}.{why} Go on with run.resume()."
-    return f"Failed at {far}.{why}"
+        return f"{say('Stopped at {far}.', far=far)}{why} {say('Go on with run.resume().')}"
+    return say("Failed at {far}.", far=far) + why
 
 
 def _running_in_words(state: RunState, far: str) -> str:
     if not state.step:
-        return "Starting: text and model are made ready."
+        return say("Starting: text and model are made ready.")
     if state.step == state.steps:
-        return f"Ending: {far}; the model is scored and saved."
-    return f"Training: {far}."
+        return say("Ending: {far}; the model is scored and saved.", far=far)
+    return say("Training: {far}.", far=far)

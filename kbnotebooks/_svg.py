@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbnotebooks._html import ACCENT, FAINT, INK, QUIET
+from kbnotebooks._words import say
 
 WIDTH, HEIGHT = 720, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 96, 12, 38
@@ -119,7 +120,7 @@ def _line(plane: _Plane, line: Line) -> str:
 def _mark(at: float) -> str:
     way = f"M{at:.1f} {_TOP}V{HEIGHT - _BOTTOM}"
     line = f'<path d="{way}" stroke="{QUIET}" stroke-dasharray="3 3"/>'
-    return line + _word(at + 4, _TOP + 10, "resumed", colour=QUIET)
+    return line + _word(at + 4, _TOP + 10, say("resumed"), colour=QUIET)
 
 
 def _names(plane: _Plane, lines: Sequence[Line]) -> list[str]:

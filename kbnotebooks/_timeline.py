@@ -11,6 +11,7 @@ from kblib.corpora.filters import NOT_SPACE, Spread, known_words, words_of_text
 from kblib.corpora.newsreels import KNOWN_WORDS
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
+from kbnotebooks._words import known, number, say, say_n
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,8 +82,8 @@ def timeline(corpus: Corpus) -> Timeline:
     """
     if "year" not in corpus.columns:
         raise ViewError(
-            f"Corpus '{corpus.name}' has no column 'year'.",
-            f"A timeline needs one. Its columns: {', '.join(corpus.columns)}.",
+            say("Corpus '{name}' has no column 'year'.", name=corpus.name),
+            say("A timeline needs one. Its columns: {names}.", names=", ".join(corpus.columns)),
             "kb.Corpus.from_texts(texts, year=[1931, 1932, ...])",
         )
     part = next((column for column in PARTS if column in corpus.columns), None)
@@ -128,11 +129,13 @@ def _known_shares(texts: pl.LazyFrame, unit: str | None) -> pl.DataFrame:
 def as_html(line: Timeline) -> str:
     """Return the picture with its alt text, and the numbers below it."""
     if not line.years:
-        return "<p>This corpus has no documents with a year.</p>"
+        return f"<p>{_html.text(say('This corpus has no documents with a year.'))}</p>"
     n = line.undated
-    caption = f"Not drawn: {_html.counted(n, 'text')} without a year." if n else ""
+    left_out = say_n(n, "Not drawn: {n:,} text without a year.",
+                     "Not drawn: {n:,} texts without a year.")  # fmt: skip
+    caption = left_out if n else ""
     picture = figures.figure(draw(line), alt=in_words(line), caption=caption)
-    return picture.html + _html.details("The numbers", _numbers(line))
+    return picture.html + _html.details(say("The numbers"), _numbers(line))
 
 
 def in_words(line: Timeline) -> str:
@@ -141,19 +144,30 @@ def in_words(line: Timeline) -> str:
     for part in line.parts:
         words = line.of(part, "words")
         most = max(words, key=lambda year: words[year])
-        total = _html.number(sum(words.values()))
-        said.append(f"{total} words of {part or 'text'}, most of them in {most}")
-    return f"Bars of words per year from {line.years[0]} to {line.years[-1]}: {'; '.join(said)}."
+        said.append(
+            say(
+                "{n:,} words of {part}, most of them in {year}",
+                n=sum(words.values()),
+                part=known(part or "text"),
+                year=most,
+            )
+        )
+    return say(
+        "Bars of words per year from {first} to {last}: {parts}.",
+        first=line.years[0],
+        last=line.years[-1],
+        parts="; ".join(said),
+    )
 
 
 def _numbers(line: Timeline) -> str:
-    names = ("year", "part", "texts", "words", "in known words")
-    heads = [_html.Column(name, numeric=name not in names[:2]) for name in names]
+    names = (known("year"), known("part"), say("texts"), known("words"), say("in known words"))
+    heads = [_html.Column(name, numeric=place > 1) for place, name in enumerate(names)]
     rows = [
-        (year, part, _html.number(n), _html.number(words), "" if known is None else f"{known:.0%}")
-        for year, part, n, words, known in line.table.iter_rows()
+        (year, known(part), number(n), number(words), "" if share is None else f"{share:.0%}")
+        for year, part, n, words, share in line.table.iter_rows()
     ]
-    return _html.table("Texts and words a year", heads, rows)
+    return _html.table(say("Texts and words a year"), heads, rows)
 
 
 def draw(line: Timeline) -> Figure:
@@ -182,12 +196,17 @@ def _draw_amounts(axes: Axes, line: Timeline) -> None:
         words = line.of(part, "words")
         heights = [words.get(year, 0) / unit for year in line.years]
         axes.bar(
-            line.years, heights, bottom=list(below.values()), width=0.82, label=part or None, **look
+            line.years,
+            heights,
+            bottom=list(below.values()),
+            width=0.82,
+            label=known(part) or None,
+            **look,
         )
         below = {
             year: base + more for (year, base), more in zip(below.items(), heights, strict=True)
         }
-    axes.set_ylabel("thousand words" if unit > 1 else "words")
+    axes.set_ylabel(say("thousand words") if unit > 1 else known("words"))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_locator(MaxNLocator(9, integer=True))
     if any(line.parts):
@@ -205,4 +224,4 @@ def _draw_known(axes: Axes, line: Timeline) -> None:
             linewidth=0.8,
             **mark,
         )
-    axes.set(ylabel="in known words, %", ylim=(0, 104), yticks=(0, 50, 100))
+    axes.set(ylabel=say("in known words, %"), ylim=(0, 104), yticks=(0, 50, 100))

@@ -8,9 +8,11 @@ import ipywidgets as w
 import polars as pl
 
 from kbnotebooks import _html
+from kbnotebooks._counted import more
 from kbnotebooks._errors import ViewError
 from kbnotebooks._timeline import PARTS, Timeline, as_html, draw, timeline, unit_of
 from kbnotebooks._view import View
+from kbnotebooks._words import known, later, say, say_n
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Documents in the list: about one screen."""
-_ALL = "(all)"
+_ALL = later("(all)")
 
 
 class CorpusView(View):
@@ -47,7 +49,9 @@ class CorpusView(View):
         self._unit_column = unit_of(corpus)
         self.timeline: Timeline | None = None
         self._picture = w.HTML()
-        self._year = w.Dropdown(description="Year", layout=w.Layout(width="16rem"))
+        self._year = w.Dropdown(
+            description=known("year").capitalize(), layout=w.Layout(width="16rem")
+        )
         self._unit = w.Dropdown(description="", layout=w.Layout(width="20rem"))
         self._list = w.HTML()
         self._list.add_class("kb-documents")
@@ -87,12 +91,10 @@ class CorpusView(View):
         self.timeline = timeline(self.corpus)
         self._picture.value = _html.wrap(as_html(self.timeline))
         column = self._unit_column
-        self._unit.description = (column or "").capitalize()
+        self._unit.description = known(column or "").capitalize()
         self._unit.layout.display = None if column else "none"
         counts = self.timeline.table.group_by("year").agg(pl.col("documents").sum()).sort("year")
-        self._year.options = [
-            (f"{year} ({_html.counted(n, 'text')})", year) for year, n in counts.iter_rows()
-        ]
+        self._year.options = [(f"{year} ({_texts(n)})", year) for year, n in counts.iter_rows()]
         if counts.height:
             self._year.value = counts.sort("documents")["year"][-1]
             self._offer_units()
@@ -103,7 +105,7 @@ class CorpusView(View):
         if column:
             rows = self.corpus.frame().filter(pl.col("year") == self._year.value).select(column)
             names = rows.unique().sort(column).collect().to_series().to_list()
-            self._unit.options = [_ALL, *names]
+            self._unit.options = [(say(_ALL), _ALL), *((name, name) for name in names)]
             self._unit.value = _ALL
         self._show()
 
@@ -118,26 +120,23 @@ class CorpusView(View):
         self._year.value = year
         column = self._unit_column or ""
         name = unit.get(column)
-        if name is not None and name not in self._unit.options:
-            there = [one for one in self._unit.options if one != _ALL]
+        if name is not None and name not in [there for _, there in self._unit.options]:
+            there = [one for _, one in self._unit.options if one != _ALL]
             raise ViewError(
-                f"{column.capitalize()} '{name}' has no text in {year}.",
-                f"There are {len(there)} that have.",
-                f"The first: {', '.join(there[:3])}.",
-            )
+                say("{unit} '{name}' has no text in {year}.", unit=known(column).capitalize(),
+                    name=name, year=year),
+                say("There are {n} that have.", n=len(there)),
+                say("The first: {names}.", names=", ".join(there[:3])),
+            )  # fmt: skip
         self._unit.value = name or _ALL
 
     def _documents_html(self) -> str:
         shown, total, columns = self._listed()
-        heads = tuple(_html.Column(c, numeric=c == "time") for c in columns)
+        heads = tuple(_html.Column(known(c), numeric=c == "time") for c in columns)
         chosen = self.selection
         caption = ", ".join(str(value) for value in chosen.values() if value is not None)
-        left = (
-            f"<p class='kb-quiet'>… and {total - len(shown):,} more: view.documents</p>"
-            if total > len(shown)
-            else ""
-        )
-        return _html.table(f"{caption}: {_html.counted(total, 'text')}", heads, shown) + left
+        left = more(total - len(shown), "view.documents")
+        return _html.table(f"{caption}: {_texts(total)}", heads, shown) + left
 
     def _listed(self) -> tuple[list[tuple[Any, ...]], int, list[str]]:
         chosen = self.selection
@@ -158,19 +157,25 @@ class CorpusView(View):
 
     def _figure(self) -> Figure:
         if self.timeline is None:
-            raise ViewError("There is nothing to draw.", "The message below the view says why.")
+            raise ViewError(say("There is nothing to draw."), say("The message below says why."))
         return draw(self.timeline)
 
 
 def _no_such_year(year: int, years: list[int]) -> ViewError:
     if not years:
-        return ViewError(f"No text of this corpus is from {year}.", "It has no years at all.")
+        return ViewError(
+            say("No text of this corpus is from {year}.", year=year), say("It has no years at all.")
+        )
     near = sorted(sorted(years, key=lambda known: abs(known - year))[:2])
     return ViewError(
-        f"No text of this corpus is from {year}.",
-        f"Its years lie between {min(years)} and {max(years)}.",
-        f"The nearest: {', '.join(map(str, near))}.",
+        say("No text of this corpus is from {year}.", year=year),
+        say("Its years lie between {first} and {last}.", first=min(years), last=max(years)),
+        say("The nearest: {years}.", years=", ".join(map(str, near))),
     )
+
+
+def _texts(n: int) -> str:
+    return say_n(n, "{n:,} text", "{n:,} texts")
 
 
 def _clock(seconds: float | None) -> str:

@@ -13,6 +13,7 @@ from kbnotebooks import _html
 from kbnotebooks._errors import ViewError
 from kbnotebooks._guesses import MASK, Guesses, ask, draw, real_word
 from kbnotebooks._view import View
+from kbnotebooks._words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,12 +65,12 @@ class FillMaskView(View):
         self.guesses: list[Guesses] = []
         self._text = w.Text(
             text,
-            description="Sentence",
-            placeholder=f"a sentence with one {MASK}",
+            description=say("Sentence"),
+            placeholder=say("a sentence with one {mask}", mask=MASK),
             continuous_update=False,  # Enter sends it: a large model need not see each letter
             layout=w.Layout(width="42rem", max_width="80%"),
         )
-        self._button = w.Button(description="Fill", tooltip="Ask the model")
+        self._button = w.Button(description=say("Fill"), tooltip=say("Ask the model"))
         self._button.layout.width = "6rem"
         self._answers = w.HTML()
         self._answers.add_class("kb-fill-answers")
@@ -122,10 +123,11 @@ class FillMaskView(View):
         sentence = _html.text(self._asked_first.replace(MASK, word) if word else self.answer)
         told = [f"{guess.model}: {guess.real}" for guess in self.guesses if guess.real]
         notes = "".join(f"<br>{_html.text(one)}" for one in told)
-        return f"<p><strong>The real sentence:</strong> {sentence}{notes}</p>"
+        return f"<p><strong>{_html.text(say('The real sentence:'))}</strong> {sentence}{notes}</p>"
 
     def _still(self) -> str:
-        return f"<p><strong>Sentence:</strong> {_html.text(self.selection)}</p>{self._tables()}"
+        asked = f"<strong>{_html.text(say('Sentence'))}:</strong> {_html.text(self.selection)}"
+        return f"<p>{asked}</p>{self._tables()}"
 
     def _figure(self) -> Figure:
         return draw(self.selection, self.guesses)
@@ -140,14 +142,20 @@ def _checked(
     """Return names (empty where the model's own will do) and models, or refuse what is asked."""
     if model is not None and models is not None:
         raise ViewError(
-            "FillMaskView got both model= and models=.", "One of them says it all.", "models=[...]"
+            say("FillMaskView got both model= and models=."),
+            say("One of them says it all."),
+            "models=[...]",
         )
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ViewError(f"k is {k!r}.", "It is how many words to show, from 1 on.", "k=8")
+        raise ViewError(
+            say("k is {given}.", given=repr(k)),
+            say("It is how many words to show, from 1 on."),
+            "k=8",
+        )
     if isinstance(models, str) or (models is not None and not models):
         raise ViewError(
-            f"models is {models!r}.",
-            "A list of models was expected.",
+            say("models is {given}.", given=repr(models)),
+            say("A list of models was expected."),
             f'models=["{DEFAULT_MODEL}"]',
         )
     if isinstance(models, Mapping):

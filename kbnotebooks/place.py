@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kblib import settings
 from kblib.sites import this_machine
+from kbnotebooks._words import later, say, say_n
 
 EMBEDDED = "kb-mini-masked"
 _SCHEDULERS = {"sbatch": "Slurm", "qsub": "PBS"}
@@ -45,25 +46,31 @@ class Place:
     def next_rung(self) -> str:
         """What a reader could do to have more."""
         if not self.models:
-            return "the embedded model, with make models"
+            return say("the embedded model, with make models")
         if self.where == "Binder":
-            return "your own machine, with make lab: nothing is lost there"
+            return say("your own machine, with make lab: nothing is lost there")
         if not self.cached:
-            return "larger models by name; kb.catalog() lists them"
-        return "your own texts; lesson 1 shows how they become a corpus"
+            return say("larger models by name; kb.catalog() lists them")
+        return say("your own texts; lesson 1 shows how they become a corpus")
 
     def __str__(self) -> str:
-        gpus = "no GPU" if not self.gpus else f"{self.gpus} GPU{'s' if self.gpus > 1 else ''}"
-        models = "embedded" if EMBEDDED in self.models else ", ".join(self.models) or "none yet"
+        gpus = say_n(self.gpus, "{n} GPU", "{n} GPUs") if self.gpus else say("no GPU")
+        cores = say_n(self.cores, "{n} core", "{n} cores")
+        own = ", ".join(self.models) or say("none yet")
+        models = say("embedded") if EMBEDDED in self.models else own
         if self.cached:
-            models += f" and {self.cached} from the hub"
-        machine = (
-            f"{self.cores} core{'s' if self.cores != 1 else ''}, {self.memory_gib:.0f} GiB, {gpus}"
+            models = say("{models} and {n} from the hub", models=models, n=self.cached)
+        cluster = (
+            say("{name} commands are here", name=self.cluster) if self.cluster else say("none here")
         )
-        cluster = f"{self.cluster} commands are here" if self.cluster else "none here"
-        return (
-            f"You are on: {self.where} · {machine} · models: {models} · cluster: {cluster}. "
-            f"Next rung: {self.next_rung}."
+        return say(
+            "You are on: {where} · {machine} · models: {models} · cluster: {cluster}. "
+            "Next rung: {next}.",
+            where=say(self.where),
+            machine=f"{cores}, {self.memory_gib:.0f} GiB, {gpus}",
+            models=models,
+            cluster=cluster,
+            next=self.next_rung,
         )
 
     __repr__ = __str__
@@ -87,7 +94,8 @@ def here() -> Place:
 def _where(environment: Mapping[str, str]) -> str:
     if "BINDER_SERVICE_HOST" in environment or "BINDER_REPO_URL" in environment:
         return "Binder"
-    return "a JupyterHub session" if "JUPYTERHUB_SERVICE_PREFIX" in environment else "this machine"
+    hub = "JUPYTERHUB_SERVICE_PREFIX" in environment
+    return later("a JupyterHub session") if hub else later("this machine")
 
 
 def _own_models() -> tuple[str, ...]:

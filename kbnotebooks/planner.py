@@ -9,6 +9,7 @@ import ipywidgets as w
 from kbnotebooks import _html
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View
+from kbnotebooks._words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,21 +53,21 @@ class PlanView(View):
     def _write(self) -> None:
         if not hasattr(self.plan, "table"):
             raise ViewError(
-                f"PlanView got {type(self.plan).__name__}, which is not a plan.",
-                "A plan says what a job would cost.",
+                say("PlanView got {kind}, which is not a plan.", kind=type(self.plan).__name__),
+                say("A plan says what a job would cost."),
                 "kb.PlanView(kb.plan(job))",
             )
         self._body.value = _html.wrap(self._plan_html())
 
     def _plan_html(self) -> str:
         columns = (
-            _html.Column("what"),
-            _html.Column("value", numeric=True),
-            _html.Column("unit or source"),
+            _html.Column(say("what")),
+            _html.Column(say("value"), numeric=True),
+            _html.Column(say("unit or source")),
         )
         rows = self.plan.table.itertuples(index=False, name=None)
         return f"<p>{_html.text(self.plan)}</p>" + _html.table(
-            "What the job would cost", columns, rows
+            say("What the job would cost"), columns, rows
         )
 
     def _still(self) -> str:

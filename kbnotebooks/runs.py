@@ -15,6 +15,7 @@ from kblib.runs import RunFolder, RunState, Tail, open_run_folder
 from kbnotebooks import _html
 from kbnotebooks._record import RunRecord, phase_in_words
 from kbnotebooks._view import View
+from kbnotebooks._words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,9 +102,13 @@ class RunView(View):
         self._thread: threading.Thread | None = None
         self._head, self._curve, self._numbers, self._log = (w.HTML() for _ in range(4))
         self._stop = w.Button(
-            description="Stop", tooltip="Save a checkpoint and stop the run", disabled=True
+            description=say("Stop"),
+            tooltip=say("Save a checkpoint and stop the run"),
+            disabled=True,
         )
-        folded = w.Accordion([self._log], titles=("Last lines of the log",), selected_index=None)
+        folded = w.Accordion(
+            [self._log], titles=(say("Last lines of the log"),), selected_index=None
+        )
         folded.layout.max_width = "46rem"
         self._lay_out(self._head, self._curve, self._numbers, self._stop, folded)
         self._on_click(self._stop, self._ask_to_stop)
@@ -136,15 +141,15 @@ class RunView(View):
         from kblib.cluster.run import Run
 
         Run.open(self.selection).cancel()
-        self._stop.disabled, self._stop.description = True, "Stopping"
+        self._stop.disabled, self._stop.description = True, say("Stopping")
 
     def _paint(self, folder: RunFolder, state: RunState) -> None:
         self._head.value = _html.wrap(self._record.head(folder.name, state))
         self._curve.value = _html.wrap(self._record.curve(state.steps))
         self._numbers.value = _html.wrap(self._record.numbers(over=state.over))
         self._log.value = _html.wrap(_log_html(folder))
-        if state.over or self._stop.description == "Stop":
-            self._stop.disabled, self._stop.description = state.over, "Stop"
+        if state.over or self._stop.description == say("Stop"):
+            self._stop.disabled, self._stop.description = state.over, say("Stop")
 
     def _refresh(self) -> None:
         self._try(self.look)  # the thread may be a look behind the cell that waited for the run
@@ -155,7 +160,7 @@ class RunView(View):
             return ""
         head = self._record.head(self._folder.name, self.state)
         numbers = self._record.numbers(over=self.state.over)
-        log = _html.details("Last lines of the log", _log_html(self._folder))
+        log = _html.details(say("Last lines of the log"), _log_html(self._folder))
         return head + self._record.curve(self.state.steps) + numbers + log
 
     def _figure(self) -> Figure:
