@@ -77,6 +77,26 @@ def test_filtered_corpus_uses_the_index_of_its_rows():
     assert filtered.n_words == sum(len(folded_words(one)) for one in speech.texts())
 
 
+def test_filter_that_is_run_again_is_not_worked_out_again():
+    corpus = random_corpus()
+    first, again = (index_corpus(corpus.filter(medium="speech")) for _ in range(2))
+    assert first.corpus is not again.corpus
+    assert first.memory is again.memory
+    assert index_corpus(corpus.filter(medium="intertitle")).memory is not first.memory
+    assert index_corpus(corpus).memory is not first.memory
+    assert again.provenance()["fingerprint"] == again.corpus.fingerprint
+
+
+def test_column_whose_values_repeat_gives_the_same_values():
+    corpus = random_corpus()
+    index = index_corpus(corpus)
+    for name in ("film", "medium", "id", "year"):
+        expected = corpus.store.frame.collect()[name]
+        assert index.column(name).equals(expected)
+        assert index.column(name).dtype == expected.dtype
+        assert index.values_at(name, [3, 1]).to_list() == [expected[3], expected[1]]
+
+
 def test_index_on_disk_is_built_once_and_opened_again(tmp_home, monkeypatch):
     monkeypatch.setattr(index_module, "ON_DISK_FROM", 0)
     index_corpus(random_corpus())

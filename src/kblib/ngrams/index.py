@@ -11,7 +11,6 @@ session.
 from __future__ import annotations
 
 import tempfile
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,9 +30,11 @@ from kblib.corpora.steps import ROW
 from kblib.corpora.storage import Store
 from kblib.errors import CorpusError, IntegrityError
 from kblib.files import check_folder, sealed_folder
-from kblib.ngrams import indexing as files
-from kblib.ngrams.indexing import FORMAT, Ids, Progress, Starts, build_index
-from kblib.ngrams.words import DEFINITION, sort_keys
+from kblib.ngrams.indexing import FORMAT, Progress, build_index
+from kblib.ngrams.text_index import Ints, TextIndex
+from kblib.ngrams.words import DEFINITION
+
+__all__ = ["Index", "Ints", "TextIndex", "column_values", "index_corpus"]
 
 ON_DISK_FROM = 2_000_000
 """Words from which the index of a corpus that is not saved is kept on disk, too."""
@@ -41,124 +42,6 @@ BATCH = 2_000
 REPEATS = 8
 """How often the values of a column repeat that is kept as numbers into a list of them."""
 KEPT_OPEN = 8
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class TextIndex:
-    """The words of a text and where they stand; all of it mapped from files.
-
-    A *position* is the number of a word in the whole text, from 0; a *word* is a number into
-    ``words``, which is sorted as a dictionary is.
-    """
-
-    folder: Path
-    about: dict[str, Any]
-    keep_alive: object = field(default=None, repr=False)
-
-    @cached_property
-    def words(self) -> pl.Series:
-        """The folded words, sorted."""
-        return pl.read_ipc(self.folder / files.WORDS)["word"]
-
-    @cached_property
-    def types(self) -> pl.Series:
-        """The words as they are written, sorted by their folded word."""
-        return pl.read_ipc(self.folder / files.TYPES)["type"]
-
-    @cached_property
-    def type_words(self) -> Ids:
-        """The word each type belongs to."""
-        return self._mapped(files.TYPE_WORDS, np.uint32)
-
-    @cached_property
-    def ids(self) -> Ids:
-        """The type at each position."""
-        return self._mapped(files.IDS, np.uint32)
-
-    @cached_property
-    def places(self) -> Ids:
-        """The first byte of each position's word in its document's text."""
-        return self._mapped(files.PLACES, np.uint32)
-
-    @cached_property
-    def positions(self) -> Ids:
-        """The positions of the first word, then of the second, and so on."""
-        return self._mapped(files.POSITIONS, np.uint32)
-
-    @cached_property
-    def starts(self) -> Starts:
-        """Where the positions of each word begin in ``positions``, and one more for the end."""
-        return self._mapped(files.POSITION_STARTS, np.int64)
-
-    @cached_property
-    def word_starts(self) -> Starts:
-        """The first position of each document, and one more for the end."""
-        return self._mapped(files.WORD_STARTS, np.int64)
-
-    @cached_property
-    def text_starts(self) -> Starts:
-        """The first byte of each document's text, and one more for the end."""
-        return self._mapped(files.TEXT_STARTS, np.int64)
-
-    @cached_property
-    def text(self) -> NDArray[np.uint8]:
-        """All texts, in UTF-8."""
-        return self._mapped(files.TEXT, np.uint8)
-
-    @cached_property
-    def document_counts(self) -> Ids:
-        """How many documents hold each word."""
-        return self._mapped(files.DOCUMENT_COUNTS, np.uint32)
-
-    @cached_property
-    def rare(self) -> Ids:
-        """How many words of each document are in no other document."""
-        return self._mapped(files.RARE, np.uint32)
-
-    @property
-    def n_words(self) -> int:
-        """How many running words there are."""
-        return int(self.about["words"])
-
-    @property
-    def size_bytes(self) -> int:
-        """What the index takes on disk."""
-        return sum(path.stat().st_size for path in self.folder.iterdir())
-
-    def find(self, word: str) -> int | None:
-        """Return the number of a folded word, or None if it is nowhere in the text."""
-        at = bisect_left(self.words, _key(word), key=_key)
-        return at if at < len(self.words) and self.words[at] == word else None
-
-    def matching(self, pattern: str) -> Ints:
-        """Return the words that a regular expression matches from end to end."""
-        found = self.words.str.contains(rf"^(?:{pattern})$")
-        return found.arg_true().to_numpy().astype(np.int64)
-
-    def positions_of(self, words: Ints) -> Ints:
-        """Return all positions of some words (ascending numbers), in order."""
-        breaks = np.flatnonzero(np.diff(words) != 1) + 1
-        runs = [run for run in np.split(words, breaks) if len(run)]
-        slices = [
-            self.positions[self.starts[run[0]] : self.starts[run[-1] + 1]].astype(np.int64)
-            for run in runs
-        ]
-        if len(words) == 1:
-            return slices[0]
-        return np.sort(np.concatenate([np.empty(0, np.int64), *slices]))
-
-    def words_at(self, positions: Ints) -> Ints:
-        """Return the word at each position."""
-        return self.type_words[self.ids[positions]].astype(np.int64)
-
-    def documents_at(self, positions: Ints) -> Ints:
-        """Return the document of each position."""
-        return np.searchsorted(self.word_starts, positions, side="right") - 1
-
-    def _mapped(self, name: str, kind: Any) -> NDArray[Any]:
-        return np.memmap(self.folder / name, dtype=kind, mode="r").view(np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +56,8 @@ class Index:
         The words of the rows that the corpus shares with its relatives.
     kept
         For each of those rows, whether it is in the corpus; None if all are.
+    columns, memory
+        What was read and worked out before, shared with relatives, and with those of the same rows.
     """
 
     corpus: Corpus
@@ -246,9 +131,11 @@ class Index:
     def provenance(self, **asked: Any) -> dict[str, Any]:
         """Return what a result says of its origin: corpus, steps, version, and what was asked."""
         steps = [step.to_dict() for step in self.corpus.steps]
+        if "fingerprint" not in self.memory:  # reads every text of a filtered corpus
+            self.memory["fingerprint"] = self.corpus.fingerprint
         return {
             "corpus": self.corpus.name,
-            "fingerprint": self.corpus.fingerprint,
+            "fingerprint": self.memory["fingerprint"],
             "filters": [step for step in steps if step["step"] in ("filter", "sample", "split")],
             "words": self.n_words,
             "word_definition": DEFINITION,
@@ -301,7 +188,8 @@ def index_corpus(corpus: Corpus, *, progress: Progress | None = None, fresh: boo
     relative = None if fresh else _relative(corpus.store)
     text = relative.text if relative else _text_index(corpus, progress, fresh=fresh)
     columns = relative.columns if relative else {}
-    index = Index(corpus, text, _kept_rows(corpus), columns)
+    kept = _kept_rows(corpus)
+    index = Index(corpus, text, kept, columns, {} if fresh else _memory(corpus.store, kept))
     if index.n_words == 0:
         raise CorpusError(
             f"Corpus '{corpus.name}' holds no word.", "A word begins with a letter or a digit."
@@ -314,6 +202,18 @@ def index_corpus(corpus: Corpus, *, progress: Progress | None = None, fresh: boo
 
 def _relative(store: Store) -> Index | None:
     return next((index for index in reversed(_OPEN.values()) if index.corpus.store is store), None)
+
+
+def _memory(store: Store, kept: NDArray[np.bool_] | None) -> dict[Any, Any]:
+    """Return what is remembered of the same rows, for a cell that is run again filters again."""
+    for index in reversed(_OPEN.values()):
+        if index.corpus.store is store and _same(index.kept, kept):
+            return index.memory
+    return {}
+
+
+def _same(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def _kept_rows(corpus: Corpus) -> NDArray[np.bool_] | None:
@@ -363,10 +263,6 @@ def _checked(folder: Path, fingerprint: str) -> dict[str, Any]:
     if about.get("fingerprint") != fingerprint:
         raise IntegrityError(f"{folder} is the index of other texts.", "", again)
     return about
-
-
-def _key(word: str) -> tuple[str, str]:
-    return sort_keys([word])[0], word
 
 
 def column_values(index: Index, name: str, documents: Sequence[int] | Ints) -> list[Any]:
