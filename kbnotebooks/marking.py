@@ -12,6 +12,7 @@ import ipywidgets as w
 from kblib.ngrams.marks import MARKS, Mark, Marks
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
+from kbnotebooks._kwic import in_its_language
 from kbnotebooks._view import View
 from kbnotebooks._words import known, later, number, say
 
@@ -185,7 +186,8 @@ class MarkView(View):
             text = str(row["text"])
             cut = text[:NEIGHBOUR] + ("…" if len(text) > NEIGHBOUR else "")
             css = "kb-hit" if row["here"] else ""
-            lines.append(_html.Row([row.get("time") or row["id"], cut], css))
+            said = in_its_language(cut, row.get("language"))
+            lines.append(_html.Row([row.get("time") or row["id"], said], css))
         heads = (_html.Column(say("place")), _html.Column(say("text")))
         return _html.table(say("The same source, before and after"), heads, lines)
 

@@ -113,6 +113,18 @@ def query_quality(
     ------
     CorpusError
         If no hit is marked yet, or `about` or `confidence` is none of those there are.
+
+    Examples
+    --------
+    >>> from kblib.corpora import Corpus
+    >>> from kblib.ngrams.samples import sample_query
+    >>> films = Corpus.from_texts(["sol"] * 12 + ["solen"] * 12, year=1931)
+    >>> sample = sample_query(films, "sol", net="sol*")
+    >>> marks = Marks.open(sample, "sun.jsonl")
+    >>> for number in range(1, 25):
+    ...     marks.add(number, "yes", who="Selma")
+    >>> query_quality(marks, about="corpus").table[["measure", "value"]].values.tolist()
+    [['precision', 1.0], ['recall in the net', 0.5]]
     """
     return _quality(marks, _marked(marks), _rule(about, confidence))
 
@@ -143,6 +155,19 @@ def corrected_trend(
     ------
     CorpusError
         If trend and sample do not belong together, or no hit is marked yet.
+
+    Examples
+    --------
+    >>> from kblib.corpora import Corpus
+    >>> from kblib.ngrams.samples import sample_query
+    >>> from kblib.ngrams.trends import ngram_trend
+    >>> films = Corpus.from_texts(["sol"] * 12 + ["regn"] * 12, year=1931)
+    >>> marks = Marks.open(sample_query(films, "sol"), "trend.jsonl")
+    >>> for number in range(1, 13):
+    ...     marks.add(number, "yes" if number > 3 else "no", who="Selma")
+    >>> corrected = corrected_trend(ngram_trend(films, "sol", per="decade"), marks)
+    >>> corrected.table[["period", "counted_per_million", "per_million"]].values.tolist()
+    [[1930.0, 500000.0, 375000.0]]
     """
     _check_same(trend, marks)
     marked, rule = _marked(marks), _rule(about, trend.provenance["confidence"])

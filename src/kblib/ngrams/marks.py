@@ -66,6 +66,16 @@ class Marks:
             If the file holds marks of other samples only, or its name does not end in .jsonl.
         IntegrityError
             If a line of it is no mark.
+
+        Examples
+        --------
+        >>> from kblib.corpora import Corpus
+        >>> from kblib.ngrams.samples import sample_query
+        >>> sample = sample_query(Corpus.from_texts(["sol", "sol"], year=1931), "sol")
+        >>> marks = Marks.open(sample, "sun.jsonl")
+        >>> marks.add(1, "yes", who="Selma")
+        >>> Marks.open(sample, "sun.jsonl")
+        Marks of 'sol' in sun.jsonl: 1 yes, 0 no, 0 unsure; 2 items
         """
         file = Path(path)
         if file.suffix != ENDING:
