@@ -11,10 +11,7 @@ from kblib.ngrams.counts import CountedNgrams
 
 def as_counter(counted, k):
     """Read the n-grams of an order back out of the arrays."""
-    ranks, columns = np.arange(len(counted.counts[k - 1])), []
-    for keys in counted.trie.keys[k - 1 :: -1]:
-        ranks, tokens = np.divmod(keys[ranks], counted.trie.vocab_size)
-        columns.insert(0, tokens.tolist())
+    columns = [c.tolist() for c in counted.trie.ngrams(k, np.arange(len(counted.counts[k - 1])))]
     found = dict(zip(zip(*columns, strict=True), counted.counts[k - 1].tolist(), strict=True))
     return {gram: n for gram, n in found.items() if n}
 
@@ -44,9 +41,10 @@ def test_suffixes_name_the_ngram_without_its_first_token():
 def test_begins_mark_ngrams_at_the_start_of_a_text(framing):
     ids = framing.ids([(3, 4), (4,)])
     counted = count(ids, begin_id=framing.begin_id, end_id=framing.end_id)
-    rank = counted.trie.rank
-    assert counted.begins[1][[rank((1, 3)), rank((1, 4))]].all()
-    assert not counted.begins[1][[rank((3, 4)), rank((4, framing.end_id))]].any()
+    rank, begins = counted.trie.rank, counted.begins[1]
+    inside = range(begins.start, begins.stop)
+    assert {rank((framing.begin_id, 3)), rank((framing.begin_id, 4))} == set(inside)
+    assert not {rank((3, 4)), rank((4, framing.end_id))} & set(inside)
 
 
 def test_a_text_that_is_cut_off_counts_without_an_end():

@@ -27,9 +27,8 @@ def test_estimate_falls_back_where_a_discount_is_negative():
     assert found.fallback_reason == "the discount for the count 2 came out as -7.000"
 
 
-def test_of_takes_nothing_off_what_was_not_seen():
-    counts = np.array([0, 1, 2, 3, 50])
-    assert Discounts(0.5, 1.0, 1.5).of(counts).tolist() == [0, 0.5, 1, 1.5, 1.5]
+def test_nothing_is_taken_off_what_was_not_seen():
+    assert Discounts(0.5, 1.0, 1.5).by_count.tolist() == [0, 0.5, 1, 1.5]
 
 
 def test_adjusted_counts_keep_occurrences_only_after_a_begin():

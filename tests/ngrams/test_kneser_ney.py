@@ -90,15 +90,6 @@ def test_log10_probs_score_each_word_of_texts(texts, framing, train, textbook, o
     np.testing.assert_allclose(10 ** model.log10_probs(framing.ids(unseen)), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 6])
-def test_many_words_are_scored_as_few(texts, framing, train, monkeypatch, order):
-    model, stream = train(texts, order), np.array(framing.ids(texts))
-    few, rows = model.log10_probs(stream), model.row_probs(stream[:60].reshape(12, 5))
-    monkeypatch.setattr("kblib.ngrams.kneser_ney._MANY", 1)
-    assert np.array_equal(model.log10_probs(stream), few)
-    assert np.array_equal(model.row_probs(stream[:60].reshape(12, 5)), rows)
-
-
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_empty_texts_teach_only_the_end(train, framing, textbook, order):
     model = train([(), (), ()], order)

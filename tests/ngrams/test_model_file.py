@@ -38,7 +38,7 @@ def test_probabilities_are_memory_mapped(tmp_path, texts):
 def test_contexts_with_hundreds_of_followers_are_kept(tmp_path):
     model = NgramLM.train([f"a ord{n}" for n in range(600)], order=2)
     opened = NgramLM.open(model.save(tmp_path / "model"))
-    assert np.array_equal(opened.model.trie.keys[1], model.model.trie.keys[1])
+    assert np.array_equal(opened.model.trie.tokens[1], model.model.trie.tokens[1])
 
 
 def test_guesses_and_samples_are_those_of_the_saved_model(tmp_path, texts):

@@ -19,11 +19,7 @@ def counted(texts):
 
 def grams(trie, k, ranks):
     """Spell out n-grams."""
-    columns = []
-    for keys in trie.keys[k - 1 :: -1]:
-        ranks, tokens = np.divmod(keys[ranks], trie.vocab_size)
-        columns.insert(0, tokens.tolist())
-    return list(zip(*columns, strict=True))
+    return list(zip(*(column.tolist() for column in trie.ngrams(k, ranks)), strict=True))
 
 
 def test_the_last_threshold_holds_for_longer_ngrams():
@@ -66,7 +62,7 @@ def test_the_pruned_trie_holds_what_stayed_under_new_numbers(counted):
     for k in range(1, 5):
         old = grams(counted.trie, k, np.flatnonzero(kept[k - 1]))
         renamed = [tuple(new[token] for token in gram) for gram in old]
-        assert grams(trie, k, np.arange(len(trie.keys[k - 1]))) == renamed
+        assert grams(trie, k, np.arange(trie.sizes()[k - 1])) == renamed
 
 
 @pytest.mark.parametrize("thresholds", [(0, 0, 1, 1), (0, 1, 1, 2), (3, 3, 3, 3)], ids=str)

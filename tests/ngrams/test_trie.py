@@ -19,11 +19,8 @@ def test_sizes_count_different_ngrams(trie):
 
 @pytest.mark.parametrize("ngram", [(4,), (1, 3), (3, 4), (5, 2), (3, 4, 5), (1, 3, 4)])
 def test_rank_leads_back_to_the_ngram(trie, ngram):
-    rank, found = trie.rank(ngram), []
-    for keys in trie.keys[len(ngram) - 1 :: -1]:
-        rank, token = divmod(int(keys[rank]), trie.vocab_size)
-        found.insert(0, token)
-    assert tuple(found) == ngram
+    found = trie.ngrams(len(ngram), np.array([trie.rank(ngram)]))
+    assert tuple(int(column[0]) for column in found) == ngram
 
 
 @pytest.mark.parametrize("ngram", [(4, 4), (2, 1), (3, 4, 4), (5, 5, 5)])

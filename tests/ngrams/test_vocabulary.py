@@ -25,7 +25,7 @@ def test_words_split_at_five_characters_only():
 
 @pytest.mark.parametrize("batch", [1, 2, 1000], ids=lambda n: f"batches of {n}")
 def test_words_are_numbered_by_first_appearance(monkeypatch, batch):
-    monkeypatch.setattr(vocabulary, "_BATCH", batch)
+    monkeypatch.setattr(vocabulary, "_TEXTS", batch)
     texts = ["b a", "", ODD, " ", "a b\tc", "c\n\nb z", "å ä ö a"]
     known, ids = number_words(texts)
     assert (known.words.to_list(), ids.tolist()) == naive(texts)
@@ -34,7 +34,7 @@ def test_words_are_numbered_by_first_appearance(monkeypatch, batch):
 @pytest.mark.parametrize("batch", [1, 2, 1000], ids=lambda n: f"batches of {n}")
 def test_texts_are_encoded_with_the_words_known(monkeypatch, batch):
     known, _ = number_words(["a b", "c"])
-    monkeypatch.setattr(vocabulary, "_BATCH", batch)
+    monkeypatch.setattr(vocabulary, "_TEXTS", batch)
     found = known.encode_texts(["c a", "", "x\tb\n"])
     assert found.tolist() == [1, 5, 3, 2, 1, 2, 1, 0, 4, 2]
     assert known.encode("x\tb\n") == [0, 4]

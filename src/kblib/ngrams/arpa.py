@@ -18,7 +18,7 @@ import polars as pl
 from kblib.errors import ModelError
 from kblib.ngrams.counts import MAX_ORDER
 from kblib.ngrams.discounts import Floats
-from kblib.ngrams.kneser_ney import KneserNey
+from kblib.ngrams.kneser_ney import KneserNey, Numbers
 from kblib.ngrams.trie import Ints, NgramTrie
 from kblib.ngrams.vocabulary import BEGIN_ID, END_ID, SPECIALS, UNKNOWN_ID, Vocabulary
 
@@ -66,15 +66,16 @@ def read_arpa(path: Path) -> tuple[KneserNey, Vocabulary]:
     probs = [np.where(known, unigrams.probs()[places], 10.0**_MISSING_UNKNOWN)]
     backoffs = [np.where(known, unigrams.backoffs()[places], 1.0)]
     probs[0][BEGIN_ID] = 0.0
-    keys = [np.arange(len(vocabulary))]
+    trie = NgramTrie((np.arange(len(vocabulary), dtype=np.int32),), ())
     for section in longer:
-        found = _keys(section, NgramTrie(len(vocabulary), tuple(keys)), vocabulary)
-        rising = np.argsort(found)
-        keys.append(found[rising])
-        _check_once(section, keys[-1], rising)
+        contexts, tokens = _ngrams(section, trie, vocabulary)
+        rising = np.lexsort((tokens, contexts))
+        contexts, tokens = contexts[rising], tokens[rising]
+        _check_once(section, contexts, tokens, rising)
+        edges = np.searchsorted(contexts, np.arange(trie.sizes()[-1] + 1)).astype(np.int32)
+        trie = NgramTrie((*trie.tokens, tokens.astype(np.int32)), (*trie.edges, edges))
         probs.append(section.probs()[rising])
         backoffs.append(section.backoffs()[rising])
-    trie = NgramTrie(len(vocabulary), tuple(keys))
     return KneserNey(trie, tuple(probs), tuple(backoffs[:-1]), (), BEGIN_ID, END_ID), vocabulary
 
 
@@ -88,17 +89,17 @@ def _lines(model: KneserNey, vocabulary: Vocabulary, k: int, ranks: Ints) -> pl.
     return pl.DataFrame(columns)
 
 
-def _log10(values: Floats) -> pl.Series:
+def _log10(values: Numbers) -> pl.Series:
     with np.errstate(divide="ignore"):
         logs = np.log10(values).astype(np.float32)
     return pl.Series(logs + np.float32(0))  # without the sign of a zero
 
 
 def _words(trie: NgramTrie, vocabulary: Vocabulary, k: int, ranks: Ints) -> pl.Series:
-    columns: list[pl.Series] = []
-    for keys in trie.keys[k - 1 :: -1]:
-        ranks, tokens = np.divmod(keys[ranks], trie.vocab_size)
-        columns.insert(0, vocabulary.words.gather(tokens).alias(str(len(columns))))
+    columns = [
+        vocabulary.words.gather(tokens).alias(str(place))
+        for place, tokens in enumerate(trie.ngrams(k, ranks))
+    ]
     return pl.select(pl.concat_str(columns, separator=" ")).to_series()
 
 
@@ -197,7 +198,8 @@ def _vocabulary(unigrams: _Section) -> tuple[Vocabulary, Ints]:
     return vocabulary, np.concatenate([first, others]).astype(np.int64)
 
 
-def _keys(section: _Section, trie: NgramTrie, vocabulary: Vocabulary) -> Ints:
+def _ngrams(section: _Section, trie: NgramTrie, vocabulary: Vocabulary) -> tuple[Ints, Ints]:
+    """Return the rank of each n-gram's context, and its last token."""
     tokens = section.tokens()
     ids = vocabulary.find(tokens)
     strange = (ids == UNKNOWN_ID) & (tokens != SPECIALS[UNKNOWN_ID]).to_numpy()
@@ -212,12 +214,11 @@ def _keys(section: _Section, trie: NgramTrie, vocabulary: Vocabulary) -> Ints:
         gram = section.table["words"][int(np.flatnonzero(ranks < 0)[0])]
         lower = gram.rpartition(" ")[0]
         raise section.damaged(f"It holds '{gram}' but not '{lower}'", "Both were expected")
-    keys: Ints = ranks * trie.vocab_size + columns[-1]
-    return keys
+    return ranks, columns[-1]
 
 
-def _check_once(section: _Section, keys: Ints, rising: Ints) -> None:
-    twice = np.flatnonzero(keys[1:] == keys[:-1])
+def _check_once(section: _Section, contexts: Ints, tokens: Ints, rising: Ints) -> None:
+    twice = np.flatnonzero((contexts[1:] == contexts[:-1]) & (tokens[1:] == tokens[:-1]))
     if len(twice):
         gram = section.table["words"][int(rising[twice[0]])]
         raise section.damaged(

@@ -16,7 +16,7 @@ import numpy as np
 
 from kblib.ngrams.discounts import Floats
 from kblib.ngrams.kneser_ney import KneserNey
-from kblib.ngrams.trie import Ints
+from kblib.ngrams.trie import Integers, Ints
 
 
 def candidate_scores(model: KneserNey, left: list[int], right: list[int]) -> Floats:
@@ -56,7 +56,7 @@ def right_probs(model: KneserNey, left: list[int], right: list[int]) -> Floats:
     return probs_MV
 
 
-def _seen_after(model: KneserNey, left: list[int]) -> tuple[Ints, Ints]:
+def _seen_after(model: KneserNey, left: list[int]) -> tuple[Integers, Ints]:
     """Return the tokens seen after a left context, and the ranks of the n-grams so made."""
     if not left:
         return np.arange(model.vocab_size), np.arange(model.vocab_size)
@@ -73,5 +73,5 @@ def _extended(model: KneserNey, length: int, contexts: Ints, token: int) -> Ints
         return model.trie.find(length + 1, contexts, token)
     found = np.full(model.vocab_size, -1)  # contexts are the whole vocabulary: no search needed
     ranks = model.trie.bigrams_to(token)
-    found[model.trie.keys[1][ranks] // model.vocab_size] = ranks
+    found[model.trie.contexts(2, ranks)] = ranks
     return found

@@ -1,16 +1,29 @@
-"""Exact counts of all n-grams of a token stream, in memory, one sort an order."""
+"""Exact counts of all n-grams of a token stream, in memory.
+
+The places of the stream stand in the order of the n-gram of order k - 1 that ends there. For order
+k only what stands behind one n-gram has to be sorted, by the token that follows, and pieces of some
+thousand places at a time do that without leaving the processor's cache: each place a 64-bit key of
+n-gram, token and its number in the piece. Running through the sorted keys numbers the n-grams of
+order k, counts them, and brings the places into the order that the next round needs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kblib.errors import ModelError, TokenError
-from kblib.ngrams.trie import Ints, NgramTrie
+from kblib.ngrams.trie import Integers, Ints, NgramTrie
 
 MAX_ORDER = 6
+Progress = Callable[[int, int], None]
+_PIECE = 1 << 14  # places; their keys and what they point at fit into a second-level cache
+_GROUPS = 1 << 16  # n-grams in a piece; with 2**31 tokens their keys need 61 bits
 Bools = NDArray[np.bool_]
 
 
@@ -31,15 +44,15 @@ class CountedNgrams:
     suffixes
         Rank, among the (k-1)-grams, of the n-gram without its first token; 0 for order 1.
     begins
-        Whether the n-gram starts with the begin of a text; never for order 1.
+        Ranks of the n-grams that start with the begin of a text, as a slice; none for order 1.
     begin_id, end_id
         The tokens that frame a text; may be one and the same.
     """
 
     trie: NgramTrie
-    counts: tuple[Ints, ...]
-    suffixes: tuple[Ints, ...]
-    begins: tuple[Bools, ...]
+    counts: tuple[Integers, ...]
+    suffixes: tuple[Integers, ...]
+    begins: tuple[slice, ...]
     begin_id: int
     end_id: int
 
@@ -74,24 +87,147 @@ class CountedNgrams:
         check_order(order)
         vocab_size, begin_id, end_id = int(vocab_size), int(begin_id), int(end_id)
         stream = _framed(ids, vocab_size, begin_id, end_id)
-        ends, longest = _words(stream, begin_id, end_id)
-        vocabulary = np.arange(vocab_size)
-        keys, suffixes = [vocabulary], [np.zeros_like(vocabulary)]
-        counts = [np.bincount(stream[ends], minlength=vocab_size)]
-        begins = [np.zeros(vocab_size, dtype=bool)]
-        grams = stream.copy()  # at each place, the rank of the n-gram that ends there
-        starts = vocabulary == begin_id
-        for k in range(2, order + 1):
-            ends = ends[longest[ends] >= k]
-            ranks, first, sorted_keys, n = _ranked(grams[ends - 1] * vocab_size + stream[ends])
-            suffixes.append(grams[ends[first]])
-            starts = starts[sorted_keys // vocab_size]
-            grams[ends] = ranks
-            keys.append(sorted_keys)
-            counts.append(n)
-            begins.append(starts)
-        trie = NgramTrie(vocab_size, tuple(keys))
-        return cls(trie, tuple(counts), tuple(suffixes), tuple(begins), begin_id, end_id)
+        frames = (begin_id, end_id)
+        return count_stream(_narrow(stream), order=order, vocab_size=vocab_size, frames=frames)
+
+
+def count_stream(
+    stream: Integers,
+    *,
+    order: int,
+    vocab_size: int,
+    frames: tuple[int, int],
+    progress: Progress | None = None,
+) -> CountedNgrams:
+    """Count as `CountedNgrams.count` does, what it was given being right: nothing is checked.
+
+    Parameters
+    ----------
+    stream
+        The tokens with all begins; where begin and end are one token, with the first begin.
+    frames
+        The begin and the end.
+    progress
+        Called with places done and their number over all orders.
+    """
+    begin_id, end_id = frames
+    counting = _Counting.begun(stream, vocab_size, begin_id, end_id)
+    words = stream[1:] if begin_id == end_id else stream
+    counts = [np.bincount(words, minlength=vocab_size).astype(stream.dtype)]
+    if begin_id != end_id:
+        counts[0][begin_id] = 0
+    tokens: list[Integers] = [np.arange(vocab_size, dtype=stream.dtype)]
+    edges, begins, suffixes = [], [slice(0, 0)], [np.zeros_like(tokens[0])]
+    done = 0
+    for k in range(2, order + 1):
+        left = len(counting.places)
+        found = counting.longer(is_last=k == order, told=_told(progress, done, left * (order - k)))
+        done += left
+        edges.append(found.edges)
+        tokens.append(found.tokens)
+        counts.append(found.counts)
+        suffixes.append(found.suffixes)
+        first, last = (begin_id, begin_id + 1) if k == 2 else (begins[-1].start, begins[-1].stop)
+        begins.append(slice(int(found.edges[first]), int(found.edges[last])))
+    trie = NgramTrie(tuple(tokens), tuple(edges))
+    return CountedNgrams(trie, tuple(counts), tuple(suffixes), tuple(begins), begin_id, end_id)
+
+
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """The n-grams of one order, sorted, and the edges of the followers of those one shorter."""
+
+    tokens: Integers
+    counts: Integers
+    suffixes: Integers
+    edges: Integers
+
+
+@dataclass(eq=False)
+class _Counting:
+    """How far the counting has come.
+
+    Parameters
+    ----------
+    stream
+        All tokens.
+    ranks
+        Rank of the n-gram that ends at each place; of a shorter one, where none does.
+    places
+        Where the n-grams end that something follows, in the order of their ranks.
+    sizes
+        How many of these places each n-gram has.
+    end_id
+        The token that nothing follows.
+    """
+
+    stream: Integers
+    ranks: Integers
+    places: Integers
+    sizes: Integers
+    vocab_size: int
+    end_id: int
+
+    @classmethod
+    def begun(cls, stream: Integers, vocab_size: int, begin_id: int, end_id: int) -> _Counting:
+        from kblib.ngrams.count_loops import places_by_token
+
+        sizes, places = np.zeros(vocab_size, stream.dtype), np.empty_like(stream)
+        closing = end_id if begin_id != end_id else -1
+        _shrink(places, places_by_token(stream, closing, sizes, places))
+        return cls(stream, stream.copy(), places, sizes, vocab_size, end_id)
+
+    def longer(self, *, is_last: bool, told: Callable[[int], None]) -> _Order:
+        """Go on to the n-grams one longer, and return them."""
+        from kblib.ngrams.count_loops import keys_of_piece, number_piece
+
+        most, kind = len(self.places), self.stream.dtype
+        found = (np.empty(most, kind), np.empty(most, kind), np.empty(most, kind))
+        sizes = np.zeros(0 if is_last else most, kind)
+        edges = np.zeros(len(self.sizes) + 1, kind)
+        reached = np.zeros(2, np.int64)
+        token_bits = self.vocab_size.bit_length()
+        for groups, places in self._pieces():
+            here = self.places[places].copy()
+            bits = (token_bits, len(here).bit_length())
+            keys = keys_of_piece(here, self.sizes[groups], self.stream, *bits)
+            keys.sort()
+            after = edges[groups.start + 1 : groups.stop + 1]
+            follow = (self.ranks, self.places, sizes)
+            number_piece(keys, here, bits, self.end_id, found, after, follow, reached)
+            told(places.stop)
+        for array in found:
+            _shrink(array, int(reached[0]))
+        self.places = self.places[: reached[1]]
+        self.sizes = sizes[: 0 if is_last else reached[0]]
+        return _Order(*found, np.cumsum(edges, out=edges))
+
+    def _pieces(self) -> Iterator[tuple[slice, slice]]:
+        """Yield runs of n-grams and of their places."""
+        from kblib.ngrams.count_loops import pieces
+
+        edges = pieces(self.sizes, _PIECE, _GROUPS)
+        for (group, place), (next_group, next_place) in pairwise(edges):
+            if next_place > place:
+                yield slice(group, next_group), slice(place, next_place)
+
+
+def _told(progress: Progress | None, done: int, ahead: int) -> Callable[[int], None]:
+    """Return what is called with the places of an order that are done."""
+    if progress is None:
+        return lambda _: None
+    return lambda places: progress(done + places, done + places + ahead)
+
+
+def _shrink(array: NDArray[Any], size: int) -> None:
+    """Give back the memory behind the first elements."""
+    array.resize(size, refcheck=False)
+
+
+def _narrow(stream: Integers) -> Integers:
+    """Return tokens in 32 bits, if their number and themselves allow it."""
+    most = max(len(stream), int(stream.max()))
+    return stream.astype(np.int32 if most < np.iinfo(np.int32).max else np.int64)
 
 
 def framed(ids: Ints, begin_id: int, end_id: int) -> Ints:
@@ -134,7 +270,7 @@ def check_order(order: int) -> None:
         )
 
 
-def _framed(ids: ArrayLike, vocab_size: int, begin_id: int, end_id: int) -> Ints:
+def _framed(ids: ArrayLike, vocab_size: int, begin_id: int, end_id: int) -> Integers:
     checked_ids([begin_id, end_id], vocab_size)
     stream = checked_ids(ids, vocab_size)
     if stream.ndim != 1 or len(stream) <= (begin_id != end_id):
@@ -154,25 +290,3 @@ def _framed(ids: ArrayLike, vocab_size: int, begin_id: int, end_id: int) -> Ints
                 "Pass whole texts: np.concatenate([tokenizer.encode(text) for text in texts]).",
             )
     return framed(stream, begin_id, end_id)
-
-
-def _words(stream: Ints, begin_id: int, end_id: int) -> tuple[Ints, Ints]:
-    """Return the places of words (all but begins), and the longest n-gram's order at each place."""
-    places = np.arange(len(stream))
-    is_begin = stream == begin_id
-    begin_before = np.zeros_like(places)
-    begin_before[1:] = np.maximum.accumulate(np.where(is_begin, places, 0))[:-1]
-    words = places[1:] if begin_id == end_id else np.flatnonzero(~is_begin)
-    return words, places - begin_before + 1
-
-
-def _ranked(keys: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return each key's rank, a place of each distinct key, the distinct keys, their counts."""
-    by_key = np.argsort(keys)
-    in_order = keys[by_key]
-    new = np.ones(len(keys), dtype=bool)
-    new[1:] = in_order[1:] != in_order[:-1]
-    ranks = np.empty_like(keys)
-    ranks[by_key] = np.cumsum(new) - 1
-    first = np.flatnonzero(new)
-    return ranks, by_key[first], in_order[first], np.diff(first, append=len(keys))

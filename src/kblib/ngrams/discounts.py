@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kblib.ngrams.counts import CountedNgrams
-from kblib.ngrams.trie import Ints
+from kblib.ngrams.trie import Integers
 
 Floats = NDArray[np.float64]
 FALLBACK = (0.5, 1.0, 1.5)  # what lmplz takes for --discount_fallback
@@ -32,7 +32,7 @@ class Discounts:
     fallback_reason: str = ""
 
     @classmethod
-    def estimate(cls, counts: Ints, *, single: bool = False) -> Discounts:
+    def estimate(cls, counts: Integers, *, single: bool = False) -> Discounts:
         """Estimate the discounts from the counts of an order (Chen & Goodman 1999, equation 26).
 
         Parameters
@@ -40,7 +40,9 @@ class Discounts:
         single
             Calculate in single precision as lmplz does, which decides where one comes out as 0.
         """
-        n = np.bincount(np.minimum(counts, 5), minlength=6).tolist()
+        from kblib.ngrams.smooth_loops import counts_of_counts
+
+        n = counts_of_counts(np.asarray(counts)).tolist()
         for j in (1, 2, 3):
             if not n[j]:
                 return cls(*FALLBACK, fallback_reason=f"no n-gram has the count {j}")
@@ -54,12 +56,13 @@ class Discounts:
                 return cls(*FALLBACK, fallback_reason=reason)
         return cls(found[0], found[1], found[2])
 
-    def of(self, counts: Ints) -> Floats:
-        """Return the discount of each count."""
-        return np.array([0.0, self.once, self.twice, self.more])[np.minimum(counts, 3)]
+    @property
+    def by_count(self) -> Floats:
+        """What is taken off counts of 0, 1, 2, and 3 or more."""
+        return np.array([0.0, self.once, self.twice, self.more])
 
 
-def adjusted_counts(counted: CountedNgrams, k: int) -> Ints:
+def adjusted_counts(counted: CountedNgrams, k: int) -> Integers:
     """Return what Kneser-Ney counts at order k.
 
     Occurrences for the highest order and for n-grams that start with a begin, which nothing can
@@ -67,11 +70,16 @@ def adjusted_counts(counted: CountedNgrams, k: int) -> Ints:
     """
     if k == counted.trie.order:
         return counted.counts[k - 1]
-    before = np.bincount(counted.suffixes[k], minlength=len(counted.counts[k - 1]))
-    return np.where(counted.begins[k - 1], counted.counts[k - 1], before)
+    from kblib.ngrams.smooth_loops import count_each
+
+    before = np.zeros_like(counted.counts[k - 1])
+    count_each(counted.suffixes[k], before)
+    begins = counted.begins[k - 1]
+    before[begins] = counted.counts[k - 1][begins]
+    return before
 
 
-def lmplz_counts(counted: CountedNgrams, k: int) -> Ints:
+def lmplz_counts(counted: CountedNgrams, k: int) -> Integers:
     """Return the counts of order k from which lmplz estimates its discounts: one is off.
 
     When its stream ends, ``AdjustCounts::Run`` hands the occurrences of the last n-gram of each
@@ -96,7 +104,6 @@ def _last_ngram(counted: CountedNgrams, k: int) -> int | None:
     return rank
 
 
-def _first_tokens(counted: CountedNgrams, k: int, ranks: Ints) -> Ints:
-    for keys in counted.trie.keys[k - 1 : 0 : -1]:
-        ranks = keys[ranks] // counted.trie.vocab_size
+def _first_tokens(counted: CountedNgrams, k: int, ranks: Integers) -> Integers:
+    ranks = counted.trie.ngrams(k, ranks)[0]
     return np.where(ranks == counted.begin_id, -1, ranks)

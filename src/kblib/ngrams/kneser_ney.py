@@ -19,17 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kblib.errors import TokenError
 from kblib.ngrams.counts import Bools, CountedNgrams, checked_ids, framed
 from kblib.ngrams.discounts import Discounts, Floats, adjusted_counts, lmplz_counts
 from kblib.ngrams.pruning import pruned_trie
-from kblib.ngrams.trie import Ints, NgramTrie
+from kblib.ngrams.trie import Integers, NgramTrie
 
-_MANY = 10_000  # look-ups from which on sorting them pays
+Numbers = NDArray[np.floating[Any]]  # in 4 or 8 bytes
+_ALL = np.empty(0, bool)  # n-grams that stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,8 @@ class KneserNey:
     """
 
     trie: NgramTrie
-    probs: tuple[Floats, ...]
-    backoffs: tuple[Floats, ...]
+    probs: tuple[Numbers, ...]
+    backoffs: tuple[Numbers, ...]
     discounts: tuple[Discounts, ...]
     begin_id: int
     end_id: int
@@ -96,6 +98,7 @@ class KneserNey:
         *,
         kept: Sequence[Bools] | None = None,
         like_lmplz: bool = False,
+        single: bool = False,
     ) -> KneserNey:
         """Smooth counted n-grams, from the shortest to the longest.
 
@@ -108,30 +111,32 @@ class KneserNey:
         like_lmplz
             Repeat a slip of lmplz, for equal numbers on small texts: it estimates the discounts of
             all but the highest order with one n-gram miscounted, see `discounts.lmplz_counts`.
+        single
+            Keep the numbers in 4 bytes instead of 8, as lmplz and `model_file` do.
         """
+        from kblib.ngrams.smooth_loops import smooth_order
+
         trie = counted.trie
-        probs: list[Floats] = []
-        backoffs: list[Floats] = []
+        kind: type[np.floating[Any]] = np.float32 if single else np.float64
+        probs: list[Numbers] = []
+        backoffs: list[Numbers] = []
         discounts: list[Discounts] = []
         n_types = trie.vocab_size if kept is None else int(kept[0].sum())
-        lower, n_contexts = _uniform(n_types, counted), 1
+        lower: Numbers = _uniform(n_types, counted)
+        edges: Integers = np.array([0, trie.vocab_size])
         for k in range(1, trie.order + 1):
-            counts = adjusted_counts(counted, k)
-            contexts = trie.keys[k - 1] // trie.vocab_size
-            told = lmplz_counts(counted, k) if like_lmplz else counts
-            discount = Discounts.estimate(told, single=like_lmplz)
-            taken = discount.of(counts)
-            if kept is not None:
-                taken = np.where(kept[k - 1], taken, counts)
-            total, left_over = _left_over(counts, taken, contexts, n_contexts)
-            seen = (counts - discount.of(counts)) / total[contexts]
-            lower = seen + left_over[contexts] * lower[counted.suffixes[k - 1]]
+            told = lmplz_counts(counted, k) if like_lmplz else adjusted_counts(counted, k)
+            discounts.append(Discounts.estimate(told, single=like_lmplz))
+            found: tuple[Numbers, Numbers]
+            found = np.empty(trie.sizes()[k - 1], kind), np.empty(len(edges) - 1, kind)
+            counts, stays = adjusted_counts(counted, k), _ALL if kept is None else kept[k - 1]
+            below = lower, counted.suffixes[k - 1]
+            smooth_order(edges, counts, stays, discounts[-1].by_count, below, found)
             if k == 1 and counted.begin_id != counted.end_id:
-                lower[counted.begin_id] = 0.0
-            probs.append(lower)
-            backoffs.append(left_over)
-            discounts.append(discount)
-            n_contexts = len(lower)
+                found[0][counted.begin_id] = 0.0
+            probs.append(found[0])
+            backoffs.append(found[1])
+            lower, edges = found[0], trie.edges[k - 1] if k < trie.order else edges
         if kept is None:
             ends = (counted.begin_id, counted.end_id)
             return cls(trie, tuple(probs), tuple(backoffs[1:]), tuple(discounts), *ends)
@@ -219,58 +224,27 @@ class KneserNey:
             probs_V[self.trie.last_tokens(k + 1, after)] = self.probs[k][after]
         return probs_V
 
-    def row_probs(self, tokens_BT: Ints) -> Floats:
+    def row_probs(self, tokens_BT: Integers) -> Floats:
         """Return the probability of each token after those to its left in its row; checks nothing.
 
         No n-gram of the model holds a begin after its first token or goes on after an end, so
         contexts stop there of themselves.
         """
+        from kblib.ngrams.score_loops import extend
+
         probs_BT = self.probs[0][tokens_BT].astype(np.float64, order="C")
-        tokens, probs = tokens_BT.ravel(), probs_BT.ravel()
-        begins_row = np.zeros(tokens.size + 1, dtype=bool)
-        begins_row[:: max(tokens_BT.shape[1], 1)] = True
-        # Flat places with a known (k-1)-gram before them that does not leave the row; its rank.
-        places = self._by_context(tokens, np.flatnonzero(~begins_row))
-        contexts = tokens[places - 1]
+        tokens, probs = np.ascontiguousarray(tokens_BT, np.int32).ravel(), probs_BT.ravel()
+        ranks, trie = tokens.copy(), self.trie
         for k in range(2, self.order + 1):
-            found = self.trie.find(k, contexts, tokens[places])
-            seen = found >= 0
-            probs[places] *= self.backoffs[k - 2][contexts]
-            probs[places[seen]] = self.probs[k - 1][found[seen]]
-            # The k-grams found are the contexts of the places after them.
-            places, contexts = places[seen] + 1, found[seen]
-            inside = ~begins_row[places]
-            places, contexts = places[inside], contexts[inside]
-            if not len(places):
-                break
+            arrays = (trie.edges[k - 2], trie.tokens[k - 1])
+            numbers = (self.backoffs[k - 2], self.probs[k - 1])
+            extend(*arrays, *numbers, tokens, tokens_BT.shape[1], ranks, probs)
         return probs_BT
-
-    def _by_context(self, tokens: Ints, places: Ints) -> Ints:
-        """Order many places by the three tokens from the one before: neighbours share the cache.
-
-        N-grams are sorted from their first token, so all look-ups, of any order, then go upwards.
-        """
-        if len(places) < _MANY or self.vocab_size >= 1 << 21:
-            return places
-        after = np.append(tokens, 0)[places + 1]
-        three = (tokens[places - 1] * self.vocab_size + tokens[places]) * self.vocab_size + after
-        by_context: Ints = places[np.argsort(three)]
-        return by_context
 
 
 def _uniform(n_types: int, counted: CountedNgrams) -> Floats:
     guessed = n_types - (counted.begin_id != counted.end_id)
     return np.array([1.0 / guessed])
-
-
-def _left_over(
-    counts: Ints, taken: Floats, contexts: Ints, n_contexts: int
-) -> tuple[Floats, Floats]:
-    """Return the sum of counts after each context and the share of it that was taken away."""
-    total = np.bincount(contexts, counts, n_contexts).astype(np.float64)
-    share = np.ones_like(total)  # where nothing followed
-    np.divide(np.bincount(contexts, taken, n_contexts), total, out=share, where=total > 0)
-    return total, share
 
 
 def _log10(probs: Floats) -> Floats:

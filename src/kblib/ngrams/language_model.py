@@ -17,7 +17,7 @@ from kblib.corpora import Corpus
 from kblib.errors import ModelError
 from kblib.files import MANIFEST, check_folder, sealed_folder
 from kblib.ngrams.arpa import read_arpa, write_arpa
-from kblib.ngrams.counts import CountedNgrams, check_order
+from kblib.ngrams.counts import Progress, check_order, count_stream
 from kblib.ngrams.discounts import Discounts, Floats
 from kblib.ngrams.kneser_ney import KneserNey
 from kblib.ngrams.model_file import read_model, write_model
@@ -76,6 +76,7 @@ class NgramLM:
         prune: Sequence[int] = (),
         vocabulary: Iterable[str] | Path | None = None,
         unit: Unit = "text",
+        progress: Progress | None = None,
     ) -> NgramLM:
         """Count and smooth the n-grams of a corpus.
 
@@ -105,9 +106,10 @@ class NgramLM:
         check_order(order)
         thresholds = checked_thresholds(prune, order)
         known, ids = number_words(_texts(corpus, _checked_unit(unit)))
-        counted = CountedNgrams.count(
-            ids, order=order, vocab_size=len(known), begin_id=BEGIN_ID, end_id=END_ID
+        counted = count_stream(
+            ids, order=order, vocab_size=len(known), frames=(BEGIN_ID, END_ID), progress=progress
         )
+        del ids
         allowed = None if vocabulary is None else _allowed(known, vocabulary)
         kept = kept_ngrams(counted, thresholds, allowed, range(len(SPECIALS)))
         n_units = int(counted.counts[0][END_ID])
@@ -120,7 +122,7 @@ class NgramLM:
             "limited_vocabulary": vocabulary is not None,
             "corpus": _provenance(corpus),
         }
-        model = KneserNey.smooth(counted, kept=kept, like_lmplz=True)
+        model = KneserNey.smooth(counted, kept=kept, like_lmplz=True, single=True)
         words = known.words if kept is None else known.words.filter(kept[0])
         return cls(model, Vocabulary(words), about)
 

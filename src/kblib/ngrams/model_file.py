@@ -6,16 +6,18 @@ tokens-K.bin       last token of each n-gram of order K (2 and more), in as few 
 followers-K.bin    how many n-grams of order K + 1 begin with each n-gram of order K, one byte
 many-K.bin         where that is 255 or more: the true numbers, in order, 8 bytes each
 probs-K.bin        probability of each n-gram of order K, 4 bytes
-backoffs-K.bin     number, in the table below, of each backoff of order K, in 1, 2 or 4 bytes
-values-K.bin       the different backoffs of order K, 8 bytes each
+backoffs-K.bin     backoff of each n-gram of order K, 4 bytes
 ================== ============================================================================
 
-All numbers are little-endian, n-grams in the order of `kblib.ngrams.trie`. Probabilities are
-memory-mapped as they are; the keys of the trie and the backoffs are unpacked at opening.
+All numbers are little-endian, n-grams in the order of `kblib.ngrams.trie`. Probabilities and
+backoffs are memory-mapped as they are; the trie is unpacked at opening. They take 8 bytes where one
+is too small for 4, as the probability of ``<unk>`` in a file without it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +26,33 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kblib.errors import IntegrityError
-from kblib.ngrams.discounts import Floats
-from kblib.ngrams.kneser_ney import KneserNey
-from kblib.ngrams.trie import Ints, NgramTrie
+from kblib.ngrams.kneser_ney import KneserNey, Numbers
+from kblib.ngrams.trie import Integers, NgramTrie
 from kblib.ngrams.vocabulary import BEGIN_ID, END_ID, SPECIALS, Vocabulary
 
 _MANY = 255
+_AT_ONCE = 1 << 20  # n-grams; what is being packed shall not need much memory
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def write_model(folder: Path, model: KneserNey, vocabulary: Vocabulary) -> dict[str, Any]:
     """Write the files of a model into a folder; return what a manifest has to say about them."""
-    words = vocabulary.words[len(SPECIALS) :].to_list()
-    (folder / "words.txt").write_bytes("".join(f"{word}\n" for word in words).encode())
+    words = pl.DataFrame([vocabulary.words[len(SPECIALS) :].alias("word")])
+    words.write_csv(folder / "words.txt", include_header=False, quote_style="never")
     trie = model.trie
     for k in range(1, model.order + 1):
-        _write(folder, f"probs-{k}", _short(model.probs[k - 1]))
+        _write(folder, f"probs-{k}", model.probs[k - 1], _numbers(model.probs[k - 1]))
         if k > 1:
-            _write(folder, f"tokens-{k}", _packed(trie.keys[k - 1] % trie.vocab_size, trie))
+            packed = partial(_packed, width=_token_bytes(trie.vocab_size))
+            _write(folder, f"tokens-{k}", trie.tokens[k - 1], packed)
         if k < model.order:
-            values, places = np.unique(model.backoffs[k - 1], return_inverse=True)
-            _write(folder, f"values-{k}", values.astype("<f8"))
-            _write(folder, f"backoffs-{k}", places.astype(_fitting(len(values))))
-            _write_followers(folder, k, trie)
-    single = [bool(_short(probs).dtype == "<f4") for probs in model.probs]
-    return {"sizes": list(trie.sizes()), "single_precision": single}
+            _write(folder, f"backoffs-{k}", model.backoffs[k - 1], _numbers(model.backoffs[k - 1]))
+            _write_followers(folder, k, np.diff(trie.edges[k - 1]))
+    return {
+        "sizes": list(trie.sizes()),
+        "probs": [_kind(probs) for probs in model.probs],
+        "backoffs": [_kind(backoffs) for backoffs in model.backoffs],
+    }
 
 
 def read_model(folder: Path, about: dict[str, Any]) -> tuple[KneserNey, Vocabulary]:
@@ -62,28 +66,33 @@ def read_model(folder: Path, about: dict[str, Any]) -> tuple[KneserNey, Vocabula
     words = (folder / "words.txt").read_bytes().decode().split("\n")[:-1]
     vocabulary = Vocabulary(pl.Series([*SPECIALS, *words], dtype=pl.String))
     sizes, n_types = about["sizes"], len(vocabulary)
-    keys, probs, backoffs = [np.arange(n_types)], [], []
-    for k, (size, single) in enumerate(zip(sizes, about["single_precision"], strict=True), start=1):
-        probs.append(_mapped(folder, f"probs-{k}", "<f4" if single else "<f8", size))
-        if k > 1:
-            followers = _read_followers(folder, k - 1, sizes[k - 2])
-            if followers.sum() != size:
-                raise IntegrityError(
-                    f"{folder} holds {followers.sum()} contexts of {k}-grams.",
-                    f"As many as {k}-grams were expected: {size}.",
-                )
-            contexts = np.repeat(np.arange(sizes[k - 2]), followers)
-            keys.append(contexts * n_types + _tokens(folder, k, size, n_types))
-        if k < len(sizes):
-            values = np.fromfile(folder / f"values-{k}.bin", "<f8")
-            places = _mapped(folder, f"backoffs-{k}", _fitting(len(values)), size)
-            backoffs.append(values[places])
-    trie = NgramTrie(n_types, tuple(keys))
-    return KneserNey(trie, tuple(probs), tuple(backoffs), (), BEGIN_ID, END_ID), vocabulary
+    tokens: list[Integers] = [np.arange(n_types, dtype=np.int32)]
+    edges: list[Integers] = []
+    for k, size in enumerate(sizes[1:], start=2):
+        edges.append(_read_followers(folder, k - 1, sizes[k - 2]))
+        if edges[-1][-1] != size:
+            raise IntegrityError(
+                f"{folder} holds {edges[-1][-1]} contexts of {k}-grams.",
+                f"As many as {k}-grams were expected: {size}.",
+            )
+        tokens.append(_tokens(folder, k, size, n_types))
+    probs, backoffs = (
+        tuple(
+            _mapped(folder, f"{name}-{k}", kind, size)
+            for k, (kind, size) in enumerate(zip(about[name], sizes, strict=False), start=1)
+        )
+        for name in ("probs", "backoffs")
+    )
+    trie = NgramTrie(tuple(tokens), tuple(edges))
+    return KneserNey(trie, probs, backoffs, (), BEGIN_ID, END_ID), vocabulary
 
 
-def _write(folder: Path, name: str, array: NDArray[Any]) -> None:
-    array.tofile(folder / f"{name}.bin")
+def _write(
+    folder: Path, name: str, array: NDArray[Any], packed: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    with open(folder / f"{name}.bin", "wb") as file:
+        for start in range(0, len(array), _AT_ONCE):
+            packed(array[start : start + _AT_ONCE]).tofile(file)
 
 
 def _mapped(folder: Path, name: str, dtype: str, size: int) -> NDArray[Any]:
@@ -97,40 +106,44 @@ def _mapped(folder: Path, name: str, dtype: str, size: int) -> NDArray[Any]:
     return np.memmap(path, dtype, mode="r", shape=(size,))
 
 
-def _short(probs: Floats) -> NDArray[Any]:
-    """Return probabilities in 4 bytes, unless one is too small for that and not 0."""
-    fits = not ((probs > 0) & (probs < _SMALLEST)).any()
-    return probs.astype("<f4" if fits else "<f8")
+def _kind(numbers: Numbers) -> str:
+    """Return the type that holds numbers: 4 bytes, unless one is too small for that and not 0."""
+    single = numbers.dtype == np.float32 or not ((numbers > 0) & (numbers < _SMALLEST)).any()
+    return "<f4" if single else "<f8"
 
 
-def _fitting(n: int) -> str:
-    return "<u1" if n <= 1 << 8 else "<u2" if n <= 1 << 16 else "<u4"
+def _numbers(numbers: Numbers) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    kind = _kind(numbers)
+    return lambda part: part.astype(kind, copy=False)
 
 
 def _token_bytes(n_types: int) -> int:
     return max(1, ((n_types - 1).bit_length() + 7) // 8)
 
 
-def _packed(tokens: Ints, trie: NgramTrie) -> NDArray[Any]:
+def _packed(tokens: NDArray[Any], width: int) -> NDArray[Any]:
     whole = tokens.astype("<u8").view(np.uint8).reshape(-1, 8)
-    return np.ascontiguousarray(whole[:, : _token_bytes(trie.vocab_size)])
+    return np.ascontiguousarray(whole[:, :width])
 
 
-def _tokens(folder: Path, k: int, size: int, n_types: int) -> Ints:
+def _tokens(folder: Path, k: int, size: int, n_types: int) -> Integers:
     width = _token_bytes(n_types)
     packed = _mapped(folder, f"tokens-{k}", "<u1", size * width).reshape(size, width)
-    whole = np.zeros((size, 8), np.uint8)
+    whole = np.zeros((size, 4), np.uint8)
     whole[:, :width] = packed
-    return whole.view("<i8").ravel()
+    return whole.view("<i4").ravel()
 
 
-def _write_followers(folder: Path, k: int, trie: NgramTrie) -> None:
-    numbers = np.bincount(trie.keys[k] // trie.vocab_size, minlength=len(trie.keys[k - 1]))
-    _write(folder, f"followers-{k}", np.minimum(numbers, _MANY).astype("<u1"))
-    _write(folder, f"many-{k}", numbers[numbers >= _MANY].astype("<u8"))
+def _write_followers(folder: Path, k: int, numbers: Integers) -> None:
+    _write(folder, f"followers-{k}", numbers, lambda part: np.minimum(part, _MANY).astype("<u1"))
+    _write(folder, f"many-{k}", numbers[numbers >= _MANY], lambda part: part.astype("<u8"))
 
 
-def _read_followers(folder: Path, k: int, size: int) -> Ints:
-    numbers = _mapped(folder, f"followers-{k}", "<u1", size).astype(np.int64)
-    numbers[numbers == _MANY] = np.fromfile(folder / f"many-{k}.bin", "<u8")
-    return numbers
+def _read_followers(folder: Path, k: int, size: int) -> Integers:
+    """Return the edges of the followers of each n-gram of order k."""
+    edges = np.zeros(size + 1, np.int64)
+    edges[1:] = _mapped(folder, f"followers-{k}", "<u1", size)
+    many = np.flatnonzero(edges == _MANY)
+    edges[many] = np.fromfile(folder / f"many-{k}.bin", "<u8")
+    np.cumsum(edges, out=edges)
+    return edges.astype(np.int32) if edges[-1] <= np.iinfo(np.int32).max else edges

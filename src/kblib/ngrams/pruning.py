@@ -12,7 +12,7 @@ import numpy as np
 
 from kblib.errors import ModelError
 from kblib.ngrams.counts import Bools, CountedNgrams
-from kblib.ngrams.trie import Ints, NgramTrie
+from kblib.ngrams.trie import NgramTrie
 
 
 def checked_thresholds(prune: Sequence[int], order: int) -> tuple[int, ...]:
@@ -53,10 +53,10 @@ def kept_ngrams(
     kept: list[Bools] = []
     fits = np.ones(counted.trie.vocab_size, dtype=bool) if allowed is None else allowed.copy()
     fits[list(special)] = True
-    for counts, keys, threshold in zip(counted.counts, counted.trie.keys, thresholds, strict=True):
-        stays = (counts > threshold) & fits[keys % counted.trie.vocab_size]
-        if kept:
-            stays &= kept[-1][keys // counted.trie.vocab_size]
+    for k, threshold in enumerate(thresholds, start=1):
+        stays = (counted.counts[k - 1] > threshold) & fits[counted.trie.tokens[k - 1]]
+        if k > 1:
+            stays &= np.repeat(kept[-1], np.diff(counted.trie.edges[k - 2]))
         else:
             stays[list(special)] = True
         kept.append(stays)
@@ -65,15 +65,11 @@ def kept_ngrams(
 
 def pruned_trie(trie: NgramTrie, kept: Sequence[Bools]) -> NgramTrie:
     """Return a trie of the n-grams that stay; its tokens are numbered anew, in the old order."""
-    tokens = _new_ranks(kept[0])
-    vocab_size = int(kept[0].sum())
-    prefixes, keys = tokens, [np.arange(vocab_size)]
-    for old, stays in zip(trie.keys[1:], kept[1:], strict=True):
-        old = old[stays]
-        keys.append(prefixes[old // trie.vocab_size] * vocab_size + tokens[old % trie.vocab_size])
-        prefixes = _new_ranks(stays)
-    return NgramTrie(vocab_size, tuple(keys))
-
-
-def _new_ranks(kept: Bools) -> Ints:
-    return np.cumsum(kept) - 1
+    new_ids = np.cumsum(kept[0], dtype=trie.tokens[0].dtype) - 1
+    tokens = [new_ids[old[stays]] for old, stays in zip(trie.tokens, kept, strict=True)]
+    edges = []
+    for k, old in enumerate(trie.edges, start=1):
+        staying_before = np.append(0, np.cumsum(kept[k]))[old].astype(old.dtype)
+        # What follows an n-gram that goes, goes too: the edges of the others still fit.
+        edges.append(np.append(staying_before[:-1][kept[k - 1]], staying_before[-1:]))
+    return NgramTrie(tuple(tokens), tuple(edges))

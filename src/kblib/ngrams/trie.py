@@ -1,9 +1,9 @@
 """N-grams of integers in sorted arrays: a trie without pointers.
 
-An n-gram of order k is named by its rank in a sorted array. Its key is made of the rank of the
-(k-1)-gram it begins with and of its last token: ``prefix * vocab_size + token``. So keys stay below
-2**63 at any order, an n-gram is found by k - 1 binary searches, and all that follows one context
-lies side by side. A single token's rank is the token itself.
+The n-grams of an order are sorted by their tokens, and one is named by its rank among them. All
+that follow one context so lie side by side: of order k + 1, those that begin with the n-gram of
+rank r have the ranks from ``edges[k - 1][r]`` to below ``edges[k - 1][r + 1]``, and only their last
+tokens have to be kept. A single token's rank is the token itself.
 """
 
 from __future__ import annotations
@@ -11,38 +11,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Integers = NDArray[np.integer[Any]]  # in as few bytes as they need
 
 
 @dataclass(frozen=True, eq=False)
 class NgramTrie:
-    """All n-grams of orders 1 to N, each order a sorted array of keys.
+    """All n-grams of orders 1 to N, each order an array of last tokens.
 
     Parameters
     ----------
-    vocab_size
-        Tokens are the integers below it.
-    keys
-        ``keys[k - 1]``: the sorted keys of order k; for order 1 all tokens, seen or not.
+    tokens
+        ``tokens[k - 1]``: the last tokens of order k; for order 1 all tokens, seen or not.
+    edges
+        ``edges[k - 1]``: where the followers of each n-gram of order k begin among those of order
+        k + 1, and where the last ones end; none for the highest order.
     """
 
-    vocab_size: int
-    keys: tuple[Ints, ...]
+    tokens: tuple[Integers, ...]
+    edges: tuple[Integers, ...]
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens are the integers below it."""
+        return len(self.tokens[0])
 
     @property
     def order(self) -> int:
         """Length of the longest n-grams."""
-        return len(self.keys)
+        return len(self.tokens)
 
     def sizes(self) -> tuple[int, ...]:
         """Return how many n-grams each order holds; order 1 counts the whole vocabulary."""
-        return tuple(len(keys) for keys in self.keys)
+        return tuple(len(tokens) for tokens in self.tokens)
 
-    def find(self, k: int, prefixes: Ints, tokens: Ints | int) -> Ints:
+    def find(self, k: int, prefixes: Integers, tokens: Integers | int) -> Ints:
         """Return the ranks of n-grams of order k (2 or more), -1 where there is none.
 
         Parameters
@@ -54,33 +62,47 @@ class NgramTrie:
         tokens
             Their last tokens, of the same shape or one for all.
         """
-        keys = self.keys[k - 1]
-        if not len(keys):
-            return np.full_like(prefixes, -1)
-        wanted = prefixes * self.vocab_size + tokens  # an unknown prefix: below 0, never found
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[at] == wanted, at, -1)
+        from kblib.ngrams.trie_loops import find
+
+        starts, wanted = np.broadcast_arrays(np.asarray(prefixes, np.int64), tokens)
+        found: Ints = np.empty(starts.shape, np.int64)
+        arrays = (starts.ravel(), wanted.astype(np.int64).ravel())
+        find(self.edges[k - 2], self.tokens[k - 1], *arrays, found.reshape(-1))
+        return found
 
     def rank(self, tokens: Sequence[int]) -> int:
         """Return the rank of one n-gram of order 1 or more, -1 if it is not there."""
-        rank = tokens[0]
-        for keys, token in zip(self.keys[1:], tokens[1:], strict=False):
-            wanted = rank * self.vocab_size + token
-            rank = int(keys.searchsorted(wanted))
-            if rank == len(keys) or keys[rank] != wanted:
+        rank = int(tokens[0])
+        for k, token in enumerate(tokens[1:], start=2):
+            if k > self.order:
+                return -1
+            after = self.followers(k - 1, rank)
+            rank = after.start + int(self.tokens[k - 1][after].searchsorted(token))
+            if rank == after.stop or self.tokens[k - 1][rank] != token:
                 return -1
         return rank
 
     def followers(self, k: int, rank: int) -> slice:
         """Return the ranks of the (k+1)-grams that begin with an n-gram of order k, as a slice."""
-        edges = (rank * self.vocab_size, (rank + 1) * self.vocab_size)
-        start, stop = self.keys[k].searchsorted(edges)
+        start, stop = self.edges[k - 1][rank : rank + 2]
         return slice(int(start), int(stop))
 
-    def last_tokens(self, k: int, ranks: slice | Ints) -> Ints:
+    def last_tokens(self, k: int, ranks: slice | Integers) -> Integers:
         """Return the last tokens of n-grams of order k."""
-        last: Ints = self.keys[k - 1][ranks] % self.vocab_size
-        return last
+        return self.tokens[k - 1][ranks]
+
+    def contexts(self, k: int, ranks: Integers) -> Ints:
+        """Return the ranks of the (k-1)-grams that n-grams of order k (2 or more) begin with."""
+        before: Ints = self.edges[k - 2].searchsorted(ranks, side="right") - 1
+        return before
+
+    def ngrams(self, k: int, ranks: Integers) -> list[Integers]:
+        """Return the tokens of n-grams of order k: all first ones, all second ones, and so on."""
+        columns: list[Integers] = []
+        for order in range(k, 1, -1):
+            columns.insert(0, self.tokens[order - 1][ranks])
+            ranks = self.contexts(order, ranks)
+        return [ranks, *columns]
 
     def bigrams_to(self, token: int) -> Ints:
         """Return the ranks of the bigrams that end in a token, rising."""
@@ -89,6 +111,6 @@ class NgramTrie:
 
     @cached_property
     def _bigrams_by_end(self) -> tuple[Ints, Ints]:
-        ends = self.keys[1] % self.vocab_size
+        ends = self.tokens[1]
         ranks = np.argsort(ends, kind="stable")
         return ranks, np.searchsorted(ends[ranks], np.arange(self.vocab_size + 1))

@@ -15,15 +15,14 @@ import numpy as np
 import polars as pl
 
 from kblib.errors import CorpusError, TokenError
-from kblib.ngrams.trie import Ints
+from kblib.ngrams.trie import Integers, Ints
+from kblib.ngrams.word_table import ID, WordTable, room
 
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SPECIALS = (UNKNOWN, BEGIN, END)
 UNKNOWN_ID, BEGIN_ID, END_ID = range(3)
 _SPACES = "\0\t\r"  # besides the space itself, and the newline
-_BATCH = 100_000  # texts
-_END_CODE, _UNKNOWN_CODE = 0, 1  # counted from the size of the vocabulary
-_END_OF_TEXT = "\n"  # stands for the end of each text; no word holds it
+_TEXTS, _CHARACTERS = 10_000, 2_000_000  # in a batch, whichever is reached first, about
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ class Vocabulary:
                 raise _reserved(reserved, f"the text {text!r}")
         return [self.ids.get(word, UNKNOWN_ID) for word in words]
 
-    def encode_texts(self, texts: Iterable[str]) -> Ints:
+    def encode_texts(self, texts: Iterable[str]) -> Integers:
         """Return the ids of texts laid end to end, ``<s> ... </s>`` each.
 
         Raises
@@ -70,29 +69,34 @@ class Vocabulary:
         TokenError
             If a text holds ``<s>``, ``</s>`` or ``<unk>``.
         """
-        pieces = []
-        for tokens in _tokens(texts):
-            codes = self._codes(tokens)
-            special = codes < len(SPECIALS)
-            if special.any():
-                raise _reserved(SPECIALS[codes[special][0]], "a text")
-            codes[codes == len(self) + _END_CODE] = END_ID
-            codes[codes == len(self) + _UNKNOWN_CODE] = UNKNOWN_ID
-            pieces.append(_framed(codes))
-        return np.concatenate(pieces)
+        return np.concatenate(list(self.encode_batches(texts)))
+
+    def encode_batches(self, texts: Iterable[str]) -> Iterator[Integers]:
+        """Yield what `encode_texts` returns in pieces of some thousand whole texts."""
+        for data, n_texts in batches(texts):
+            yield self.encode_batch(data, n_texts)
+
+    def encode_batch(self, data: bytes, n_texts: int) -> Integers:
+        """Return the ids of texts in UTF-8, a newline after each; threads may call this."""
+        ids = np.empty(room(data, n_texts), ID)
+        n_ids, reserved = self.table.read(data, ids)
+        if reserved is not None:
+            raise _reserved(SPECIALS[reserved], "a text")
+        return ids[:n_ids]
 
     def find(self, words: pl.Series) -> Ints:
         """Return the id of each word, that of ``<unk>`` where it is not known."""
-        codes = self._codes(words)
-        return np.where(codes < len(self), codes, UNKNOWN_ID)
-
-    def _codes(self, words: pl.Series) -> Ints:
         codes = words.cast(self._enum, strict=False).to_physical().cast(pl.Int64)
-        return codes.fill_null(len(self) + _UNKNOWN_CODE).to_numpy(writable=True)
+        return codes.fill_null(UNKNOWN_ID).to_numpy()
+
+    @cached_property
+    def table(self) -> WordTable:
+        """The words as a table that reads texts."""
+        return WordTable.of(self.words)
 
     @cached_property
     def _enum(self) -> pl.Enum:
-        return pl.Enum(pl.concat([self.words, pl.Series(self.words.name, [_END_OF_TEXT])]))
+        return pl.Enum(self.words)
 
 
 def split_words(text: str) -> list[str]:
@@ -102,7 +106,7 @@ def split_words(text: str) -> list[str]:
     return [word for word in text.split(" ") if word]
 
 
-def number_words(texts: Iterable[str]) -> tuple[Vocabulary, Ints]:
+def number_words(texts: Iterable[str]) -> tuple[Vocabulary, Integers]:
     """Return the vocabulary of texts, and the texts as ids laid end to end, ``<s> ... </s>`` each.
 
     Raises
@@ -112,22 +116,17 @@ def number_words(texts: Iterable[str]) -> tuple[Vocabulary, Ints]:
     TokenError
         If a text holds ``<s>``, ``</s>`` or ``<unk>``.
     """
-    # Codes count upwards as strings are met; the first is the end's, whose id is 2, not 0.
-    codes = pl.Categorical(pl.Categories.random())
-    words = [pl.Series([_END_OF_TEXT])]
-    alive = words[0].cast(codes)  # codes are forgotten with the last series that has some
-    stream, n_known = [], len(alive)
-    for tokens in _tokens(texts):
-        found = tokens.cast(codes).to_physical().to_numpy()
-        first = np.empty(max(n_known, int(found.max()) + 1), np.int64)
-        first[found[::-1]] = np.arange(len(found))[::-1]  # of equal ones the last assigned stays
-        words.append(tokens.gather(first[n_known:]))
-        n_known = len(first)
-        stream.append(_framed(found.astype(np.int64) + END_ID))
-    known = pl.concat([pl.Series(SPECIALS), pl.concat(words)[1:]]).alias("word")
-    vocabulary, ids = Vocabulary(known), np.concatenate(stream)
-    _check_reserved(vocabulary, ids)
-    return vocabulary, ids
+    table, ids, n_ids = WordTable.of(pl.Series("word", SPECIALS)), np.empty(0, ID), 0
+    for data, n_texts in batches(texts):
+        needed = n_ids + room(data, n_texts)
+        if needed > len(ids):  # one array that grows, so that the memory of no second one is needed
+            ids.resize(needed + needed // 5, refcheck=False)
+        n_ids, reserved = table.read(data, ids, learns=True, start=n_ids)
+        if reserved is not None:
+            place = np.count_nonzero(ids[:n_ids] == END_ID) + 1
+            raise _reserved(SPECIALS[reserved], f"text {place}")
+    ids.resize(n_ids, refcheck=False)
+    return Vocabulary(table.words()), ids
 
 
 def lines_of(texts: Iterable[str]) -> Iterator[str]:
@@ -136,17 +135,24 @@ def lines_of(texts: Iterable[str]) -> Iterator[str]:
         yield from text.removesuffix("\n").split("\n")
 
 
-def _tokens(texts: Iterable[str]) -> Iterator[pl.Series]:
-    """Return the words of texts, some thousand texts at a time, the mark after each text."""
+def batches(texts: Iterable[str]) -> Iterator[tuple[bytes, int]]:
+    """Yield texts in UTF-8, a newline after each, some thousand at a time, and how many they are.
+
+    Raises
+    ------
+    CorpusError
+        If there is no text, or something else than texts.
+    """
     if isinstance(texts, str):
         raise CorpusError(
             "A single string was given.", "Several texts were expected.", "Pass a list: [text]"
         )
-    remaining, empty = iter(texts), True
-    while batch := list(islice(remaining, _BATCH)):
+    remaining, n_texts, empty = iter(texts), 100, True
+    while batch := list(islice(remaining, n_texts)):
         empty = False
-        split = _series(_joined(batch)).str.split(" ").explode()
-        yield split.filter(split != "")
+        joined = _joined(batch)
+        yield _utf8(joined), len(batch)
+        n_texts = max(1, min(_TEXTS, len(batch) * _CHARACTERS // (len(joined) + 1)))
     if empty:
         raise CorpusError(
             "There is no text.",
@@ -157,7 +163,7 @@ def _tokens(texts: Iterable[str]) -> Iterator[pl.Series]:
 
 def _joined(batch: list[str]) -> str:
     try:
-        joined = _END_OF_TEXT.join(batch)
+        joined = "\n".join(batch)
     except TypeError as error:
         raise CorpusError(
             f"Something among the texts is no text: {error}.",
@@ -165,39 +171,19 @@ def _joined(batch: list[str]) -> str:
             "Of a table, pass one column: table['text']",
         ) from None
     if joined.count("\n") >= len(batch):
-        joined = _END_OF_TEXT.join(text.replace("\n", " ") for text in batch)
-    for space in _SPACES:
-        joined = joined.replace(space, " ")
-    return joined.replace(_END_OF_TEXT, f" {_END_OF_TEXT} ") + f" {_END_OF_TEXT}"
+        joined = "\n".join(text.replace("\n", " ") for text in batch)
+    return f"{joined}\n"
 
 
-def _series(text: str) -> pl.Series:
+def _utf8(text: str) -> bytes:
     try:
-        return pl.Series([text])
+        return text.encode()
     except UnicodeEncodeError as error:
         raise CorpusError(
             f"A text holds half a character, {error.object[error.start]!r}.",
             "Whole Unicode characters were expected.",
             "Repair it: text.encode('utf-8', 'replace').decode('utf-8')",
         ) from None
-
-
-def _framed(ids: Ints) -> Ints:
-    """Put a begin before each text."""
-    starts = np.ones(len(ids), dtype=bool)
-    starts[1:] = ids[:-1] == END_ID
-    places = np.arange(len(ids)) + np.cumsum(starts)
-    framed = np.full(len(ids) + int(starts.sum()), BEGIN_ID)
-    framed[places] = ids
-    return framed
-
-
-def _check_reserved(vocabulary: Vocabulary, ids: Ints) -> None:
-    for reserved in SPECIALS:
-        places = np.flatnonzero((vocabulary.words[len(SPECIALS) :] == reserved).to_numpy())
-        if len(places):
-            first = int(np.flatnonzero(ids == places[0] + len(SPECIALS))[0])
-            raise _reserved(reserved, f"text {np.count_nonzero(ids[:first] == BEGIN_ID)}")
 
 
 def _reserved(word: str, where: str) -> TokenError:

@@ -73,7 +73,8 @@ def guess_word(
     right = [*vocabulary.encode(after), model.end_id] if sides == "both" else []
     scores = candidate_scores(model, left[max(0, len(left) - reach) :], right[:reach])
     if candidates is None:
-        ids, words = np.arange(len(SPECIALS), len(vocabulary)), vocabulary.words[len(SPECIALS) :]
+        ids = np.arange(len(SPECIALS), len(vocabulary))
+        words = vocabulary.words[len(SPECIALS) :]
     else:
         words = pl.Series("word", _checked(candidates), dtype=pl.String)
         ids = vocabulary.find(words)
