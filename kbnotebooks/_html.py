@@ -153,11 +153,6 @@ def number(value: float) -> str:
     return _words.number(value)
 
 
-def counted(n: int, what: str) -> str:
-    """Return a number with its noun: 1 text, 2,225 texts."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
 def percent(share: float) -> str:
     """Return a share as per cent with two significant places: 34 %, 3.4 %, 0.34 %, under 0.01 %."""
     value = 100 * share

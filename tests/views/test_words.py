@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 import tomllib
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from kbnotebooks._errors import ViewError
 from kbnotebooks._words import NO_BREAK, NOTEBOOK, VARIABLE, language, number, say, say_n
 
 FOLDER = Path(_words.__file__).parent
+LETTERS = 8
+"""A template of the library with fewer letters of its own fits anything."""
 TEXTS_OF = {"say": slice(0, 1), "say_n": slice(1, 3), "later": slice(0, 1)}
 
 
@@ -162,3 +165,43 @@ def test_text_without_translation_is_said_in_english(two_texts):
 def test_words_put_in_are_left_as_they_are(two_texts):
     language("sv")
     assert say("{what}", what="St. Erik, {year}") == "St. Erik, {year}"
+
+
+def templates_of_the_library() -> set[str]:
+    """Return the texts kblib puts together, with {} where it puts something in."""
+    found = set()
+    for path in (FOLDER.parent / "src" / "kblib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                pieces = (part.value if isinstance(part, ast.Constant) else "{}"
+                          for part in node.values)  # fmt: skip
+                found.add("".join(pieces))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_sentences_of_the_library_are_ones_it_says():
+    said = templates_of_the_library()
+    told = {one for one in said if "{}" in one and len(re.sub(r"\W", "", one)) >= LETTERS}
+    patterns = [re.compile(re.escape(one).replace(r"\{\}", ".*")) for one in told]
+    known = tomllib.loads(_words.LIBRARY.read_text(encoding="utf-8"))
+    strange = [one for one in known if re.sub(r"\{\w+\}", "{}", one) not in said
+               and not any(pattern.fullmatch(one) for pattern in patterns)]  # fmt: skip
+    assert strange == []
+
+
+def test_sentence_of_the_library_is_recognised_and_its_values_kept():
+    said = "The word 'sol' is nowhere in corpus 'films'."
+    assert _words.heard(said) == said
+    language("sv")
+    assert _words.heard(said) == "Ordet 'sol' finns ingenstans i korpusen 'films'."
+    assert _words.heard("5,063 words (2.2%) are of unknown year and left out.") == (
+        f"5{NO_BREAK}063 ord (2,2%) saknar uppgift om år och är inte med."
+    )
+    assert _words.heard("A sentence nobody translated.") == "A sentence nobody translated."
+
+
+def test_fields_of_the_library_are_the_same_in_both_languages():
+    known = tomllib.loads(_words.LIBRARY.read_text(encoding="utf-8"))
+    assert {text: sv for text, sv in known.items() if fields(text) != fields(sv)} == {}
