@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from kblib import files, settings
-from kblib.jobs.driver import rank_environments
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
+from kblib.jobs.processes import rank_environments
 from kblib.runs import Phase, RunFolder, RunState, lock
 from kblib.sites import this_machine
 

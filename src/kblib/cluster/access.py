@@ -16,8 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from kblib import settings
 from kblib.errors import MissingPartError, SiteError
+from kblib.sites import Cluster
 
+EMULATOR = "emulator"
+EMULATOR_VARIABLE = "KBNOTEBOOKS_EMULATOR"
+"""Names the folder of an emulator that is not in the home folder."""
 TIMEOUT_S = 60.0
 """How long a command of the scheduler may take; a busy controller answers within ten seconds."""
 Completed = subprocess.CompletedProcess[str]
@@ -78,6 +83,37 @@ class Here:
     def get(self, remote: PurePosixPath, local: Path) -> None:
         """Copy, unless both are the same place."""
         _copy(Path(remote), local)
+
+
+def shell_of(cluster: Cluster) -> Shell:
+    """Return the way to a site's commands.
+
+    Raises
+    ------
+    SiteError
+        If the site says a way that is not known, or the emulator is not up.
+    """
+    if cluster.via != "here":
+        raise SiteError(
+            f"Site '{cluster.name}' is reached via '{cluster.via}'.",
+            "Known is 'here'.",
+            'via = "here"',
+        )
+    if cluster.name == EMULATOR:
+        return Here({"SLURM_CONF": str(_emulator_conf())})
+    return Here()
+
+
+def _emulator_conf() -> Path:
+    folder = Path(os.environ.get(EMULATOR_VARIABLE) or settings.home() / EMULATOR)
+    conf = folder / "etc" / "slurm.conf"
+    if not conf.is_file():
+        raise SiteError(
+            f"No emulated cluster is up in {folder}.",
+            "It is started once, as root, and stays up until it is stopped.",
+            "make emulator",
+        )
+    return conf
 
 
 def _copy(source: Path, target: Path) -> None:

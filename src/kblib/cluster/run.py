@@ -5,13 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kblib.cluster import gang
 from kblib.cluster.local import start_attempt
-from kblib.errors import IntegrityError, RunError
+from kblib.cluster.watch import forget, observed
+from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
 
@@ -55,7 +58,7 @@ class Run:
         rows: list[tuple[Any, ...]] = []
         for folder in list_runs():
             try:
-                state = folder.state()
+                state = Run(folder).state
             except IntegrityError as error:
                 rows.append((folder.name, "unreadable", None, None, error.happened))
                 continue
@@ -76,7 +79,13 @@ class Run:
     @property
     def state(self) -> RunState:
         """What the run is doing now, as far as an onlooker can know."""
-        return self._folder.state()
+        if not self._on_a_cluster:
+            return self._folder.state()
+        return observed(self._folder, self._folder.written_state())
+
+    @property
+    def _on_a_cluster(self) -> bool:
+        return "resources" in self.config
 
     @property
     def config(self) -> dict[str, Any]:
@@ -144,8 +153,17 @@ class Run:
 
         `resume` or an equal submit goes on from there.
         """
-        if not self.state.over:
-            self._folder.ask_to_stop(_user())
+        state = self.state
+        if state.over:
+            return self
+        self._folder.ask_to_stop(_user())
+        if self._on_a_cluster:
+            gang.drop_waiting(self._folder)
+            forget(self._folder)
+            if state.phase is Phase.QUEUED and not gang.slurm_of(self._folder).queue(self.name):
+                # No driver is there to say so.
+                why = f"Stopped on request of {_user()} while it waited."
+                self._folder.write_state(replace(state, phase=Phase.STOPPED, why=why))
         return self
 
     def resume(self) -> Run:
@@ -159,7 +177,18 @@ class Run:
 
     def begin(self) -> None:
         """Start the next attempt; `submit` and `resume` call it."""
-        start_attempt(self._folder)
+        if not self._on_a_cluster:
+            start_attempt(self._folder)
+            return
+        state = self._folder.written_state()
+        queued = replace(state, phase=Phase.QUEUED, why="", heartbeat=time.time(), exit_code=None)
+        self._folder.write_state(queued)
+        try:
+            gang.begin(self._folder)
+        except KblibError:
+            self._folder.write_state(state)
+            raise
+        forget(self._folder)
 
     def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM:
         """Wait for the end and open the model that was trained.

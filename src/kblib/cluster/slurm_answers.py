@@ -143,6 +143,51 @@ def nodes_of_sinfo(answer: str) -> list[SlurmNode]:
     return sorted(nodes.values(), key=lambda node: _natural(node.name))
 
 
+_TASK = re.compile(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)")
+_LOST_NODE = re.compile(r"Node failure on (\S+)|error: (\S+) \[\d+\]: .*Communication connection")
+_OUT_OF_MEMORY = re.compile(r"oom-kill|Out Of Memory|OUT_OF_MEMORY", re.IGNORECASE)
+_ENDINGS = {
+    "Killed": -9,
+    "Terminated": -15,
+    "Segmentation fault": -11,
+    "Aborted": -6,
+    "Bus error": -7,
+    "Illegal instruction": -4,
+    "Floating point exception": -8,
+}
+
+
+def endings_of_srun(line: str) -> dict[int, int]:
+    """Read what a line of srun's messages says of tasks that failed: their exit codes.
+
+    Signals are negative numbers.
+
+    Examples
+    --------
+    >>> endings_of_srun("srun: error: gn2: tasks 2-3: Killed")
+    {2: -9, 3: -9}
+    """
+    found = _TASK.search(line)
+    if found is None:
+        return {}
+    tasks, how = found[2], found[3]
+    exited = re.search(r"exit code (\d+)", how)
+    known = next((code for word, code in _ENDINGS.items() if word in how), 1)
+    code = int(exited[1]) if exited else known
+    return {int(task): code for task in expanded(f"[{tasks}]")}
+
+
+def node_of_srun(line: str) -> str:
+    """Return the node that a line of srun's messages calls lost; empty if it does not."""
+    found = _LOST_NODE.search(line)
+    return (found[1] or found[2]) if found else ""
+
+
+def tells_of_memory(line: str) -> bool:
+    """Say whether a line tells that Slurm ended a step for want of memory."""
+    return _OUT_OF_MEMORY.search(line) is not None
+
+
 def expanded(nodes: str) -> list[str]:
     """Return the names behind a range: ``gn[1-2,5]`` is gn1, gn2, gn5.
 

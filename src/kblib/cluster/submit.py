@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import kblib
 from kblib import settings, sites
+from kblib.cluster.resources import Resources
 from kblib.cluster.run import Run
 from kblib.errors import RunError, SiteError
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.runs import Phase, RunFolder
 
+
+class Asked(TypedDict, total=False):
+    """The fields of `Resources`, to be given one by one."""
+
+    nodes: int
+    ranks_per_node: int
+    gpus_per_node: int
+    cores_per_node: int
+    memory_gib: float
+    walltime_hours: float
+    partition: str
+    account: str
+    qos: str
+
+
 _MODULES = {"pretrain": "kblib.jobs.pretrain"}
 
 
 def submit(
-    job: Pretrain, *, site: str = "local", ranks: int | None = None, fresh: bool = False
+    job: Pretrain,
+    *,
+    site: str = "local",
+    ranks: int | None = None,
+    fresh: bool = False,
+    **resources: Unpack[Asked],
 ) -> Run:
     """Send a job to a site and return its run at once.
 
@@ -34,7 +57,9 @@ def submit(
     site
         Where. ``"local"`` is this machine.
     ranks
-        Processes that train together; by default one a GPU, or one.
+        On this machine: processes that train together; by default one a GPU, or one.
+    **resources
+        On a cluster: the fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
     fresh
         Whether to start a new run although an equal job has one.
 
@@ -47,35 +72,73 @@ def submit(
     RunError
         If an equal job failed before, or runs on another number of ranks.
     SiteError
-        If the site is unknown, or its scheduler is not one that is served here.
+        If the site is unknown, does not have what is asked for, or refuses the job.
     """
     place = sites.load_site(site)
-    if place.scheduler != "none":
-        raise SiteError(
-            f"Site '{site}' has the scheduler '{place.scheduler}'.",
-            "This version starts runs on machines without one.",
-            'kb.submit(job, site="local")',
-        )
     require_training_part()
     settings.writable_home()
-    world = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    asked: dict[str, Any] = {}
+    if place.scheduler == "none":
+        _refuse_resources(site, resources)
+        world = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    else:
+        _refuse_ranks(site, ranks)
+        filled = Resources(**resources).at(sites.cluster_of(place))
+        world, asked = filled.ranks, {"resources": asdict(filled)}
     check_ranks(job, world)
-    run = Run(_folder_for(job, site=site, ranks=world, fresh=fresh))
-    if ranks is not None and run.config["ranks"] != ranks:
-        raise RunError(
-            f"Run '{run.name}' of this job has {run.config['ranks']} ranks, not {ranks}.",
-            "A run keeps its ranks.",
-            f"kb.submit(job, ranks={ranks}, fresh=True)",
-        )
-    phase = run.state.phase
-    if phase is Phase.FAILED:
+    config = {"site": site, "ranks": world, **asked}
+    run = Run(_folder_for(job, config, fresh=fresh))
+    _check_same_place(run, config, chosen=ranks is not None or bool(resources))
+    state = run.state
+    if state.phase is Phase.FAILED:
         raise run.failure()
-    if phase is Phase.STOPPED or (phase is Phase.QUEUED and run.state.attempt == 0):
+    never_begun = state.phase is Phase.QUEUED and state.attempt == 0 and not _is_queued(run)
+    if state.phase is Phase.STOPPED or never_begun:
         run.begin()
     return run
 
 
-def _folder_for(job: Pretrain, *, site: str, ranks: int, fresh: bool) -> RunFolder:
+def _is_queued(run: Run) -> bool:
+    """Say whether the first job of a cluster's run is in the queue already."""
+    return "resources" in run.config and (run.folder / "script.sh").exists()
+
+
+def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:
+    if resources:
+        raise SiteError(
+            f"{', '.join(resources)} was asked of site '{site}'.",
+            "This machine has no nodes to choose; it takes ranks.",
+            f'kb.submit(job, site="{site}", ranks=2)',
+        )
+
+
+def _refuse_ranks(site: str, ranks: int | None) -> None:
+    if ranks is not None:
+        raise SiteError(
+            f"ranks={ranks} was asked of site '{site}'.",
+            "A cluster takes nodes, and ranks on each of them.",
+            f'kb.submit(job, site="{site}", nodes=2, ranks_per_node=4)',
+        )
+
+
+def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> None:
+    """Refuse to attach to a run that was sent elsewhere, or has another number of ranks."""
+    known = run.config
+    if known["site"] != config["site"]:
+        raise RunError(
+            f"Run '{run.name}' of this job is on site '{known['site']}'.",
+            f"Site '{config['site']}' was asked for; a run stays where it is.",
+            f'kb.submit(job, site="{config["site"]}", fresh=True)',
+        )
+    if chosen and known["ranks"] != config["ranks"]:
+        raise RunError(
+            f"Run '{run.name}' of this job has {known['ranks']} ranks, not {config['ranks']}.",
+            "A run keeps its ranks.",
+            f"kb.submit(job, ranks={config['ranks']}, fresh=True)",
+        )
+
+
+def _folder_for(job: Pretrain, config: Mapping[str, Any], *, fresh: bool) -> RunFolder:
     """Return the newest run folder of a job; a new one if there is none, or if asked."""
     base = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
     numbers = [1] if (base / "config.json").is_file() else []
@@ -86,7 +149,7 @@ def _folder_for(job: Pretrain, *, site: str, ranks: int, fresh: bool) -> RunFold
         return RunFolder(_numbered(base, max(numbers)))
     path = _numbered(base, max(numbers, default=0) + 1)
     try:
-        return RunFolder.create(path, _config(job.with_saved_corpus(), site, ranks))
+        return RunFolder.create(path, {**_config(job.with_saved_corpus()), **config})
     except FileExistsError:
         return RunFolder(path)
 
@@ -95,13 +158,11 @@ def _numbered(base: Path, number: int) -> Path:
     return base if number == 1 else base.with_name(f"{base.name}-r{number}")
 
 
-def _config(job: Pretrain, site: str, ranks: int) -> dict[str, Any]:
+def _config(job: Pretrain) -> dict[str, Any]:
     content = job.to_dict()
     return {
         "job": content,
         "module": _MODULES[content["kind"]],
-        "site": site,
-        "ranks": ranks,
         "submitted": time.time(),
         "versions": {"kbnotebooks": kblib.__version__, "python": platform.python_version()},
     }

@@ -208,7 +208,7 @@ def main(arguments: list[str]) -> int:
     """Carry out what the command line names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     run, attempt = RunFolder(Path(arguments[0])), int(arguments[1])
-    stop = StopFlag()
+    stop = StopFlag(run.stop_file(attempt))
 
     def work() -> int:
         with joined(run, attempt) as ranks:

@@ -10,6 +10,8 @@
           log.txt                what driver and ranks print
           settled.json           what the first attempt settled for all: steps, threads
           failure.json           the error that ended an attempt
+          script.sh              what was sent to the scheduler
+          bad_nodes.json         nodes that were lost, with when and how it was seen
           checkpoints/step-00000123/
           result/
 """
@@ -60,6 +62,8 @@ class RunFolder:
         self.model = self.result / "model"
         self.settled_file = path / "settled.json"
         self.lock_file = path / ".lock"
+        self.script_file = path / "script.sh"
+        self.bad_nodes_file = path / "bad_nodes.json"
         self._reserve = path / ".reserve"
 
     @property
@@ -197,6 +201,30 @@ class RunFolder:
         except (IntegrityError, OSError):
             return None
         return str(asked.get("by", "a client")) if asked.get("attempt") == attempt else None
+
+    def attempt_records(self) -> list[dict[str, Any]]:
+        """Return what is known of each attempt, the first one first."""
+        files_there = sorted(self.attempts.glob("[0-9]*.json"))
+        return [files.read_json(path) for path in files_there if path.stat().st_size]
+
+    def bad_nodes(self) -> dict[str, Any]:
+        """Return the nodes that were lost under this run, each with the evidence."""
+        try:
+            return files.read_json(self.bad_nodes_file)
+        except IntegrityError:
+            return {}
+
+    def add_bad_node(self, node: str, evidence: Mapping[str, Any]) -> None:
+        """Remember that a node was lost."""
+        files.write_json(self.bad_nodes_file, {**self.bad_nodes(), node: dict(evidence)})
+
+    def stop_file(self, attempt: int) -> Path:
+        """Return the file whose being there asks the ranks of an attempt to stop."""
+        return self.path / f".stop-{attempt}"
+
+    def meeting_file(self, attempt: int) -> Path:
+        """Return the file by which the ranks of an attempt find each other."""
+        return self.path / f".ranks-{attempt}"
 
     def checkpoint(self, step: int) -> Path:
         """Return the place of the checkpoint of a step."""

@@ -1,0 +1,184 @@
+"""The driver of a gang: what the batch script of a job becomes, on the first of its nodes.
+
+``python -m kblib.cluster.gang_driver RUN`` claims the next attempt, queues the job behind it,
+starts the ranks as one step, and says how it ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kblib.cluster import gang
+from kblib.cluster.render import python_of
+from kblib.cluster.slurm_answers import expanded
+from kblib.cluster.step import StepRanks
+from kblib.errors import KblibError
+from kblib.jobs.driver import Driver, Ending
+from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
+from kblib.runs import Phase, RunFolder, RunState, lock
+
+log = logging.getLogger("kblib.gang")
+
+_PREDECESSOR_S = 60.0
+_SLURM_MISSES_A_NODE_S = 30.0
+"""How long to wait for Slurm to say which node does not answer; sites give nodes up to 300 s."""
+MOST_LOSSES_IN_A_ROW = 3
+"""Attempts that end by infrastructure without a further step, after which a run gives up."""
+
+
+class GangDriver(Driver):
+    """One attempt at a run, as one job.
+
+    Parameters
+    ----------
+    run
+        The run folder; its lock is held.
+    attempt
+        The attempt that was claimed.
+    ranks
+        The step.
+    job
+        Slurm's number of this job.
+    """
+
+    ranks: StepRanks
+
+    def __init__(self, run: RunFolder, attempt: int, ranks: StepRanks, job: str) -> None:
+        super().__init__(run, attempt, ranks)
+        self.job = job
+        self.wall_time_is_near = False
+        signal.signal(signal.SIGUSR1, self._hear_of_the_wall_time)
+
+    def _hear_of_the_wall_time(self, *_: object) -> None:
+        self.wall_time_is_near = True
+        self._ask_ranks_to_stop("the wall time is near")
+
+    def _ending(self) -> Ending:
+        cancelled = self.run.asked_to_stop(self.attempt) is not None
+        ending = super()._ending()
+        if self.ranks.out_of_memory and ending.code not in (DONE, STOPPED):
+            return Ending(FAILED, "Slurm ended a rank for want of memory (OUT_OF_MEMORY).")
+        lost = [] if cancelled or ending.code in (DONE, FAILED) else self._lost_nodes(ending)
+        if lost:
+            names = ", ".join(lost)
+            return Ending(INFRASTRUCTURE, f"Lost: {names}. The next job goes on without.")
+        if ending.code == STOPPED and self.wall_time_is_near and not cancelled:
+            return Ending(STOPPED, "The wall time was near; the next job goes on.")
+        return ending
+
+    def _next_phase(self, ending: Ending) -> Phase:
+        goes_on = ending.code == INFRASTRUCTURE or (
+            ending.code == STOPPED
+            and self.wall_time_is_near
+            and not self.run.asked_to_stop(self.attempt)
+        )
+        if goes_on and not self._gives_up():
+            self._keep_away_from_bad_nodes()
+            return Phase.QUEUED
+        _unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
+        return Phase.FAILED if goes_on else ending.phase
+
+    def _gives_up(self) -> bool:
+        """Say whether the last attempts were all lost without getting any further."""
+        records = self.run.attempt_records()[-MOST_LOSSES_IN_A_ROW:]
+        lost = [one for one in records if one.get("exit_code") == INFRASTRUCTURE]
+        reached = {one.get("step", 0) for one in lost} | {self.state.step}
+        return len(lost) == MOST_LOSSES_IN_A_ROW and len(reached) == 1
+
+    def _lost_nodes(self, ending: Ending) -> list[str]:
+        """Return this job's nodes that are no longer there, and write down how it was seen."""
+        told = {node: "srun lost its connection to it" for node in self.ranks.lost_nodes}
+        # Slurm itself needs some seconds to miss a node; a stop in order has no cause to wait.
+        patience_s = 0.0 if ending.code == STOPPED or told else _SLURM_MISSES_A_NODE_S
+        broken = {**self._broken_nodes(patience_s), **told}
+        for node, seen in broken.items():
+            evidence = {"attempt": self.attempt, "job": self.job, "seen": seen, "time": time.time()}
+            self.run.add_bad_node(node, evidence)
+        return sorted(broken)
+
+    def _broken_nodes(self, patience_s: float) -> dict[str, str]:
+        own = expanded(os.environ.get("SLURM_JOB_NODELIST", ""))
+        broken: dict[str, str] = {}
+
+        def ask() -> None:
+            nodes = gang.slurm_of(self.run).nodes(*own)
+            seen = {one.name: f"Slurm: {one.state} {one.reason}" for one in nodes if one.broken}
+            broken.update(seen)
+
+        latest = time.monotonic() + patience_s
+        while True:
+            _unless_slurm_is_silent(ask)
+            if broken or time.monotonic() > latest:
+                return broken
+            time.sleep(1.0)
+
+    def _keep_away_from_bad_nodes(self) -> None:
+        bad = sorted(self.run.bad_nodes())
+        if not bad:
+            return
+
+        def exclude() -> None:
+            slurm = gang.slurm_of(self.run)
+            for job in slurm.queue(self.run.name):
+                if job.waits and job.id != self.job:
+                    slurm.exclude(job.id, bad)
+
+        _unless_slurm_is_silent(exclude)
+
+
+def _unless_slurm_is_silent(ask: Callable[[], object]) -> None:
+    """Do something with Slurm; where it does not answer on a node, training matters more."""
+    try:
+        ask()
+    except KblibError as error:
+        log.warning("%s", error)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out the next attempt of the run that the command line names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    run, job = RunFolder(Path(arguments[0])), os.environ["SLURM_JOB_ID"]
+    if lock.take(run.lock_file, patience_s=_PREDECESSOR_S) is None:
+        log.warning("job %s does not begin: another one has this run", job)
+        return INFRASTRUCTURE
+    state = run.written_state()
+    if state.over:
+        log.info("job %s has nothing to do: the run is %s", job, state.phase.value)
+        _unless_slurm_is_silent(lambda: gang.drop_waiting(run, own=job))
+        return DONE
+    attempt = run.begin_attempt(state.attempt, _about(job))
+    if attempt is None:
+        return INFRASTRUCTURE
+    cluster = gang.cluster_of_run(run)
+    if cluster.chain_from_nodes:
+        _unless_slurm_is_silent(lambda: gang.queue_next(run, own=job))
+    python = [*shlex.split(cluster.prefix), python_of(cluster)]
+    run.write_state(_queued(state, attempt))
+    return GangDriver(run, attempt, StepRanks(run, attempt, python), job).drive()
+
+
+def _queued(state: RunState, attempt: int) -> RunState:
+    return replace(
+        state, phase=Phase.QUEUED, attempt=attempt, why="", exit_code=None, heartbeat=time.time()
+    )
+
+
+def _about(job: str) -> dict[str, str]:
+    return {
+        "site": os.environ.get("SLURM_CLUSTER_NAME", ""),
+        "job": job,
+        "nodes": os.environ.get("SLURM_JOB_NODELIST", ""),
+        "partition": os.environ.get("SLURM_JOB_PARTITION", ""),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

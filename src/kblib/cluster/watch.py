@@ -1,0 +1,93 @@
+"""What an onlooker may believe of a run on a cluster: its own words, and those of the scheduler.
+
+A run that writes heartbeats is believed. One that is silent, or waits, is looked up in the queue,
+not more often than every few seconds, whoever asks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kblib.cluster import gang
+from kblib.cluster.diagnose import why_it_ended, why_it_waits
+from kblib.cluster.slurm_answers import SlurmJob
+from kblib.errors import KblibError
+from kblib.jobs.exit_codes import INFRASTRUCTURE
+from kblib.runs import Phase, RunFolder, RunState
+
+FRESH_S = 15.0
+"""A driver writes every two seconds; shared file systems may be late."""
+_ASK_AGAIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class _Answer:
+    asked: float
+    jobs: list[SlurmJob] | None  # None: the scheduler did not answer
+    last: SlurmJob | None
+
+
+_ANSWERS: dict[Path, _Answer] = {}
+
+
+def observed(run: RunFolder, written: RunState) -> RunState:
+    """Return the state of a cluster's run as it is now.
+
+    Parameters
+    ----------
+    written
+        What its driver, or whoever submitted it, wrote last.
+    """
+    silence_s = time.time() - written.heartbeat
+    if written.over or (written.phase is Phase.RUNNING and silence_s < FRESH_S):
+        return written
+    answer = _asked(run)
+    if answer.jobs is None:
+        return replace(written, why=f"The scheduler does not answer. {written.why}".strip())
+    begun = [job for job in answer.jobs if not job.waits]
+    if begun:
+        return written if written.phase is Phase.RUNNING else _starting(written, begun[0])
+    if answer.jobs:
+        return replace(written, phase=Phase.QUEUED, why=_waiting(written, answer.jobs[0]))
+    current = run.written_state()  # it may have ended between the two looks
+    if current.over or current.heartbeat > written.heartbeat or silence_s < FRESH_S:
+        return current
+    why = why_it_ended(answer.last, run.log(20)).sentence
+    return replace(current, phase=Phase.FAILED, why=why, exit_code=INFRASTRUCTURE)
+
+
+def _starting(written: RunState, job: SlurmJob) -> RunState:
+    where = f" on {job.nodes}" if job.nodes else ""
+    return replace(written, phase=Phase.QUEUED, why=f"Job {job.id} starts{where}.")
+
+
+def _waiting(written: RunState, job: SlurmJob) -> str:
+    waits = f"Job {job.id} waits: {why_it_waits(job).sentence}"
+    return f"{written.why} {waits}" if written.why and written.attempt else waits
+
+
+def _asked(run: RunFolder) -> _Answer:
+    known = _ANSWERS.get(run.path)
+    now = time.monotonic()
+    if known is None or now - known.asked > _ASK_AGAIN_S:
+        known = _ANSWERS[run.path] = _ask(run, now)
+    return known
+
+
+def _ask(run: RunFolder, now: float) -> _Answer:
+    try:
+        slurm = gang.slurm_of(run)
+        jobs = slurm.queue(run.name)
+        records = run.attempt_records()
+        last = slurm.job(str(records[-1]["job"])) if not jobs and records else None
+    except KblibError:
+        return _Answer(now, None, None)
+    # The one that runs, or is next, comes first.
+    return _Answer(now, sorted(jobs, key=lambda job: (job.waits, int(job.id))), last)
+
+
+def forget(run: RunFolder) -> None:
+    """Ask the scheduler anew at the next look, after something was sent to it."""
+    _ANSWERS.pop(run.path, None)
