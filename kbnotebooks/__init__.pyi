@@ -15,6 +15,7 @@ from kblib.models.causal import CausalLM as CausalLM
 from kblib.models.explaining import attention_control as attention_control
 from kblib.models.masked import MaskedLM as MaskedLM
 from kblib.models.probe import probe as probe
+from kblib.models.sampling import Sampling as Sampling
 from kblib.models.shape import ModelShape as ModelShape
 from kblib.models.token_cuts import token_cuts as token_cuts
 from kblib.models.token_lens import token_lens as token_lens
@@ -32,6 +33,7 @@ from kblib.ngrams.index import index_corpus as index_corpus
 from kblib.ngrams.keyness import keyness as keyness
 from kblib.ngrams.language_model import NgramLM as NgramLM
 from kblib.ngrams.marks import Marks as Marks
+from kblib.ngrams.pieces import PieceNgrams as PieceNgrams
 from kblib.ngrams.references import write_csl_json as write_csl_json
 from kblib.ngrams.references import write_ris as write_ris
 from kblib.ngrams.resampling import Band as Band
@@ -50,10 +52,12 @@ from kbnotebooks.data_and_methods import methods as methods
 from kbnotebooks.dispersion_view import DispersionView as DispersionView
 from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure
+from kbnotebooks.generate_view import GenerateView as GenerateView
 from kbnotebooks.keyness_view import KeynessView as KeynessView
 from kbnotebooks.ladder import LadderView as LadderView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
+from kbnotebooks.next_word_view import NextWordView as NextWordView
 from kbnotebooks.perplexity_view import PerplexityView as PerplexityView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
