@@ -39,7 +39,7 @@ def measure(*, quick: bool = False) -> Outcome:
         "masked",
         "Masked words of held-out films",
         ["who guesses", "first guess right, %", "among the first five, %", "loss, nats"],
-        [_row(answer, films) for answer in answers],
+        [row(answer, films) for answer in answers],
         f"{verdict(answers[0], answers[1:], films)} {_note(job, hidden, films)}",
         ["torch", "transformers"],
     )
@@ -116,7 +116,8 @@ def _check_count(
         raise BenchmarkError(f"Counted here: {here}; by the library: {scores}.")
 
 
-def _row(answers: Answers, films: NDArray[np.generic]) -> list[Cell]:
+def row(answers: Answers, films: NDArray[np.generic]) -> list[Cell]:
+    """Return the cells of a guesser: first guesses, five guesses, loss, with intervals."""
     return [
         answers.name,
         _per_cent(mean_estimate(answers.right(1), films)),

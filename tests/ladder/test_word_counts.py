@@ -16,7 +16,7 @@ def test_marks_stand_apart_and_case_is_kept() -> None:
     text = "SJ:s e-post kom 10.30; \u201dJa\u201d, sade han!"
     said = "SJ:s e-post kom 10.30 ; \u201d Ja \u201d , sade han !"
     assert list(spaced([text, ""])) == [said, ""]
-    assert tokens_of("") == []
+    assert tokens_of("") == ()
 
 
 def test_corpus_is_spaced_as_its_texts(newsreels: Corpus) -> None:

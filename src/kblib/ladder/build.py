@@ -18,10 +18,9 @@ from kblib.models.masked_candidates import MaskedCandidates, piece_lengths
 from kblib.models.training_split import TrainingSplit
 from kblib.models.years import Years
 
-EXAMINED = 200
-"""Words of the list that a causal model examines exactly; the others are screened.
-
-With the 200 best of 2,000 a sentence takes a second on one core, with all of them ten.
+EXAMINED = 100
+"""Words of the list that a causal model examines exactly; the others are screened (see
+`kblib.models.causal_candidates`): all 2,000 would take a small model seconds a sentence.
 """
 _TRIGRAM = 3
 
@@ -33,6 +32,7 @@ def build(
     causal: str | CausalLM | None,
     order: int,
     n_candidates: int,
+    decades: bool,
     medium: str | None,
 ) -> Ladder:
     """Build a ladder; see `Ladder.build`."""
@@ -43,13 +43,13 @@ def build(
     train = split.train if split else films
     counts = WordCounts.of(train)
     words = counts.most_frequent(n_candidates)
-    decades = decades_of(train, medium)
+    found = decades_of(train, medium) if decades else []
     rungs = list(_ngrams(train, order, ALL_YEARS))
-    for decade in decades:
+    for decade in found:
         if decade.enough:
             rungs += _ngrams(decade.of(train), order, decade.name)
     if masked_model is not None:
-        rungs += _masked(masked_model, words, counts)
+        rungs += _masked(masked_model, words, counts, decades=decades)
     if causal_model is not None:
         rungs += _causal(causal_model, words)
     about = {
@@ -62,7 +62,7 @@ def build(
         "parts": split.part_of_groups() if split else {},
         "version": kblib.__version__,
     }
-    left_out = {decade.name: decade.why_not for decade in decades if not decade.enough}
+    left_out = {decade.name: decade.why_not for decade in found if not decade.enough}
     return Ladder(tuple(rungs), words, films, left_out, about)
 
 
@@ -76,10 +76,12 @@ def _ngrams(corpus: Corpus, order: int, period: str) -> Iterator[Rung]:
     yield NgramRung(several, "both", f"{order}-gram, both sides", period, read)
 
 
-def _masked(model: MaskedLM, words: tuple[str, ...], counts: WordCounts) -> Iterator[Rung]:
+def _masked(
+    model: MaskedLM, words: tuple[str, ...], counts: WordCounts, *, decades: bool
+) -> Iterator[Rung]:
     lengths = piece_lengths(model.tokenizer, counts.words.to_list(), counts.counts.to_list())
     yield MaskedRung(MaskedCandidates(model, words, lengths))
-    for adapter in period_adapters(model):
+    for adapter in period_adapters(model) if decades else ():
         caution = (
             f"Its base has read all years; the adapter, trained on the {adapter.period}, "
             "only leans it that way."

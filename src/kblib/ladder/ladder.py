@@ -66,6 +66,7 @@ class Ladder:
         causal: str | CausalLM | None = "kb-mini-causal",
         order: int = 5,
         n_candidates: int = N_CANDIDATES,
+        decades: bool = True,
         medium: str | None = "speech",
     ) -> Ladder:
         """Build a ladder on a corpus: n-grams are counted, models opened, decades told apart.
@@ -83,6 +84,8 @@ class Ladder:
             Words in the longest n-grams.
         n_candidates
             How many of the most frequent words of the training part are candidates.
+        decades
+            Whether decades with enough text get models of their own.
         medium
             The medium that models of a decade are made of, where the corpus has that column:
             speech and intertitles are of different years, and a decade of both would be neither.
@@ -96,7 +99,7 @@ class Ladder:
 
         return build(
             films, masked=masked, causal=causal, order=order, n_candidates=n_candidates,
-            medium=medium,
+            decades=decades, medium=medium,
         )  # fmt: skip
 
     @property

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-import polars as pl
 
 from kblib.ladder.blank import Blank
 from kblib.ladder.word_counts import tokens_of
@@ -115,7 +114,7 @@ class NgramRung:
         right = [*after, END_ID] if self.sides == "both" else []
         left = left[max(0, len(left) - reach) :]
         found_V = candidate_scores(self.model.model, left, right[:reach])
-        ids = known.find(pl.Series([*words, *also], dtype=pl.String))
+        ids = np.array([known.ids.get(word, UNKNOWN_ID) for word in (*words, *also)])
         with np.errstate(divide="ignore"):
             score = np.log(found_V[ids])
         bits = -score / np.log(2) if self.axis else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -38,9 +39,10 @@ def spaced_corpus(corpus: Corpus) -> Iterator[str]:
         yield from batch["text"].str.extract_all(_TOKEN).list.join(" ")
 
 
-def tokens_of(text: str) -> list[str]:
+@lru_cache(maxsize=1024)  # each rung asks for the same two sides of a blank
+def tokens_of(text: str) -> tuple[str, ...]:
     """Return the words and marks of a text."""
-    return pl.Series([text]).str.extract_all(_TOKEN).explode().drop_nulls().to_list()
+    return tuple(pl.Series([text]).str.extract_all(_TOKEN).explode().drop_nulls())
 
 
 @dataclass(frozen=True, eq=False)
