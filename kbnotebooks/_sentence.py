@@ -89,7 +89,7 @@ def opened_models(view: str, model: Given | None, models: Several) -> dict[str, 
         )
     if isinstance(models, str) or (models is not None and not models):
         raise ViewError(
-            say("models is {models}.", models=repr(models)),
+            say("models is {given}.", given=repr(models)),
             say("A list of models was expected."),
             f'models=["{DEFAULT_MODEL}"]',
         )

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ipywidgets as w
 import pandas as pd
 
+from kblib.models.years import About, period_warning
 from kbnotebooks import _html
 from kbnotebooks._errors import ViewError
 from kbnotebooks._guesses import MASK, Guesses, ask, draw, real_word
-from kbnotebooks._view import View
-from kbnotebooks._words import say
+from kbnotebooks._sentence import SentenceView, opened_models, warnings_html
+from kbnotebooks._words import heard, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kblib.models.masked import MaskedLM
+    from kbnotebooks._sentence import Given, Several
 
-DEFAULT_MODEL = "kb-mini-masked"
 
-
-class FillMaskView(View):
+class FillMaskView(SentenceView):
     """Ask masked language models which word belongs in a blank; type, and ask again.
 
     Parameters
@@ -40,6 +37,8 @@ class FillMaskView(View):
     answer
         The word that stood there, or the whole real sentence; it is shown beneath until another
         sentence is typed.
+    about
+        The year or years the sentence is about: a model that has read others is warned of.
 
     Attributes
     ----------
@@ -53,36 +52,30 @@ class FillMaskView(View):
         self,
         text: str,
         *,
-        model: str | MaskedLM | None = None,
-        models: Sequence[str | MaskedLM] | Mapping[str, str | MaskedLM] | None = None,
+        model: Given | None = None,
+        models: Several = None,
         k: int = 8,
         answer: str | None = None,
+        about: About | None = None,
     ) -> None:
-        super().__init__()
-        self.k, self.answer, self._asked_first = k, answer, text
+        super().__init__(
+            text,
+            button=say("Fill"),
+            tooltip=say("Ask the model"),
+            placeholder=say("a sentence with one {mask}", mask=MASK),
+        )
+        self.k, self.answer, self.about, self._asked_first = k, answer, about, text
         self._wanted = (model, models)
         self._models: dict[str, MaskedLM] = {}
         self.guesses: list[Guesses] = []
-        self._text = w.Text(
-            text,
-            description=say("Sentence"),
-            placeholder=say("a sentence with one {mask}", mask=MASK),
-            continuous_update=False,  # Enter sends it: a large model need not see each letter
-            layout=w.Layout(width="42rem", max_width="80%"),
-        )
-        self._button = w.Button(description=say("Fill"), tooltip=say("Ask the model"))
-        self._button.layout.width = "6rem"
-        self._answers = w.HTML()
+        self.warnings: list[str] = []
         self._answers.add_class("kb-fill-answers")
-        self._lay_out(w.HBox([self._text, self._button]), self._answers)
-        self._on(self._text, "value", self.fill)
-        self._on_click(self._button, self.fill)
-        self._try(self.fill)
+        self._try(self.ask)
 
     @property
     def selection(self) -> str:
         """The sentence that stands in the field."""
-        return str(self._text.value)
+        return self.sentence
 
     @selection.setter
     def selection(self, text: str) -> None:
@@ -95,15 +88,17 @@ class FillMaskView(View):
         parts = [guess.table.assign(model=guess.model)[columns] for guess in self.guesses]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
-    def fill(self) -> None:
-        """Ask the models about the sentence in the field."""
-        self.guesses, self._answers.value = [], ""
+    def _forget(self) -> None:
+        self.guesses, self.warnings = [], []
+
+    def _read(self, text: str) -> None:
+        _check_k(self.k)
         if not self._models:
-            self._models = _opened(*_checked(*self._wanted, k=self.k))
-        text, real = self.selection, self._real_word
-        asked = self._models.items()
+            self._models = opened_models("FillMaskView", *self._wanted)
+        asked, real = self._models.items(), self._real_word
         self.guesses = [ask(name, model, text, k=self.k, real=real) for name, model in asked]
-        self._answers.value = _html.wrap(self._tables())
+        warnings = [period_warning(model, self.about) for model in self._models.values()]
+        self.warnings = [heard(one) for one in warnings if one]
 
     @property
     def _real_word(self) -> str:
@@ -111,10 +106,11 @@ class FillMaskView(View):
         first = self._asked_first
         return real_word(first, self.answer) if self.selection == first else ""
 
-    def _tables(self) -> str:
+    def _answer_html(self) -> str:
         largest = max((guess.largest for guess in self.guesses), default=1.0)
         sides = "".join(f"<div>{guess.html(largest)}</div>" for guess in self.guesses)
-        return f'<div class="kb-side">{sides}</div>{self._real_sentence()}'
+        beneath = self._real_sentence() + warnings_html(self.warnings)
+        return f'<div class="kb-side">{sides}</div>{beneath}'
 
     def _real_sentence(self) -> str:
         if not self.answer or self.selection != self._asked_first:
@@ -125,57 +121,14 @@ class FillMaskView(View):
         notes = "".join(f"<br>{_html.text(one)}" for one in told)
         return f"<p><strong>{_html.text(say('The real sentence:'))}</strong> {sentence}{notes}</p>"
 
-    def _still(self) -> str:
-        asked = f"<strong>{_html.text(say('Sentence'))}:</strong> {_html.text(self.selection)}"
-        return f"<p>{asked}</p>{self._tables()}"
-
     def _figure(self) -> Figure:
         return draw(self.selection, self.guesses)
 
 
-def _checked(
-    model: str | MaskedLM | None,
-    models: Sequence[str | MaskedLM] | Mapping[str, str | MaskedLM] | None,
-    *,
-    k: int,
-) -> tuple[list[str], list[str | MaskedLM]]:
-    """Return names (empty where the model's own will do) and models, or refuse what is asked."""
-    if model is not None and models is not None:
-        raise ViewError(
-            say("FillMaskView got both model= and models=."),
-            say("One of them says it all."),
-            "models=[...]",
-        )
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+def _check_k(k: object) -> None:
+    if type(k) is not int or k < 1:
         raise ViewError(
             say("k is {given}.", given=repr(k)),
             say("It is how many words to show, from 1 on."),
             "k=8",
         )
-    if isinstance(models, str) or (models is not None and not models):
-        raise ViewError(
-            say("models is {given}.", given=repr(models)),
-            say("A list of models was expected."),
-            f'models=["{DEFAULT_MODEL}"]',
-        )
-    if isinstance(models, Mapping):
-        return list(models), list(models.values())
-    asked = list(models) if models is not None else [model or DEFAULT_MODEL]
-    return [""] * len(asked), asked
-
-
-def _opened(names: Sequence[str], models: Sequence[str | MaskedLM]) -> dict[str, MaskedLM]:
-    """Open what is given by name; two models of one name are told apart by a number."""
-    found: dict[str, MaskedLM] = {}
-    for name, model in zip(names, models, strict=True):
-        opened = _open(model) if isinstance(model, str | Path) else model
-        shown = name or opened.name
-        same = sum(known == shown or known.startswith(f"{shown} (") for known in found)
-        found[f"{shown} ({same + 1})" if same else shown] = opened
-    return found
-
-
-def _open(model: str | Path) -> MaskedLM:
-    from kblib.models.masked import MaskedLM
-
-    return MaskedLM.open(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kblib.files import write_json
 from kbnotebooks.language_models import FillMaskView
 
 SENTENCE = "På bilden ser vi en [MASK] i Stockholm."
@@ -134,3 +135,14 @@ def test_selection_can_be_set_by_code(parrot):
     view.selection = "Vid en [MASK]."
     assert view._text.value == "Vid en [MASK]."
     assert view.guesses[0].table["word"][0] == "n14"
+
+
+def test_years_of_the_model_are_told_where_others_are_asked_about(parrot, tmp_path):
+    write_json(tmp_path / "recipe.json", {"job": {"corpus": {"years": [1930, 1959]}}})
+    parrot.folder = tmp_path
+    view = FillMaskView(SENTENCE, model=parrot, about=1935)
+    assert "its answer is of all these years, not of 1935." in answers(view)
+    assert "all these years" not in answers(FillMaskView(SENTENCE, model=parrot))
+    assert "all these years" not in answers(
+        FillMaskView(SENTENCE, model=parrot, about=(1930, 1959))
+    )
