@@ -21,6 +21,7 @@ from kblib.ngrams.trends import ngram_trend
 
 ROUNDS = 7
 LINES = 100
+NEWSREEL_QUERIES = ("järnväg", "järnväg*", "i den", "och")
 Answer = dict[str, Any]
 
 
@@ -45,32 +46,27 @@ def ask(folder: str, hits: str, own_memory_mb: str) -> dict[str, Any]:
     corpus = Corpus.open(folder)
     index = index_corpus(corpus)
     queries = [*(_word_of(index, n) for n in json.loads(hits)), _pair(index, max(json.loads(hits)))]
-    answers = [one for query in queries for one in _asked("invented", corpus, query)]
-    answers += _asked("invented", corpus, f"*{queries[0][-4:]}")
-    answers += _asked("invented", corpus, _word_of(index, index.n_words))
+    queries += [f"*{queries[0][-4:]}", _word_of(index, index.n_words)]
+    answers = [_asked("invented", corpus, query) for query in queries]
     films = load_sample("newsreels")
-    for query in ("järnväg", "järnväg*", "i den", "och"):
-        answers += _asked("newsreels", films, query)
+    answers += [_asked("newsreels", films, query) for query in NEWSREEL_QUERIES]
     return {"answers": answers, "peak_mb": peak_mb(), "limited": limited}
 
 
-def _asked(name: str, corpus: Corpus, query: str) -> list[Answer]:
+def _asked(name: str, corpus: Corpus, query: str) -> Answer:
     def count() -> int:
         return int(query_frequencies(corpus, query).rows["count"][0])
+
+    def trend() -> int:
+        return int(ngram_trend(corpus, query, per="year", smooth=3).rows["raw_hits"].sum())
 
     def lines() -> int:
         found = concordance(corpus, query, sort="left")
         found.rows(0, LINES)
         return found.n
 
-    def trend() -> int:
-        return int(ngram_trend(corpus, query, per="year", smooth=3).rows["raw_hits"].sum())
-
-    hits = count()
-    return [
-        {"corpus": name, "what": f"{what} of {query}", "hits": hits, **_timed(call)}
-        for what, call in (("count", count), ("trend", trend), ("lines", lines))
-    ]
+    seconds = {"count": _timed(count), "trend": _timed(trend), "lines": _timed(lines)}
+    return {"corpus": name, "query": query, "hits": count(), **seconds}
 
 
 def _timed(call: Callable[[], int]) -> dict[str, float]:

@@ -29,9 +29,11 @@ REPEATED, BACK = 0.33, 40
 YEARS = (1910, 1959)
 SPEECH_FROM = 1930
 COLLECTIONS = ("kino", "sf", "nordisk")
-ONSETS = "b bl br d dr f fl g gr h j k kl kr l m n p pl r s sk sl st str t tr v".split()
-VOWELS = "a e i o u y å ä ö".split()
-CODAS = ["", "", "", *"d g k l m n r s t v nd ng ns rt st".split()]
+ONSETS = "b bl br d dr f fl g gr h j k kl kr l m n p pl r s sk sl st str t tr v"
+VOWELS = "aeiouyåäö"
+CODAS = "d g k l m n r s t v nd ng ns rt st"
+OPEN = ("", "", "")
+"""One syllable in six ends in a vowel."""
 SYLLABLES_UP_TO = (60, 3_000, 120_000, 800_000)
 """Ranks up to which words have one, two, three, four syllables; the rest has five."""
 COMMA, STOP = 0.07, 0.08
@@ -69,7 +71,7 @@ def _words(draw: np.random.Generator) -> pl.Series:
     """Return different words, one a rank; the more frequent, the shorter."""
     made = VOCABULARY + VOCABULARY // 2
     n_syllables = 1 + np.searchsorted(SYLLABLES_UP_TO, np.arange(made))
-    syllables = pl.Series([*map("".join, product(ONSETS, VOWELS, CODAS))])
+    syllables = pl.Series([*map("".join, product(ONSETS.split(), VOWELS, (*OPEN, *CODAS.split())))])
     words = syllables.gather(draw.integers(len(syllables), size=made))
     for so_far in range(1, len(SYLLABLES_UP_TO) + 1):
         longer = n_syllables > so_far
