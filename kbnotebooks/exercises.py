@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kbnotebooks import _answers, _answers_counting, _html
+from kbnotebooks import _answers, _answers_counting, _answers_models, _html
 from kbnotebooks._answers import Exercise
 from kbnotebooks._errors import ViewError
 from kbnotebooks._words import number, say
@@ -22,6 +22,7 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_counting.FORMS,
     **_answers_counting.NGRAMS,
     **_answers.MASKED,
+    **_answers_models.ATTENTION,
     **_answers.PRETRAIN,
 }
 
