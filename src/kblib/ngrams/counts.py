@@ -198,8 +198,9 @@ class _Counting:
             told(places.stop)
         for array in found:
             _shrink(array, int(reached[0]))
-        self.places = self.places[: reached[1]]
-        self.sizes = sizes[: 0 if is_last else reached[0]]
+        _shrink(self.places, int(reached[1]))
+        _shrink(sizes, 0 if is_last else int(reached[0]))
+        self.sizes = sizes
         return _Order(*found, np.cumsum(edges, out=edges))
 
     def _pieces(self) -> Iterator[tuple[slice, slice]]:

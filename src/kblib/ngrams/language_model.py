@@ -6,7 +6,7 @@ in `kblib.ngrams.discounts.lmplz_counts`, and its files are exchanged with other
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +22,16 @@ from kblib.ngrams.discounts import Discounts, Floats
 from kblib.ngrams.kneser_ney import KneserNey
 from kblib.ngrams.model_file import read_model, write_model
 from kblib.ngrams.pruning import checked_thresholds, kept_ngrams
+from kblib.ngrams.threads import side_by_side
+from kblib.ngrams.trie import Integers
 from kblib.ngrams.vocabulary import (
     BEGIN_ID,
     END_ID,
     SPECIALS,
     UNKNOWN_ID,
     Vocabulary,
+    batches,
+    encoded,
     lines_of,
     number_words,
     split_words,
@@ -193,25 +197,31 @@ class NgramLM:
 
     def log10_scores(self, texts: Iterable[str]) -> Floats:
         """Return `log10_score` of each of many texts, much faster than one by one."""
-        ids = self.vocabulary.encode_texts(texts)
-        logs = self._log10_probs(ids)
-        scores: Floats = np.add.reduceat(logs, np.flatnonzero(ids == BEGIN_ID))
-        return scores
+        pieces = [
+            np.add.reduceat(logs, np.flatnonzero(ids == BEGIN_ID))
+            for ids, logs in self._scored(texts)
+        ]
+        return np.concatenate(pieces)
 
     def perplexity(self, corpus: Corpus | Iterable[str]) -> WordPerplexity:
         """Return how surprised the model is by each word; ends count, begins do not.
 
         Texts are cut into units as they were for the training.
         """
-        ids = self.vocabulary.encode_texts(_texts(corpus, self.about["unit"]))
-        logs = self._log10_probs(ids)
-        unknown = ids == UNKNOWN_ID
-        n_units = int(np.count_nonzero(ids == BEGIN_ID))
+        log10_sum = log10_sum_of_unknown = 0.0
+        n_ids = n_unknown = n_units = 0
+        for ids, logs in self._scored(_texts(corpus, self.about["unit"])):
+            unknown = ids == UNKNOWN_ID
+            log10_sum += float(logs.sum())
+            log10_sum_of_unknown += float(logs[unknown].sum())
+            n_ids += len(ids)
+            n_unknown += int(np.count_nonzero(unknown))
+            n_units += int(np.count_nonzero(ids == BEGIN_ID))
         return WordPerplexity(
-            log10_sum=float(logs.sum()),
-            log10_sum_of_unknown=float(logs[unknown].sum()),
-            n_words=len(ids) - 2 * n_units,
-            n_unknown=int(np.count_nonzero(unknown)),
+            log10_sum=log10_sum,
+            log10_sum_of_unknown=log10_sum_of_unknown,
+            n_words=n_ids - 2 * n_units,
+            n_unknown=n_unknown,
             n_units=n_units,
             provenance={"model": self.about, "corpus": _provenance(corpus)},
         )
@@ -259,10 +269,17 @@ class NgramLM:
             self.model, self.vocabulary, text, sides=sides, k=k, candidates=candidates
         )
 
-    def _log10_probs(self, ids: Any) -> Floats:
-        logs = _log10(self.model.row_probs(ids[None, :])[0])
-        logs[ids == BEGIN_ID] = 0.0
-        return logs
+    def _scored(self, texts: Iterable[str]) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ids of some thousand texts at a time, and log10 of their probabilities."""
+        table = self.vocabulary.table  # made before threads ask for it
+
+        def scored(batch: tuple[bytes, int]) -> tuple[Integers, Floats]:
+            ids = encoded(table, *batch)
+            logs = _log10(self.model.row_probs(ids[None, :])[0])
+            logs[ids == BEGIN_ID] = 0.0
+            return ids, logs
+
+        return side_by_side(scored, batches(texts))
 
     def _drawn(
         self, draw: np.random.Generator, begun: list[int], words: list[str], max_words: int

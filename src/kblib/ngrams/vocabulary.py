@@ -69,20 +69,7 @@ class Vocabulary:
         TokenError
             If a text holds ``<s>``, ``</s>`` or ``<unk>``.
         """
-        return np.concatenate(list(self.encode_batches(texts)))
-
-    def encode_batches(self, texts: Iterable[str]) -> Iterator[Integers]:
-        """Yield what `encode_texts` returns in pieces of some thousand whole texts."""
-        for data, n_texts in batches(texts):
-            yield self.encode_batch(data, n_texts)
-
-    def encode_batch(self, data: bytes, n_texts: int) -> Integers:
-        """Return the ids of texts in UTF-8, a newline after each; threads may call this."""
-        ids = np.empty(room(data, n_texts), ID)
-        n_ids, reserved = self.table.read(data, ids)
-        if reserved is not None:
-            raise _reserved(SPECIALS[reserved], "a text")
-        return ids[:n_ids]
+        return np.concatenate([encoded(self.table, *batch) for batch in batches(texts)])
 
     def find(self, words: pl.Series) -> Ints:
         """Return the id of each word, that of ``<unk>`` where it is not known."""
@@ -97,6 +84,21 @@ class Vocabulary:
     @cached_property
     def _enum(self) -> pl.Enum:
         return pl.Enum(self.words)
+
+
+def encoded(table: WordTable, data: bytes, n_texts: int) -> Integers:
+    """Return the ids of texts in UTF-8, a newline after each; threads may call this.
+
+    Raises
+    ------
+    TokenError
+        If a text holds ``<s>``, ``</s>`` or ``<unk>``.
+    """
+    ids = np.empty(room(data, n_texts), ID)
+    n_ids, reserved = table.read(data, ids)
+    if reserved is not None:
+        raise _reserved(SPECIALS[reserved], "a text")
+    return ids[:n_ids]
 
 
 def split_words(text: str) -> list[str]:

@@ -42,26 +42,13 @@ def _slot(mixed: int, data_B: Any, at: Any, table_S: Any, blob_C: Any, edges: An
         if (entry ^ mixed) >> _ID_BITS == 0:
             number = entry & _ID_MASK
             start = edges[number]
-            if edges[number + 1] - start == length:
+            if edges[number + 1] - start - 1 == length:
                 same = 0
                 while same < length and blob_C[start + same] == data_B[at[0] + same]:
                     same += 1
                 if same == length:
                     return slot
         slot = (slot + 1) & mask
-
-
-@compiled
-def fill(table_S: Any, blob_C: Any, edges: Any, n_words: int) -> None:
-    """Put words, all different, into an empty table."""
-    for number in range(n_words):
-        hashed = _BASIS
-        for byte in blob_C[edges[number] : edges[number + 1]]:
-            hashed = (hashed ^ np.uint64(byte)) * _PRIME
-        mixed = _mixed(hashed)
-        ends = (edges[number], edges[number + 1])
-        slot = _slot(mixed, blob_C, ends, table_S, blob_C, edges)
-        table_S[slot] = (mixed & ~_ID_MASK) | number
 
 
 @compiled
@@ -78,6 +65,16 @@ def _word_end(data_B: Any, at: int) -> Any:
         hashed = (hashed ^ np.uint64(data_B[at])) * _PRIME
         at += 1
     return at, _mixed(hashed)
+
+
+@compiled
+def fill(table_S: Any, blob_C: Any, edges: Any, n_words: int) -> None:
+    """Put words, all different, into an empty table."""
+    for number in range(n_words):
+        end, mixed = _word_end(blob_C, edges[number])
+        ends = (edges[number], end)
+        slot = _slot(mixed, blob_C, ends, table_S, blob_C, edges)
+        table_S[slot] = (mixed & ~_ID_MASK) | number
 
 
 @compiled
@@ -101,8 +98,9 @@ def _learn(
     edges: Any,
 ) -> None:
     """Add a word; in the blob there is room."""
-    edges[n_words + 1] = edges[n_words] + word[1] - word[0]
-    blob_C[edges[n_words] : edges[n_words + 1]] = data_B[word[0] : word[1]]
+    edges[n_words + 1] = edges[n_words] + word[1] - word[0] + 1
+    blob_C[edges[n_words] : edges[n_words + 1]] = data_B[word[0] : word[1] + 1]
+    blob_C[edges[n_words + 1] - 1] = NEWLINE
     table_S[slot] = (mixed & ~_ID_MASK) | n_words
 
 

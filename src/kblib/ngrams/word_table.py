@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from kblib.ngrams.trie import Integers
@@ -23,9 +22,9 @@ class WordTable:
     Parameters
     ----------
     blob
-        The bytes of all words, one after the other, in UTF-8; more room than is used.
+        The bytes of all words in UTF-8, a newline after each; more room than is used.
     edges
-        Where each word begins in it, and the last one ends.
+        Where each word begins in it, and where one more would.
     n_words
         How many there are.
     """
@@ -41,18 +40,15 @@ class WordTable:
     @classmethod
     def of(cls, words: pl.Series) -> WordTable:
         """Return the table of words that are all different."""
-        array = words.to_arrow().cast(pa.large_string())
-        array = pa.concat_arrays([array])  # begins at its buffer's first byte
-        _, edges, data = array.buffers()
-        blob = np.frombuffer(data or b"", np.uint8)
-        return cls(blob, np.frombuffer(edges, np.int64)[: len(words) + 1], len(words))
+        text = "".join(f"{word}\n" for word in words)
+        blob = np.frombuffer(bytearray(text.encode()), np.uint8)  # writable: words may be added
+        ends = np.flatnonzero(blob == ord("\n")) + 1
+        return cls(blob, np.append(0, ends), len(words))
 
     def words(self) -> pl.Series:
         """Return all words."""
-        used = self.edges[: self.n_words + 1]
-        buffers = [None, pa.py_buffer(used), pa.py_buffer(self.blob[: used[-1]])]
-        array = pa.Array.from_buffers(pa.large_string(), self.n_words, buffers)
-        return pl.Series("word", array)
+        text = self.blob[: self.edges[self.n_words] - 1].tobytes().decode()
+        return pl.Series("word", [text]).str.split("\n").explode()
 
     def read(
         self, data: bytes, ids: Integers, *, learns: bool = False, start: int = 0
@@ -72,8 +68,8 @@ class WordTable:
 
         given = np.frombuffer(data, np.uint8)
         used = int(self.edges[self.n_words])
-        if learns and used + len(given) > len(self.blob):
-            self.blob = _enlarged(self.blob, 2 * used + len(given))
+        if learns and used + len(given) + 1 > len(self.blob):
+            self.blob = _enlarged(self.blob, 2 * (used + len(given)))
         state = np.array([0, 0, self.n_words], np.int64)
         while True:
             arrays = (self._slots, self.blob, self.edges)
