@@ -111,6 +111,12 @@ def test_wheel_holds_the_sites(inside: set[str]) -> None:
     assert "local.toml" in files
 
 
+def test_wheel_holds_the_swedish_texts(inside: set[str]) -> None:
+    files = {path.name for path in (ROOT / "kbnotebooks" / "swedish").glob("*.toml")}
+    assert {f"kbnotebooks/swedish/{name}" for name in files} <= inside
+    assert "shared.toml" in files
+
+
 def test_wheel_holds_no_model_and_no_text(wheel: Path, inside: set[str]) -> None:
     tops = {name.partition("/")[0] for name in inside}
     assert tops == {"kblib", "kbnotebooks"}
