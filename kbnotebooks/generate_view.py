@@ -232,7 +232,7 @@ def _draw(prompt: str, texts: Sequence[Generated]) -> Figure:
         for place, word in enumerate(shown):
             axes.annotate(word.text.strip() or "␣", (100 * word.probability, place), (3, 0),
                           textcoords="offset points", va="center", size=8,
-                          color=_html.INK)  # fmt: skip
+                          color=_html.INK, parse_math=False)  # fmt: skip
         axes.set_yticks([])
         axes.set_ylim(longest - 0.4, -0.6)
         axes.set_xlim(0, 130)

@@ -12,28 +12,39 @@ from matplotlib.image import imread
 
 from kblib.corpora import Corpus
 from kblib.ladder.ladder import Ladder
+from kblib.models.probe import probe
+from kblib.models.token_lens import token_lens
 from kblib.ngrams.collocations import collocations
 from kblib.ngrams.keyness import keyness
 from kblib.ngrams.language_model import NgramLM
 from kblib.ngrams.trends import ngram_trend
 from kblib.runs import RunFolder
 from kbnotebooks._view import View
+from kbnotebooks.attention_view import AttentionView
 from kbnotebooks.collocation_view import CollocationView
 from kbnotebooks.concordance_view import ConcordanceView
 from kbnotebooks.corpus import CorpusView
 from kbnotebooks.dispersion_view import DispersionView
+from kbnotebooks.generate_view import GenerateView
 from kbnotebooks.keyness_view import KeynessView
 from kbnotebooks.ladder import LadderView
 from kbnotebooks.language_models import FillMaskView
+from kbnotebooks.next_word_view import NextWordView
 from kbnotebooks.perplexity_view import PerplexityView
 from kbnotebooks.planner import PlanView
+from kbnotebooks.probe_view import ProbeView
 from kbnotebooks.runs import RunView
+from kbnotebooks.surprisal_view import SurprisalView
+from kbnotebooks.token_lens_view import TokenLensView
 from kbnotebooks.trend_view import TrendView
 from tests.views.conftest import ParrotModel
+from tests.views.small_writer import small_writer
 from tests.views.test_planner import SmallPlan
+from tests.views.tiny_model import tiny_model
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
 SENTENCE = "På bilden ser vi en [MASK] i Stockholm."
+LAST_WORDS = ("som", "till", "och", "besökte", "från")
 # One a view: each is built for its own test, from the twelve cues and the run of the view tests.
 BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     "corpus": lambda films, run: CorpusView(films),
@@ -50,10 +61,31 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     "fill_mask": lambda films, run: FillMaskView(
         SENTENCE, models={"mine": ParrotModel(), "embedded": ParrotModel()}, answer="hamn"
     ),
+    "surprisal": lambda films, run: SurprisalView(
+        "Kungen besökte Malmö i dag.", model=tiny_model()
+    ),
+    "token_lens": lambda films, run: TokenLensView(
+        "Hvarje jernväg", tiny_model(), lens=token_lens(films, tiny_model(), per="year")
+    ),
+    "attention": lambda films, run: AttentionView(
+        "Kungen och [MASK] besökte Malmö.", model=tiny_model()
+    ),
+    "probe": lambda films, run: ProbeView(
+        probe(
+            [tiny_model(), tiny_model(2)],
+            [f"{word} {{}} {last} [MASK]." for word in ("och", "i dag") for last in LAST_WORDS],
+            [("Kungen", "Drottningen"), ("han", "hon")],
+            ["läkare", "lärare", "tåget"],
+        )
+    ),
     "ladder": lambda films, run: LadderView(
         Ladder.build(films, masked=None, causal=None, n_candidates=12),
         "Kungen [MASK] till Stockholm.",
     ),
+    "generate": lambda films, run: GenerateView(
+        "Kungen", model=small_writer(), seeds=[1, 2, 3], max_tokens=20
+    ),
+    "next_word": lambda films, run: NextWordView("Kungen", model=small_writer(), k=8),
     "plan": lambda films, run: PlanView(SmallPlan()),
     "run": lambda films, run: RunView(run.name),
 }

@@ -5,31 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kblib.models.build import build_causal
 from kblib.models.causal import CausalLM
-from kblib.models.shape import ModelShape
-from kblib.tokens.subwords import Tokenizer
 from kbnotebooks.generate_view import GenerateView
 from kbnotebooks.next_word_view import NextWordView
-
-TEXTS = (
-    "Kungen och kronprinsen besökte Stockholm i dag.",
-    "Drottningen besökte Göteborg i går.",
-    "Tåget går från Stockholm till Malmö.",
-)
+from tests.views.small_writer import small_writer
 
 
 @pytest.fixture(scope="module")
 def writer() -> CausalLM:
-    tokenizer = Tokenizer.train(TEXTS * 3, kind="bpe", vocab_size=330)
-    shape = ModelShape(2, 2, 32, "llama", vocab_size=tokenizer.vocab_size, seq_len=48)
-    model = build_causal(shape, seed=1)
-    for weight in model.parameters():  # else all words are alike to it
-        if weight.ndim > 1:
-            weight.data.mul_(6.0)
-    for piece in range(256):  # bytes that make no letter
-        model.get_output_embeddings().weight.data[piece] = 0.0
-    return CausalLM(model, tokenizer, name="writer")
+    return small_writer()
 
 
 @pytest.fixture
