@@ -60,7 +60,7 @@ def begin(run: RunFolder) -> list[str]:
 def queue_next(run: RunFolder, *, own: str) -> None:
     """Queue one more job of a run, unless one waits already."""
     slurm = slurm_of(run)
-    if not [job for job in slurm.queue(run.name) if job.id != own]:
+    if not [job for job in slurm.queue(run.name) if job.waits and job.id != own]:
         script = script_of(run)
         files.write_atomic(run.script_file, script.encode())
         slurm.submit(script)

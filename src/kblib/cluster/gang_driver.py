@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kblib.cluster import gang
+from kblib.cluster.diagnose import why_it_ended
 from kblib.cluster.render import python_of
 from kblib.cluster.slurm_answers import expanded
 from kblib.cluster.step import StepRanks
@@ -95,7 +96,7 @@ class GangDriver(Driver):
 
     def _lost_nodes(self, ending: Ending) -> list[str]:
         """Return this job's nodes that are no longer there, and write down how it was seen."""
-        told = {node: "srun lost its connection to it" for node in self.ranks.lost_nodes}
+        told = dict.fromkeys(self.ranks.lost_nodes, "srun lost its connection to it")
         # Slurm itself needs some seconds to miss a node; a stop in order has no cause to wait.
         patience_s = 0.0 if ending.code == STOPPED or told else _SLURM_MISSES_A_NODE_S
         broken = {**self._broken_nodes(patience_s), **told}
@@ -154,6 +155,7 @@ def main(arguments: list[str]) -> int:
         log.info("job %s has nothing to do: the run is %s", job, state.phase.value)
         _unless_slurm_is_silent(lambda: gang.drop_waiting(run, own=job))
         return DONE
+    _unless_slurm_is_silent(lambda: _tell_of_the_last(run))
     attempt = run.begin_attempt(state.attempt, _about(job))
     if attempt is None:
         return INFRASTRUCTURE
@@ -163,6 +165,25 @@ def main(arguments: list[str]) -> int:
     python = [*shlex.split(cluster.prefix), python_of(cluster)]
     run.write_state(_queued(state, attempt))
     return GangDriver(run, attempt, StepRanks(run, attempt, python), job).drive()
+
+
+def _tell_of_the_last(run: RunFolder) -> None:
+    """Add to the record of the last attempt how it ended, if its driver could not."""
+    records = run.attempt_records()
+    if not records or "ended" in records[-1]:
+        return
+    last, slurm = records[-1], gang.slurm_of(run)
+    job = slurm.job(str(last["job"]))
+    step = run.written_state().step
+    why = why_it_ended(job, run.log(20)).sentence
+    run.end_attempt(
+        int(last["attempt"]), ended=time.time(), exit_code=INFRASTRUCTURE, why=why, step=step
+    )
+    for node in slurm.nodes(*expanded(str(last["nodes"]))):
+        if node.broken:
+            seen = f"Slurm: {node.state} {node.reason}".strip()
+            evidence = {"attempt": last["attempt"], "job": last["job"], "seen": seen}
+            run.add_bad_node(node.name, {**evidence, "time": time.time()})
 
 
 def _queued(state: RunState, attempt: int) -> RunState:

@@ -72,6 +72,7 @@ class Driver:
             attempt=attempt,
             host=socket.gethostname(),
             pid=os.getpid(),
+            step=run.written_state().step,
             steps=run.written_state().steps,
         )
 
