@@ -24,6 +24,7 @@ from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.keyness import log_likelihood
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.queries import Hits, search
 from kblib.ngrams.unit_counts import word_counts
 from kblib.ngrams.units import mixed_media, unit_codes, unit_of
@@ -36,8 +37,8 @@ HIGHEST_DICE = 14
 """Of a word that always stands beside the other, and the other way round (Rychlý)."""
 
 
-@dataclass(frozen=True, eq=False)
-class CollocationTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class CollocationTable(Printed):
     """Words near a query, the strongest first.
 
     Attributes
@@ -72,6 +73,14 @@ class CollocationTable:
     def forms(self) -> pd.DataFrame:
         """The forms of the query that were counted, as a pandas table."""
         return pandas_of(self.counted.lazy())
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return (
+            f"Words near '{self.provenance['query']}' in '{self.provenance['corpus']}': "
+            f"{self.hits:,} hits, {self.places:,} places"
+        )
 
     def top(self, n: int = 10) -> list[str]:
         """Return the first `n` words."""

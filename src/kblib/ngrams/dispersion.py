@@ -19,6 +19,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import similar_words
 from kblib.ngrams.index import Index, index_corpus
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
 from kblib.ngrams.units import mixed_media
 from kblib.ngrams.words import folded
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 FEWEST_PARTS = 2
 
 
-@dataclass(frozen=True, eq=False)
-class DispersionTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class DispersionTable(Printed):
     """Words with how evenly they are spread over units.
 
     Attributes
@@ -55,6 +56,14 @@ class DispersionTable:
     def table(self) -> pd.DataFrame:
         """The words as a pandas table."""
         return pandas_of(self.rows.lazy())
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return (
+            f"Words of '{self.provenance['corpus']}' over {self.n_units:,} units "
+            f"({self.provenance['unit']})"
+        )
 
 
 def dispersion(

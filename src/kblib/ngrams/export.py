@@ -25,6 +25,7 @@ from kblib.files import write_atomic, write_json
 from kblib.ngrams.frequencies import check_order
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.released import Marks, marks_of, note_release
 from kblib.ngrams.units import (
     DECADE,
@@ -45,8 +46,8 @@ LONGEST_IN_COPYRIGHT = 3
 FREE = ("CC0", "PDM", "public domain", "Public Domain")
 
 
-@dataclass(frozen=True, eq=False)
-class SafeTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class SafeTable(Printed):
     """Counts of n-grams that may leave the house.
 
     Attributes
@@ -70,6 +71,20 @@ class SafeTable:
     def table(self) -> pd.DataFrame:
         """The counts as a pandas table."""
         return pandas_of(self.rows.lazy())
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return (
+            f"N-grams of '{self.provenance['corpus']}' (n={self.provenance['n']}) in at least "
+            f"{self.provenance['least_units']} units of their cell"
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What is held back, in a sentence."""
+        running = int(self.held_back["running"].sum())
+        return (f"{running:,} running n-grams are held back, for too few units have them.",)
 
     def save(self, path: str | Path) -> Path:
         """Write the table as CSV, and beside it what it is, as JSON; note that it leaves.

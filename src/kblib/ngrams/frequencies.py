@@ -15,6 +15,7 @@ from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.queries import Absent, search
 from kblib.ngrams.units import mixed_media
 
@@ -26,8 +27,8 @@ MOST = 5
 """The longest n-gram: a longer one hardly ever comes twice."""
 
 
-@dataclass(frozen=True, eq=False)
-class FrequencyTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrequencyTable(Printed):
     """Words or n-grams with their counts, most frequent first.
 
     Attributes
@@ -56,9 +57,10 @@ class FrequencyTable:
         """Return the `n` most frequent."""
         return self.rows["ngram"].head(n).to_list()
 
-    def __repr__(self) -> str:
-        about = f"{self.rows.height:,} rows, {self.words:,} words, '{self.provenance['corpus']}'"
-        return f"FrequencyTable: {about}\n{self.rows.head(10)}"
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return f"Frequencies in '{self.provenance['corpus']}', {self.words:,} words"
 
 
 def frequencies(

@@ -28,6 +28,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.dispersion import spread
 from kblib.ngrams.index import Index, index_corpus
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, Floats
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
 from kblib.ngrams.units import media_of, mixed_media
@@ -41,8 +42,8 @@ HALF_A_HIT = 0.5
 SIDES = ("", "reference_")
 
 
-@dataclass(frozen=True, eq=False)
-class KeynessTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class KeynessTable(Printed):
     """Words with what marks them, most significant of the corpus first.
 
     Attributes
@@ -64,6 +65,12 @@ class KeynessTable:
     def table(self) -> pd.DataFrame:
         """The words as a pandas table."""
         return pandas_of(self.rows.lazy())
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        reference = self.provenance["reference"]["corpus"]
+        return f"Words of '{self.provenance['corpus']}' against '{reference}'"
 
     def top(self, n: int = 10, *, q: float | None = None) -> list[str]:
         """Return the `n` words that mark the corpus most by G², or of those below a q-value."""

@@ -1,0 +1,88 @@
+"""How a result looks at the end of a cell: a title, the first rows, and what must be known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import polars as pl
+
+SHOWN = 10
+LONG = 10_000
+"""Numbers from here on are grouped; a year is not."""
+
+
+class Printed:
+    """A result that prints as a table; ``rows`` and ``warnings`` are what it shows."""
+
+    rows: pl.DataFrame
+    warnings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return as_text(self.title, self.rows, self.warnings)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.title, self.rows, self.warnings)
+
+
+def as_text(title: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str:
+    """Return title, first rows and notes for a terminal.
+
+    Examples
+    --------
+    >>> print(as_text("Words", pl.DataFrame({"word": ["sol", "regn"], "count": [12000, 7]})))
+    Words
+      word   count
+      sol   12,000
+      regn       7
+    """
+    columns = [[name, *map(_cell, rows[name].head(SHOWN).to_list())] for name in rows.columns]
+    aligned = [
+        _aligned(column, left=rows[name].dtype == pl.String)
+        for name, column in zip(rows.columns, columns, strict=True)
+    ]
+    lines = [f"  {'  '.join(cells)}".rstrip() for cells in zip(*aligned, strict=True)]
+    return "\n".join([title, *lines, *_more(rows), *(f"  Note: {one}" for one in warnings)])
+
+
+def as_html(title: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str:
+    """Return title, first rows and notes for a notebook, with marked heads, all text escaped."""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows.columns)
+    body = "".join(_html_row(row) for row in rows.head(SHOWN).iter_rows())
+    notes = "".join(f"<p>{escape(note.strip())}</p>" for note in (*_more(rows), *warnings))
+    caption = f'<caption style="caption-side:top;text-align:left">{escape(title)}</caption>'
+    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _html_row(row: tuple[Any, ...]) -> str:
+    cells = (
+        f'<td style="text-align:{"left" if isinstance(value, str) else "right"}">'
+        f"{escape(_cell(value))}</td>"
+        for value in row
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _aligned(column: list[str], *, left: bool) -> list[str]:
+    width = max(map(len, column))
+    return [cell.ljust(width) if left else cell.rjust(width) for cell in column]
+
+
+def _cell(value: Any) -> str:
+    """Return a value as it is shown: four digits that count; nothing for what is not there."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < LONG else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and value >= LONG else str(value)
+
+
+def _more(rows: pl.DataFrame) -> list[str]:
+    rest = rows.height - SHOWN
+    return [f"  ... {rest:,} more rows in .table"] if rest > 0 else []
