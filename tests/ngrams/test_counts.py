@@ -66,7 +66,7 @@ def test_unsigned_ids_do_not_overflow():
     assert as_counter(counted, 2)[60_000, 60_001] == 2
 
 
-@pytest.mark.parametrize("order", [0, 7, -1])
+@pytest.mark.parametrize("order", [0, 7, -1, 2.5, "3"])
 def test_an_impossible_order_is_refused(order):
     with pytest.raises(ModelError) as caught:
         count([1, 3, 2], order=order)

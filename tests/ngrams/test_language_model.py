@@ -140,3 +140,27 @@ def test_a_reserved_word_is_refused_everywhere(model):
             call("<s> [MASK]")
     with pytest.raises(TokenError, match="The word <unk> stands in text 1"):
         NgramLM.train(["a <unk>"])
+
+
+def test_progress_ends_where_it_said():
+    told = []
+    NgramLM.train(TEXTS, order=4, progress=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == told[-1][1] > sum(len(text.split()) for text in TEXTS)
+
+
+def test_scores_are_the_same_on_one_core_and_on_more(model, monkeypatch):
+    texts = TEXTS * 40
+    found = []
+    for n_cores in (1, 3):
+        monkeypatch.setattr("kblib.ngrams.threads.cores", lambda n=n_cores: n)
+        monkeypatch.setattr("kblib.ngrams.vocabulary._TEXTS", 7)
+        found.append(model.log10_scores(texts))
+    assert np.array_equal(*found)
+    assert np.array_equal(found[0], np.tile(model.log10_scores(TEXTS), 40))
+
+
+def test_an_error_in_a_thread_is_told(model, monkeypatch):
+    monkeypatch.setattr("kblib.ngrams.threads.cores", lambda: 2)
+    with pytest.raises(TokenError, match="The word </s> stands in a text"):
+        model.perplexity([*TEXTS * 20, "a </s>"])

@@ -262,8 +262,8 @@ def checked_ids(ids: ArrayLike, vocab_size: int) -> Ints:
 
 
 def check_order(order: int) -> None:
-    """Raise a ModelError unless the order is 1 to 6."""
-    if not 1 <= order <= MAX_ORDER:
+    """Raise a ModelError unless the order is a whole number from 1 to 6."""
+    if not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
         raise ModelError(
             f"An n-gram model of order {order} cannot be built.",
             f"Order 1 (single tokens) to {MAX_ORDER} was expected.",

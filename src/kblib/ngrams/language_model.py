@@ -97,6 +97,9 @@ class NgramLM:
             Words that may stand in n-grams, or a text file of them; all others become ``<unk>``.
         unit
             What stands between ``<s>`` and ``</s>``.
+        progress
+            Called while n-grams are counted, which takes most of the time: with the places of the
+            text that are done, each once an order, and about how many there are.
 
         Raises
         ------
