@@ -66,14 +66,22 @@ def draw_lens(lens: TokenLens) -> Figure:
 
 
 def _draw_medium(axes: Axes, lens: TokenLens, medium: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     labels = lens.rows["period"].unique(maintain_order=True).to_list()
+    numeric = all(isinstance(label, int) for label in labels)
+    places = np.array(labels if numeric else range(len(labels)))
     for name, look in zip(lens.tokenizers, LOOKS, strict=False):
         rows = lens.rows.filter(tokenizer=name, medium=medium)
-        places = np.arange(rows.height)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
         axes.fill_between(places, low, high, color=look["color"], alpha=0.2, linewidth=0)
         axes.plot(places, rows["pieces_per_word"].to_numpy(), label=name, markersize=4, **look)
-    axes.set_xticks(range(len(labels)), [str(label) for label in labels], rotation=30)
+    if numeric:  # years: few marks, so that long spans stay readable
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    else:
+        axes.set_xticks(places, [str(label) for label in labels], rotation=30)
+    spare = max(0.05 * float(np.ptp(places)), 0.5)
+    axes.set_xlim(places.min() - spare, places.max() + spare)
     axes.set_title(known(medium), fontsize=9, loc="left")
 
 

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 PLACE = "{}"
 ALL = "all years"
 DEFAULT_BAND = Band()
+REFERENCES = (
+    "Kurita et al. (2019), Measuring Bias in Contextualized Word Representations, arXiv:1906.07337.",
+    "Seshadri, Pezeshkpour and Singh (2022), Quantifying Social Biases Using Templates is "
+    "Unreliable, arXiv:2210.04337.",
+    "Sellam et al. (2022), The MultiBERTs: BERT Reproductions for Robustness Analysis, "
+    "arXiv:2106.16163.",
+)
 EXAMPLE = 'probe(model, ["{} arbetar som [MASK]."], [("Han", "Hon")], ["läkare", "lärare"])'
 
 
@@ -87,7 +94,7 @@ def probe(
     told: dict[str, Any] = {"unit": UNIT}
     told |= {"templates": asked[0], "pairs": asked[1], "words": asked[2]}
     told |= {"confidence": band.confidence, "resamples": band.resamples, "seed": band.seed}
-    told |= {"models": about_models, "version": kblib.__version__}
+    told |= {"models": about_models, "version": kblib.__version__, "references": REFERENCES}
     warnings = tuple(dict.fromkeys(_warnings(groups, about, log_odds, asked[2])))
     return Probe(tuple(rows), log_odds, *asked, warnings, told)
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_BAND = Band()
+REFERENCES = ("Rust et al. (2021), How Good is Your Tokenizer?, arXiv:2012.15613.",)
 EXAMPLES = 3
 CHUNK = 4_000_000
 
@@ -122,6 +123,7 @@ def token_lens(
     rows = pl.concat([lens.by_period(name, found) for name, found in values.items()])
     kinds = pl.concat([lens.by_kind(name, found) for name, found in values.items()])
     asked = {"per": per, **asdict(band), "unit": unit}
+    asked["references"] = REFERENCES
     asked["tokenizers"] = {name: one.fingerprint for name, one in named.items()}
     return TokenLens(rows, kinds, tuple(lens.warnings()), index.provenance(**asked))
 
