@@ -59,7 +59,7 @@ def draw_lens(lens: TokenLens) -> Figure:
         _draw_medium(axes, lens, medium)
     first = fig.axes[0]
     first.set_ylabel(say(AXIS))
-    first.set_ylim(bottom=1.0)
+    first.set_ylim(bottom=0.95)  # a word has one piece at least; its mark is seen whole
     if len(lens.tokenizers) > 1:
         fig.axes[-1].legend(frameon=False, fontsize=8)
     return fig

@@ -31,11 +31,9 @@ PLACE = "{}"
 ALL = "all years"
 DEFAULT_BAND = Band()
 REFERENCES = (
-    "Kurita et al. (2019), Measuring Bias in Contextualized Word Representations, arXiv:1906.07337.",
-    "Seshadri, Pezeshkpour and Singh (2022), Quantifying Social Biases Using Templates is "
-    "Unreliable, arXiv:2210.04337.",
-    "Sellam et al. (2022), The MultiBERTs: BERT Reproductions for Robustness Analysis, "
-    "arXiv:2106.16163.",
+    "Kurita et al. (2019), Bias in Contextualized Word Representations, arXiv:1906.07337.",
+    "Seshadri et al. (2022), Quantifying Social Biases Using Templates, arXiv:2210.04337.",
+    "Sellam et al. (2022), The MultiBERTs, arXiv:2106.16163.",
 )
 EXAMPLE = 'probe(model, ["{} arbetar som [MASK]."], [("Han", "Hon")], ["läkare", "lärare"])'
 
