@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EMBEDDED = "kb-mini-masked"
+EMBEDDED_CAUSAL = "kb-mini-causal"
 NO_LICENCE = "none stated on the card"
 CONFIG = "config.json"
 
@@ -78,6 +79,16 @@ CATALOG: tuple[CatalogEntry, ...] = (
         licence="CC-BY-NC-4.0",
         parent=None,
         source=f"models/{EMBEDDED}/README.md",
+    ),
+    CatalogEntry(
+        name=EMBEDDED_CAUSAL,
+        what="small Swedish GPT of newsreel speech, made by this project",
+        task="continue a text",
+        architecture="gpt_neox",
+        parameters=None,
+        licence="CC-BY-NC-4.0",
+        parent=None,
+        source=f"models/{EMBEDDED_CAUSAL}/README.md",
     ),
     _of_shape(
         "KB/bert-base-swedish-cased",

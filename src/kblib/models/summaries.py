@@ -62,7 +62,8 @@ class Summary:
 
     def __str__(self) -> str:
         """Return the summary, and the warning if there is one."""
-        return f"{self.summary}\n({self.warning})" if self.warning else self.summary
+        said = self.summary or "(the model wrote nothing)"
+        return f"{said}\n({self.warning})" if self.warning else said
 
 
 def summarise(model: CausalLM, text: str, layout: str, sampling: Sampling, seed: int) -> Summary:
