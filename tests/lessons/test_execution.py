@@ -20,6 +20,10 @@ def html_outputs(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
                 yield cell.id, output.data["text/html"]
 
 
+DRAWN = re.compile(r"kb\.(\w*(Corpus|Trend|Run|Probe|TokenLens|Perplexity)View|figure)\(")
+"""Views with a picture; others, such as a concordance, are tables."""
+
+
 class Images(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +66,7 @@ def test_every_picture_has_alt_text(name: str, executed):
     for cell in code_cells(executed(name).notebook):
         raw = [output for output in cell.outputs if "image/png" in output.get("data", {})]
         assert raw == [], f"{cell.id} shows a picture without alt text"
-    assert pictures
+    assert pictures or not DRAWN.search(" ".join(cell.source for cell in read(name).cells))
 
 
 @pytest.mark.parametrize("name", LESSONS)

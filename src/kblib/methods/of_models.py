@@ -7,6 +7,8 @@ from typing import Any
 
 from kblib.methods.references import (
     BERT,
+    BOOTSTRAP,
+    FERTILITY,
     GPT,
     KENLM,
     KNESER_NEY,
@@ -14,6 +16,7 @@ from kblib.methods.references import (
     NUCLEUS,
     PLL,
     ROLLOUT,
+    TEMPLATES,
 )
 from kblib.methods.speech import Speech
 from kblib.methods.told import SIGNS, Told
@@ -95,6 +98,47 @@ def attention(speech: Speech, about: Mapping[str, Any]) -> Told:
         "Attention-vikter, bredvid attention rollout och effekten av att dölja varje ord.",
     )
     return Told((*_model(speech, about), said), (NOT_EXPLANATION, ROLLOUT))
+
+
+def token_lens(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say whose pieces were counted."""
+    said = speech.say(
+        "Pieces of every running word were counted with the tokenizers {names}; bands draw whole "
+        "units ({unit}), seed {seed}.",
+        "Bitarna i varje löpande ord räknades med tokeniserarna {names}; banden drar hela enheter "
+        "({unit}), frö {seed}.",
+        names=speech.quoted(about["tokenizers"]), unit=speech.word(about["unit"]),
+        seed=about["seed"],
+    )  # fmt: skip
+    return Told((said,), (FERTILITY, BOOTSTRAP))
+
+
+def probe(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say what was put beside what, and what is not certain."""
+    models = [one for group in about["models"].values() for one in group]
+    said = speech.say(
+        "Probe: log-odds of {words} in {n} sentences between {pairs}; intervals draw templates "
+        "anew (seed {seed}).",
+        "Sond: logodds för {words} i {n} meningar mellan {pairs}; intervallen drar mallarna på "
+        "nytt (frö {seed}).",
+        words=speech.quoted(about["words"]), n=len(about["templates"]),
+        pairs=speech.listing(" / ".join(pair) for pair in about["pairs"]), seed=about["seed"],
+    )  # fmt: skip
+    told = [sentence for one in models for sentence in _model(speech, one)]
+    return Told((*dict.fromkeys(told), said), (BERT, TEMPLATES))
+
+
+def ladder(speech: Speech, about: Mapping[str, Any]) -> Told:
+    """Say what stands on a ladder, and on which text all of it was trained."""
+    told = [sentence for one in about["models"] for sentence in _model(speech, one)]
+    said = speech.say(
+        "All models, n-grams too, were trained on the same films (fingerprint {signs}) and asked "
+        "over one list of candidates.",
+        "Alla modeller, även n-grammen, tränades på samma filmer (fingeravtryck {signs}) och "
+        "frågades över en och samma lista av kandidater.",
+        signs=str(about["train"])[:SIGNS],
+    )
+    return Told((*dict.fromkeys(told), said), (KNESER_NEY, BERT, GPT))
 
 
 def generated(speech: Speech, about: Mapping[str, Any]) -> Told:

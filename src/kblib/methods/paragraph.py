@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.errors import CorpusError
 from kblib.files import read_json
-from kblib.methods.sentences import ABOUT, otherwise
+from kblib.methods.sentences import ABOUT, cited, otherwise
 from kblib.methods.speech import Language, Speech
 from kblib.methods.told import SIGNS, Told
 
@@ -125,7 +125,9 @@ def _provenance(result: Any) -> Mapping[str, Any]:
 
 
 def _told(speech: Speech, kind: str, about: Mapping[str, Any]) -> Told:
-    return ABOUT[kind](speech, about) if kind in ABOUT else otherwise(speech, kind, about)
+    told = ABOUT[kind](speech, about) if kind in ABOUT else otherwise(speech, kind, about)
+    own = cited(about)  # a result that names its sources knows best
+    return replace(told, references=own) if own else told
 
 
 def _corpus(speech: Speech, corpus: Corpus) -> Iterable[str]:

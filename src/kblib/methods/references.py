@@ -51,3 +51,11 @@ ROLLOUT = (
     "Abnar and Zuidema (2020), Quantifying Attention Flow in Transformers, arXiv:2005.00928: "
     "attention rollout."
 )
+FERTILITY = (
+    "Rust, Pfeiffer, Vulić, Ruder and Gurevych (2021), How Good is Your Tokenizer?, "
+    "arXiv:2012.15613: pieces a word."
+)
+TEMPLATES = (
+    "Seshadri, Pezeshkpour and Singh (2022), Quantifying Social Biases Using Templates is "
+    "Unreliable, arXiv:2210.04337."
+)

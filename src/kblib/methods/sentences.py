@@ -35,7 +35,7 @@ def otherwise(speech: Speech, kind: str, about: Mapping[str, Any]) -> Told:
         kind=kind,
         asked="; ".join(asked) or speech.say("as given", "som den är"),
     )
-    return Told((sentence,), _cited(about))
+    return Told((sentence,))
 
 
 def _plain(speech: Speech, value: Any) -> str:
@@ -44,7 +44,8 @@ def _plain(speech: Speech, value: Any) -> str:
     return speech.number(value) if type(value) in (int, float) else str(value)
 
 
-def _cited(about: Mapping[str, Any]) -> tuple[str, ...]:
+def cited(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whom a result itself wants cited."""
     found = about.get("references") or about.get("citation") or ()
     return (found,) if isinstance(found, str) else tuple(map(str, found))
 
@@ -65,6 +66,13 @@ ABOUT: dict[str, Teller] = {
     "CausalLM": of_models.causal,
     "Surprisal": of_models.surprisal,
     "Attention": of_models.attention,
+    "AttentionControl": of_models.attention,
+    "LeftSurprisal": of_models.causal,
+    "NextWords": of_models.causal,
+    "Continuations": of_models.generated,
+    "TokenLens": of_models.token_lens,
+    "Probe": of_models.probe,
+    "Ladder": of_models.ladder,
     "Generated": of_models.generated,
 }
 """By the name of the result's class, so that nothing heavy is imported to know it."""

@@ -1,0 +1,73 @@
+"""Models and what they answered, in prose: each sentence says what their provenance says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from kblib.methods import methods
+from kblib.methods.sentences import ABOUT
+
+MODEL = {"model": "mini", "weights": "ab" * 32}
+KNOWN: dict[str, dict[str, Any]] = {
+    "MaskedLM": MODEL,
+    "CausalLM": MODEL,
+    "FillTable": MODEL,
+    "Surprisal": MODEL,
+    "LeftSurprisal": MODEL,
+    "NextWords": MODEL,
+    "Attention": MODEL,
+    "AttentionControl": MODEL,
+    "Generated": MODEL | {"seed": 4, "temperature": 0.8},
+    "Continuations": MODEL | {"temperature": 0.8},
+    "TokenLens": {"tokenizers": {"mini": "cd" * 32}, "unit": "film", "seed": 1},
+    "Probe": {
+        "models": {"all years": [MODEL]},
+        "templates": ("{} är [MASK].",),
+        "pairs": (("hon", "han"),),
+        "words": ("glad",),
+        "seed": 1,
+    },
+    "Ladder": {"models": [MODEL], "train": "ef" * 32},
+}
+COUNTING = {
+    "Trend", "CorrectedTrend", "QueryQuality", "FrequencyTable", "Concordance", "KeynessTable",
+    "CollocationTable", "DispersionTable", "NgramLM", "WordPerplexity",
+}  # fmt: skip
+"""Told by test_methods.py, of real results."""
+
+
+def result(kind: str) -> Any:
+    return type(kind, (), {"provenance": KNOWN[kind]})()
+
+
+def test_every_kind_is_told_somewhere():
+    assert set(ABOUT) - set(KNOWN) <= COUNTING | {
+        kind for kind in ABOUT if ABOUT[kind].__module__.endswith("of_counting")
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+@pytest.mark.parametrize("kind", sorted(KNOWN))
+def test_wording_has_no_holes(kind: str, language: Any):
+    told = methods(result(kind), language=language).text
+    assert not re.search(r"[{}]|None", told), told
+    if kind != "TokenLens":
+        assert "mini" in told
+        assert "abababababab" in told
+
+
+def test_draw_says_its_seed_and_temperature():
+    assert "(temperature 0.8, seed 4)" in methods(result("Generated")).text
+    assert "(temperature 0,8, seed 4)" in methods(result("Generated"), language="sv").text
+
+
+def test_bits_of_masked_models_come_with_a_warning():
+    assert "not comparable with the bits" in methods(result("Surprisal")).text
+
+
+def test_probe_names_pairs_and_words():
+    told = methods(result("Probe")).text
+    assert "log-odds of “glad” in 1 sentences between hon / han" in told
