@@ -47,8 +47,10 @@ def observed(run: RunFolder, written: RunState) -> RunState:
     if answer.jobs is None:
         return replace(written, why=f"The scheduler does not answer. {written.why}".strip())
     begun = [job for job in answer.jobs if not job.waits]
+    if begun and (written.phase is Phase.RUNNING or begun[0].state == "COMPLETING"):
+        return written
     if begun:
-        return written if written.phase is Phase.RUNNING else _starting(written, begun[0])
+        return _starting(written, begun[0])
     if answer.jobs:
         return replace(written, phase=Phase.QUEUED, why=_waiting(written, answer.jobs[0]))
     current = run.written_state()  # it may have ended between the two looks
