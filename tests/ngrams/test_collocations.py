@@ -82,3 +82,8 @@ def test_bad_arguments_answer_in_plain_words(arguments, message):
     with pytest.raises(CorpusError) as caught:
         collocations(random_corpus(), **{"query": "sol", **arguments})
     assert message in str(caught.value)
+
+
+def test_min_count_of_nothing_is_refused():
+    with pytest.raises(CorpusError, match="min_count is 0"):
+        collocations(random_corpus(), "sol", min_count=0)

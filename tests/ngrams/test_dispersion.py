@@ -63,3 +63,8 @@ def test_word_that_is_nowhere_and_single_unit_answer_in_plain_words():
         dispersion(random_corpus(), ["soll"])
     with pytest.raises(CorpusError, match="has one unit by its column 'film'"):
         dispersion(Corpus.from_texts(["sol", "regn"], film="SF1"))
+
+
+def test_min_count_of_nothing_is_refused():
+    with pytest.raises(CorpusError, match="min_count is 0"):
+        dispersion(random_corpus(), min_count=0)

@@ -145,3 +145,8 @@ def test_fresh_process_memory_is_not_needed_for_words_of_many_scripts():
     words = index.text.words_at(np.arange(index.n_words))
     found = index.text.words.gather(words).to_list()
     assert found == [word for one in texts for word in folded_words(one)]
+
+
+def test_something_else_than_a_corpus_is_refused():
+    with pytest.raises(CorpusError, match=r"A str was given: 'reels'\. A Corpus was expected\."):
+        index_corpus("reels")

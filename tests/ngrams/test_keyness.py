@@ -154,7 +154,7 @@ def test_few_units_give_neither_interval_nor_test():
 def test_media_are_never_crossed_silently_and_overlap_is_said():
     corpus = random_corpus()
     crossed = keyness(corpus.filter(medium="speech"), corpus.filter(medium="intertitle"))
-    assert "speech is compared with intertitle" in crossed.warnings[0]
+    assert "speech against intertitle" in crossed.warnings[0]
     assert "documents are in both" in keyness(corpus.filter(medium="speech"), corpus).warnings[-1]
 
 
@@ -167,3 +167,8 @@ def test_provenance_names_both_corpora(halves):
     said = keyness(*halves).provenance
     assert said["fingerprint"] == halves[0].fingerprint
     assert said["reference"]["fingerprint"] == halves[1].fingerprint
+
+
+def test_min_count_of_nothing_is_refused():
+    with pytest.raises(CorpusError, match="min_count is 0"):
+        keyness(random_corpus(), random_corpus().filter(medium="speech"), min_count=0)

@@ -178,6 +178,17 @@ def test_fixed_mix_says_what_of_it_is_missing():
     assert "In some periods only 60% of the fixed mix is there." in trend.warnings
 
 
+def test_hits_outside_the_fixed_mix_are_no_rate_of_zero_without_a_word():
+    few = [("sol sol", f"kino{n}", "kino") for n in range(9)]
+    many = [("regn och", f"sf{n}", "sf") for n in range(10)]
+    texts, films, collections = map(list, zip(*few, *many, strict=True))
+    corpus = Corpus.from_texts(texts, film=films, collection=collections, year=1940)
+    row = ngram_trend(corpus, "sol", mix="fixed").table.iloc[0]
+    assert (row["hits"], row["per_million"]) == (18, 0)
+    assert row["note"] == "no hits: below 1.5e+05 per million is possible"
+    assert row[["low", "high"]].isna().all()
+
+
 def test_cells_show_size_mix_and_noise():
     corpus = Corpus.from_texts(
         ["sol och sol", "sol xqz", "och"],

@@ -22,6 +22,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.frequencies import check_least
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.keyness import log_likelihood
 from kblib.ngrams.printed import Printed
@@ -126,6 +127,7 @@ def collocations(
     ['röda']
     """
     _check(left, right, sort)
+    check_least("min_count", min_count)
     index = index_corpus(corpus)
     hits = search(index, query, forms=forms, without=without)
     near = _near(hits, left, right)

@@ -18,6 +18,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import similar_words
+from kblib.ngrams.frequencies import check_least
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
@@ -93,6 +94,7 @@ def dispersion(
     >>> spread.table[["word", "dp", "dp_norm"]].values.tolist()
     [['sol', 0.5, 1.0]]
     """
+    check_least("min_count", min_count)
     index = index_corpus(corpus)
     counts = unit_counts(index, unit)
     _check_parts(index, counts)

@@ -92,10 +92,10 @@ def frequencies(
     ['sol och']
     """
     check_order(n)
-    _check_least("min_count", min_count)
+    check_least("min_count", min_count)
     index = index_corpus(corpus)
     if most is not None:
-        _check_least("most", most)
+        check_least("most", most)
     counted = _counted(index, n, min_count, most).rename({"groups": "documents"})
     named = named_ngrams(index, counted, n).sort("count", "ngram", descending=[True, False])
     named = named if most is None else named.head(most)
@@ -174,7 +174,8 @@ def check_order(n: int) -> None:
         raise CorpusError(f"n is {n!r}.", f"A whole number from 1 to {MOST} was expected.", "n=2")
 
 
-def _check_least(name: str, value: int) -> None:
+def check_least(name: str, value: int) -> None:
+    """Refuse a number that is no whole number from 1."""
     if type(value) is not int or value < 1:
         raise CorpusError(
             f"{name} is {value!r}.", "A whole number from 1 was expected.", f"{name}=5"

@@ -179,6 +179,12 @@ def index_corpus(corpus: Corpus, *, progress: Progress | None = None, fresh: boo
     if id(corpus) in _OPEN and not fresh:
         _OPEN.move_to_end(id(corpus))
         return _OPEN[id(corpus)]
+    if not isinstance(corpus, Corpus):
+        raise CorpusError(
+            f"A {type(corpus).__name__} was given: {str(corpus)[:40]!r}.",
+            "A Corpus was expected.",
+            "Corpus.from_texts(texts), or load_sample('newsreels')",
+        )
     if len(corpus) == 0:
         raise CorpusError(
             f"Corpus '{corpus.name}' has no documents.",

@@ -27,6 +27,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.dispersion import spread
+from kblib.ngrams.frequencies import check_least
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, Floats
@@ -116,6 +117,7 @@ def keyness(
     >>> keyness(sunny, rainy, min_count=1).top(1)
     ['sol']
     """
+    check_least("min_count", min_count)
     indexes = (index_corpus(corpus), index_corpus(reference))
     if corpus.fingerprint == reference.fingerprint:
         raise CorpusError(
@@ -305,7 +307,7 @@ def _warnings(
     media = [" and ".join(media_of(index)) for index in indexes]
     if media[0] != media[1]:
         said.append(
-            f"{media[0] or 'unknown medium'} is compared with {media[1] or 'unknown medium'}: "
+            f"{media[0] or 'unknown medium'} against {media[1] or 'unknown medium'}: "
             "what marks the words may be the medium."
         )
     elif mixed_media(indexes[0]):

@@ -244,7 +244,9 @@ class _Work:
             weights_PS,
         )
         present = weights_PS.sum(axis=1) if self.mix == "fixed" else np.ones(len(units))
-        counts = zip(words.sum(axis=1), hits.sum(axis=1), units, present, strict=True)
+        weighed_PS = (weights_PS > 0) if self.mix == "fixed" else np.ones_like(weights_PS)
+        seen = zip((words * weighed_PS).sum(axis=1), (hits * weighed_PS).sum(axis=1), strict=True)
+        counts = zip(words.sum(axis=1), seen, units, present, strict=True)
         notes = [_note(*one, self.unit) for one in counts]
         low, high = _band(rates_BP, np.array([not note for note in notes]), self.band.confidence)
         return {
@@ -303,13 +305,15 @@ def _band(rates_BP: Floats, given: Any, confidence: float) -> tuple[Floats, Floa
     return low, high
 
 
-def _note(words: float, hits: float, units: int, present: float, unit: str) -> str:
+def _note(words: float, seen: tuple[float, float], units: int, present: float, unit: str) -> str:
+    """Return what stands beside a rate: ``seen`` is the words and hits of what is weighed."""
     if words == 0:
         return "no words"
     if units < FEWEST_UNITS or present == 0:
         return f"fewer than {FEWEST_UNITS} units ({unit}): no interval"
+    weighed, hits = seen
     # With independent hits, 3 / words bounds the rate of something never seen with 95 %.
-    return "" if hits else f"no hits: below {3 * PER_MILLION / words:.3g} per million is possible"
+    return "" if hits else f"no hits: below {3 * PER_MILLION / weighed:.3g} per million is possible"
 
 
 def _series_column(index: Index, media: Media) -> str | None:
