@@ -18,7 +18,7 @@ from kblib.models.masked_candidates import MaskedCandidates, piece_lengths
 from kblib.models.training_split import TrainingSplit
 from kblib.models.years import Years
 
-EXAMINED = 100
+EXAMINED = 50
 """Words of the list that a causal model examines exactly; the others are screened (see
 `kblib.models.causal_candidates`): all 2,000 would take a small model seconds a sentence.
 """
