@@ -83,6 +83,7 @@ def build_index(
     word_starts.tofile(folder / WORD_STARTS)
     _cumulated(reading.bytes_a_document).tofile(folder / TEXT_STARTS)
     type_words, n_distinct = _sort_types(reading, folder)
+    del reading  # a vocabulary of a million takes some 200 MB, and is on disk now
     _invert(folder, type_words, n_distinct, word_starts)
     return {
         "kind": "index",
