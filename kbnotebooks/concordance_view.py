@@ -168,6 +168,14 @@ class ConcordanceView(View):
         return path
 
     def _build(self, query: str, sort: str | Sequence[str], forms: Forms) -> None:
+        self._first = (sort if isinstance(sort, str) else tuple(sort), forms)
+        self._status, self._lines, self._source, self._written = (w.HTML() for _ in range(4))
+        search = self._build_search(query, sort)
+        self._paging = w.VBox([self._build_pages(), self._build_exports()])
+        self._lay_out(search, self._status, self._lines, self._paging, self._source, self._written)
+        self._box.add_class(ROOT)
+
+    def _build_search(self, query: str, sort: str | Sequence[str]) -> w.Widget:
         self._query = w.Text(
             query,
             description=say("Search"),
@@ -176,35 +184,29 @@ class ConcordanceView(View):
             layout=w.Layout(width="30rem", max_width="80%"),
         )
         self._button = w.Button(description=say("Search"), layout=w.Layout(width="6rem"))
-        self._forms = w.Dropdown(
-            options=[(say(FORM_NAMES[one]), one) for one in FORMS], description=say("Forms")
-        )
+        ways = [(say(FORM_NAMES[one]), one) for one in FORMS]
+        self._forms = w.Dropdown(options=ways, description=say("Forms"))
         self._sort = w.Dropdown(options=_sorts(sort), description=say("Sort"))
-        self._first = (sort if isinstance(sort, str) else tuple(sort), forms)
+        return w.VBox([w.HBox([self._query, self._button]), w.HBox([self._forms, self._sort])])
+
+    def _build_pages(self) -> w.Widget:
+        self._steps = {
+            -1: w.Button(description=say("Previous page")),
+            1: w.Button(description=say("Next page")),
+        }
         self._page = w.BoundedIntText(1, min=1, max=1, description=say("Page"))
         self._page.layout.width = "11rem"
         self._line = w.Dropdown(description=say("Source of line"), layout=w.Layout(width="16rem"))
         self._line.style.description_width = "initial"
         self._line.add_class(LIST)
-        turns = {-1: say("Previous page"), 1: say("Next page")}
-        self._steps = {
-            step: w.Button(description=sign, tooltip=turns[step], layout=w.Layout(width="3rem"))
-            for step, sign in ((-1, "◂"), (1, "▸"))
-        }
+        return w.HBox([self._steps[-1], self._page, self._steps[1], self._line])
+
+    def _build_exports(self) -> w.Widget:
         self._exports = {
             ending: w.Button(description=name, tooltip=say("Write all hits to a file"))
             for ending, name in zip(WRITERS, ("CSV", "CSL-JSON", "RIS"), strict=True)
         }
-        for button in self._exports.values():
-            button.layout.width = "6rem"
-        self._status, self._lines, self._source, self._written = (w.HTML() for _ in range(4))
-        pages = w.HBox([self._steps[-1], self._page, self._steps[1], self._line])
-        self._paging = w.VBox([pages, w.HBox([w.Label(say("Write to a file:")),
-                                              *self._exports.values()])])  # fmt: skip
-        self._lay_out(w.HBox([self._query, self._button]), w.HBox([self._forms, self._sort]),
-                      self._status, self._lines, self._paging, self._source,
-                      self._written)  # fmt: skip
-        self._box.add_class(ROOT)
+        return w.HBox([w.Label(say("Write to a file:")), *self._exports.values()])
 
     def _open(self) -> None:
         if type(self.per_page) is not int or self.per_page < 1:
