@@ -16,7 +16,7 @@ from benchmarks import tables
 from benchmarks.outcome import BenchmarkError, Outcome, aligned
 from kblib.errors import KblibError
 
-NAMES = ("imports", "loop", "masked", "ladder", "counting")
+NAMES = ("imports", "loop", "masked", "ladder", "counting", "ngrams")
 
 
 def main(arguments: list[str]) -> int:

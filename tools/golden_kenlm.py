@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ def main() -> int:
     return 0
 
 
-def built(folder: Path) -> Path:
+def built(folder: Path, programs: Sequence[str] = ("lmplz", "query")) -> Path:
     """Download the source and build KenLM for orders up to 6; return the programs' folder."""
     pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", "kenlm")
     run(*pip, "--dest", str(folder), f"kenlm=={VERSION}")
@@ -81,7 +82,7 @@ def built(folder: Path) -> Path:
         archive.extractall(folder, filter="data")
     source, build = folder / f"kenlm-{VERSION}", folder / "build"
     run("cmake", "-S", str(source), "-B", str(build), "-DKENLM_MAX_ORDER=6")
-    run("cmake", "--build", str(build), "--target", "lmplz", "query", "--parallel", "2")
+    run("cmake", "--build", str(build), "--target", *programs, "--parallel", "2")
     return build / "bin"
 
 
