@@ -118,6 +118,20 @@ def test_groups_are_periods_with_their_own_warnings(
     assert found.warnings[1].startswith("Which years two has read is not recorded")
 
 
+def test_two_groups_of_one_name_are_refused(model: MaskedLM) -> None:
+    with pytest.raises(ModelError, match="Two groups of models are called '1930-1939'"):
+        probe({1930: model, (1930, 1939): model}, TEMPLATES, PAIRS, WORDS)
+
+
+def test_model_is_opened_by_its_name(
+    masked_folder: Path, model: MaskedLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KBNOTEBOOKS_MODELS", str(masked_folder.parent))
+    found = probe("small", TEMPLATES, PAIRS, WORDS)
+    wanted = probe(model, TEMPLATES, PAIRS, WORDS)
+    np.testing.assert_allclose(found.log_odds["all years"], wanted.log_odds["all years"], atol=1e-4)
+
+
 def test_model_of_all_years_is_warned_of(model: MaskedLM, tmp_path: Path) -> None:
     write_json(tmp_path / "recipe.json", {"job": {"corpus": {"years": [1930, 1959]}}})
     model.folder = tmp_path
@@ -149,7 +163,9 @@ def test_word_that_cannot_be_spelt_has_no_number_and_a_warning(model: MaskedLM) 
         ({"words": "läkare"}, "A list of words was expected"),
         ({"models": []}, "No model was given"),
         ({"models": {}}, "No model was given"),
-        ({"models": ["kb-mini-masked"]}, "is no masked model"),
+        ({"models": [3]}, "3 is no masked model"),
+        ({"models": ["kb-none"]}, "kb-none"),
+        ({"models": {1930: None}}, "None is no masked model"),
     ],
 )
 def test_question_that_makes_no_sense_is_refused(

@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import kblib
 from kblib.errors import ModelError
 from kblib.models.fill import question_ids
+from kblib.models.masked import MaskedLM
 from kblib.models.masked_candidates import MaskedCandidates
 from kblib.models.probe_result import UNIT, Floats, Probe, row_of
 from kblib.models.years import DECADE, About, period_warning, years_asked
 from kblib.ngrams.resampling import Band
 
-if TYPE_CHECKING:
-    from kblib.models.masked import MaskedLM
-
 # S templates, P pairs, N words.
+Given = str | Path | MaskedLM
 PLACE = "{}"
 ALL = "all years"
 DEFAULT_BAND = Band()
@@ -39,7 +39,7 @@ EXAMPLE = 'probe(model, ["{} arbetar som [MASK]."], [("Han", "Hon")], ["läkare"
 
 
 def probe(
-    models: MaskedLM | Sequence[MaskedLM] | Mapping[Any, MaskedLM | Sequence[MaskedLM]],
+    models: Given | Sequence[Given] | Mapping[Any, Given | Sequence[Given]],
     templates: Sequence[str],
     pairs: Sequence[tuple[str, str]],
     words: Sequence[str],
@@ -52,9 +52,9 @@ def probe(
     Parameters
     ----------
     models
-        One model; several trainings of it, which show the training uncertainty; or a dictionary of
-        either by period: ``{1930: model, 1940: [model, model]}``. A first year of a decade, or a
-        pair of years, as its label is what these models are asked about.
+        One model or its name; several trainings of it, which show the training uncertainty; or a
+        dictionary of either by period: ``{1930: model, 1940: [model, model]}``. A first year of a
+        decade, or a pair of years, as its label is what these models are asked about.
     templates
         Sentences with one ``{}`` and one ``[MASK]``.
     pairs
@@ -136,20 +136,31 @@ def _logits(model: MaskedLM, candidates: MaskedCandidates, text: str) -> Floats:
 def _grouped(models: Any) -> list[tuple[str, About | None, list[MaskedLM]]]:
     """Return label, years and models of each group."""
     given = models if isinstance(models, Mapping) else {ALL: models}
-    groups = [
-        (_label(key), _period(key), list(some) if isinstance(some, list | tuple) else [some])
-        for key, some in given.items()
-    ]
+    groups = [(_label(key), _period(key), _listed(some)) for key, some in given.items()]
     if not groups or not all(some for _, _, some in groups):
         raise ModelError("No model was given.", "At least one was expected.", EXAMPLE)
-    for model in (model for _, _, some in groups for model in some):
+    labels = [label for label, _, _ in groups]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise ModelError(
+            f"Two groups of models are called '{twice}'.",
+            "Each period once was expected.",
+            f"Several trainings of one period stand in a list: {{{twice!r}: [model, model]}}",
+        )
+    return groups
+
+
+def _listed(some: Any) -> list[MaskedLM]:
+    """Return the models of a group, those given by name opened."""
+    given = list(some) if isinstance(some, list | tuple) else [some]
+    opened = [MaskedLM.open(one) if isinstance(one, str | Path) else one for one in given]
+    for model in opened:
         if not hasattr(model, "fill"):
             raise ModelError(
                 f"{model!r} is no masked model.",
-                "An opened one was expected.",
-                "MaskedLM.open(...)",
+                "A name, or an opened one, was expected.",
+                'probe("kb-mini-masked", ...)',
             )
-    return groups
+    return opened
 
 
 def _label(key: Any) -> str:
