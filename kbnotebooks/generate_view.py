@@ -74,7 +74,8 @@ class GenerateView(View):
         top_p: float | None = None,
     ) -> None:
         super().__init__()
-        self._wanted, self._model = model, None
+        self._wanted = model
+        self._model: CausalLM | None = None
         self.continuations: Continuations | None = None
         wide = w.Layout(width="42rem", max_width="80%")
         self._prompt = w.Text(prompt, description=say("Beginning"), continuous_update=False,

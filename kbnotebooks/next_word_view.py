@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ class NextWordView(View):
         super().__init__()
         self.k = k
         self.next_words: NextWords | None = None
-        self._wanted, self._model = model, None
+        self._wanted = model
+        self._model: CausalLM | None = None
         self._before: list[str] = []
         self._text = w.Text(text, description=say("Text"), continuous_update=False,
                             placeholder=say("empty: the first word of a text"),
@@ -65,7 +67,7 @@ class NextWordView(View):
         self._on(self._text, "value", self.ask)
         self._on_click(self._back, self._take_back)
         for place, (button, _) in enumerate(self._rows):
-            self._on_click(button, lambda place=place: self.choose(place))
+            self._on_click(button, partial(self.choose, place))
         self._try(self.ask)
 
     @property
