@@ -23,6 +23,8 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_counting.NGRAMS,
     **_answers.MASKED,
     **_answers_models.ATTENTION,
+    **_answers_models.GENERATION,
+    **_answers_models.LADDER,
     **_answers.PRETRAIN,
 }
 

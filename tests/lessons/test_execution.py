@@ -6,11 +6,22 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from typing import Any
 
 import nbformat
 import pytest
 
-from .conftest import LESSONS, LIMIT_S, ROOT, SOLUTIONS, Executed, code_cells, read
+from .conftest import (
+    LESSONS,
+    LIMIT_S,
+    ROOT,
+    SOLUTIONS,
+    SWEDISH_LESSONS,
+    SWEDISH_SOLUTIONS,
+    Executed,
+    code_cells,
+    read,
+)
 
 
 def html_outputs(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
@@ -76,26 +87,52 @@ def test_outputs_are_small_enough_to_be_kept(name: str, executed):
 
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_solutions_are_right(name: str, executed):
-    said = [
-        (cell.id, output.data["text/plain"])
-        for cell in code_cells(executed(name).notebook)
-        for output in cell.outputs
-        if "kb.check(" in cell.source and output.output_type == "execute_result"
-    ]
+    said = [one for cell, one in results(executed(name).notebook) if "kb.check(" in cell.source]
     assert said
-    assert [one for one, sentence in said if not sentence.startswith("Right.")] == []
+    assert [one for one in said if not one.startswith("Right.")] == []
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_unanswered_exercises_give_a_hint(name: str, executed):
-    said = [
-        output.data["text/plain"]
-        for cell in code_cells(executed(name).notebook)
-        for output in cell.outputs
-        if "kb.check(" in cell.source and output.output_type == "execute_result"
-    ]
+    said = [one for cell, one in results(executed(name).notebook) if "kb.check(" in cell.source]
     assert said
     assert all("put your answer in the place of None. Hint:" in sentence for sentence in said)
+
+
+QUICK = ("01_corpus.sv.ipynb", "03_what_a_query_misses.sv.ipynb", "solutions/01_corpus.sv.ipynb")
+"""Swedish notebooks that are run each time. The code of the others is equal to what is run in
+English, and every text of a view has a Swedish one (test_siblings, views/test_words)."""
+
+
+def swedish(names: list[str]) -> list[Any]:
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", swedish(SWEDISH_LESSONS))
+def test_swedish_lesson_speaks_swedish(name: str, executed):
+    notebook = executed(name).notebook
+    views = [html for _, html in html_outputs(notebook) if 'class="kb"' in html]
+    assert views
+    assert [html for html in views if 'class="kb" lang="sv"' not in html] == []
+    hints = [said for cell, said in results(notebook) if "kb.check(" in cell.source]
+    assert all("skriv ditt svar i stället för None. Tips:" in one for one in hints)
+    (paragraph,) = [said for cell, said in results(notebook) if "kb.methods(" in cell.source]
+    assert paragraph.startswith("Data. Korpus ”")
+
+
+@pytest.mark.parametrize("name", swedish(SWEDISH_SOLUTIONS))
+def test_swedish_solutions_are_right(name: str, executed):
+    said = [one for cell, one in results(executed(name).notebook) if "kb.check(" in cell.source]
+    assert said
+    assert [one for one in said if not one.startswith("Rätt.")] == []
+
+
+def results(notebook: nbformat.NotebookNode) -> Iterator[tuple[nbformat.NotebookNode, str]]:
+    """Yield each cell that ends in a value, with the value as text."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                yield cell, output.data["text/plain"]
 
 
 def test_sentences_said_in_lesson_five_are_from_films_the_model_has_not_read():
