@@ -44,6 +44,15 @@ def test_line_is_shown_with_what_was_found_its_source_and_its_time(view, sample,
     assert structure(shown).all("details")
 
 
+def test_corpus_without_title_and_medium_is_shown_with_its_neighbours(path):
+    texts = Corpus.from_texts(["sol", "en sol", "sol och regn", "bro"] * 3, year=1931)
+    view = MarkView(sample_query(texts, "sol"), path, who="Selma")
+    assert view.error is None
+    assert "The same source" in view._line.value
+    view._keys.value = "ynuyy"
+    assert saved(path) == ["yes", "no", "unsure", "yes", "yes"]
+
+
 def test_passage_of_the_rest_is_shown_whole_and_plain(view, sample, structure):
     view.selection = sample.table["kind"].tolist().index("rest") + 1
     assert structure(view._line.value).all("mark") == []

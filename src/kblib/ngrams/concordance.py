@@ -122,7 +122,8 @@ class Concordance:
         near = index.corpus.store.frame.slice(first, row + around + 1 - first).collect()
         here = near.row(row - first, named=True)
         same = [name for name in ("title", "medium") if name in near.columns]
-        near = near.filter(pl.col(name).eq_missing(pl.lit(here[name])) for name in same)
+        for name in same:
+            near = near.filter(pl.col(name).eq_missing(pl.lit(here[name])))
         marked = near.with_columns(here=pl.col("id") == here["id"])
         return pandas_of(_with_time(marked).lazy())
 
