@@ -151,7 +151,7 @@ def _build_ours(text: Path, model: Path) -> Usage:
 
 def _build_theirs(text: Path, tools: Kenlm, folder: Path) -> Usage:
     arpa, options = folder / "arpa", ["-o", str(ORDER), "--discount_fallback", "-S", MEMORY]
-    command = [tools.programs / "lmplz", *options, "-T", folder / "t"]
+    command = [str(tools.programs / "lmplz"), *options, "-T", str(folder / "t")]
     counted = usage_of(command, stdin=text, stdout=arpa)
     binary = text.with_name(f"{text.name}.probing")
     return counted.then(usage_of([tools.programs / "build_binary", "probing", arpa, binary]))

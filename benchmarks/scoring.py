@@ -58,7 +58,8 @@ def scoring(text: Path, folder: Path, tools: Kenlm, *, rounds: int) -> Scoring:
         If that fails, or the scores of a line differ by more than `TOLERANCE`.
     """
     models = [folder / f"{text.name}.ours", folder / f"{text.name}.probing"]
-    command = [sys.executable, "-m", "benchmarks.scoring", text, *models, tools.module, str(rounds)]
+    paths = map(str, (text, *models, tools.module))
+    command = [sys.executable, "-m", "benchmarks.scoring", *paths, str(rounds)]
     done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, text=True)
     if done.returncode:
         raise BenchmarkError(f"Scoring failed: {done.stderr[-500:]}")
@@ -68,7 +69,7 @@ def scoring(text: Path, folder: Path, tools: Kenlm, *, rounds: int) -> Scoring:
     return found
 
 
-def _measured(text: Path, ours: Path, theirs: Path, module: Path, rounds: int) -> Scoring:
+def _measured(text: Path, ours: Path, theirs: Path, module: Path, *, rounds: int) -> Scoring:
     sys.path.insert(0, str(module))
     lines = text.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     model, other = NgramLM.open(ours), import_module("kenlm").Model(str(theirs))
@@ -94,5 +95,5 @@ def _measured(text: Path, ours: Path, theirs: Path, module: Path, rounds: int) -
 
 
 if __name__ == "__main__":
-    paths = [Path(argument) for argument in sys.argv[1:5]]
-    print(json.dumps(asdict(_measured(*paths, int(sys.argv[5])))))
+    found = _measured(*map(Path, sys.argv[1:5]), rounds=int(sys.argv[5]))
+    print(json.dumps(asdict(found)))

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from benchmarks.outcome import BenchmarkError
+
+# A process begins with the memory of the one that starts it, and Linux counts that into its peak
+# for good; so a small one starts it.
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+with open(sys.argv[1], "rb") as given, open(sys.argv[2], "wb") as out:
+    began = time.perf_counter()
+    process = subprocess.Popen(sys.argv[3:], stdin=given, stdout=out)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+process.returncode = os.waitstatus_to_exitcode(status)
+print(json.dumps({
+    "code": process.returncode,
+    "cpu_s": used.ru_utime + used.ru_stime,
+    "wall_s": wall,
+    "peak_mib": used.ru_maxrss / 1024,
+}))
+"""
 
 
 @dataclass(frozen=True)
@@ -47,21 +65,10 @@ def usage_of(
     BenchmarkError
         If it fails.
     """
-    said = Path(f"{stdout or os.devnull}.said") if stdout else Path(os.devnull)
-    with (
-        open(stdin or os.devnull, "rb") as text,
-        open(stdout or os.devnull, "wb") as out,
-        open(said, "wb") as errors,
-    ):
-        return _waited_for([str(part) for part in command], text, out, errors)
-
-
-def _waited_for(command: list[str], text: IO[bytes], out: IO[bytes], errors: IO[bytes]) -> Usage:
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=text, stdout=out, stderr=errors)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise BenchmarkError(f"{Path(command[0]).name} ended with {process.returncode}.")
-    wall = time.perf_counter() - began
-    return Usage(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+    paths = [str(path or os.devnull) for path in (stdin, stdout)]
+    launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *paths, *map(str, command)]
+    done = subprocess.run(launcher, capture_output=True, check=True, text=True)
+    found = json.loads(done.stdout)
+    if found.pop("code"):
+        raise BenchmarkError(f"{Path(command[0]).name} failed: {done.stderr[-300:].strip()}")
+    return Usage(**found)

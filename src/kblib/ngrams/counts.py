@@ -261,7 +261,7 @@ def checked_ids(ids: ArrayLike, vocab_size: int) -> Ints:
     return found.astype(np.int64)
 
 
-def check_order(order: int) -> None:
+def check_order(order: object) -> None:
     """Raise a ModelError unless the order is a whole number from 1 to 6."""
     if not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
         raise ModelError(
