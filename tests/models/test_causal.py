@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from kblib.errors import ModelError
 from kblib.models.causal import CausalLM
 from kblib.models.folder import save_model
+from kblib.models.reading import begin_id, windows_of
 from kblib.tokens.subwords import Tokenizer
 
 
@@ -134,3 +135,14 @@ def test_saved_model_continues_as_before(model: CausalLM, bpe: Tokenizer, tmp_pa
     assert opened.generate("Kungen", max_tokens=8, seed=1).text == wanted
     assert opened.shape == model.shape
     assert "small" not in repr(opened)
+
+
+def test_text_begins_with_the_begin_mark_where_it_is_another_than_the_end(
+    bpe: Tokenizer,
+) -> None:
+    """As in Llama's own tokenizers; ours begin with the end of the text before."""
+    assert begin_id(bpe) == bpe.end_id
+    marked = Tokenizer(bpe.engine, {**bpe.roles, "bos_token": "K"})
+    assert begin_id(marked) == bpe.encode("K", special=False)[0] != marked.end_id
+    windows = list(windows_of([7, 8], marked, 16))
+    assert windows == [([begin_id(marked), 7, 8], [7, 8, marked.end_id])]
