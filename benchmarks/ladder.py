@@ -91,8 +91,12 @@ def measure(*, quick: bool = False) -> Outcome:
     material = Material.open(job.corpus)
     split = material.split
     ladder = Ladder.build(
-        job.corpus, masked=material.masked, causal=material.causal, order=ORDER,
-        n_candidates=N_CANDIDATES, decades=False,
+        job.corpus,
+        masked=material.masked,
+        causal=material.causal,
+        order=ORDER,
+        n_candidates=N_CANDIDATES,
+        decades=False,
     )
     rungs = [rung for rung in ladder.rungs if rung.period == ALL_YEARS]
     counts = WordCounts.of(split.train)

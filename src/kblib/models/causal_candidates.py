@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import Literal
 
 import numpy as np
@@ -134,9 +135,9 @@ class CausalCandidates:
     def _begin(self, left: list[int]) -> tuple[Floats, DynamicCache]:
         """Read the left side once: log-probabilities of the next piece, and what is remembered."""
         ids_BT = torch.tensor([left], device=self.model.model.device)
-        output = self.model.model(input_ids=ids_BT, use_cache=True, logits_to_keep=1)
-        logs_V = output.logits[0, -1].float().log_softmax(-1)
-        return logs_V.double().cpu().numpy(), output.past_key_values
+        memory = DynamicCache(config=self.model.model.config)
+        logits_BTV = self._read(ids_BT, memory)
+        return logits_BTV[0, -1].float().log_softmax(-1).double().cpu().numpy(), memory
 
     def _piece_logs(self, begun_V: Floats, cache: DynamicCache, pieces: list[list[int]]) -> Floats:
         """Return log P(pieces | left), reading each beginning of a longer word once."""
@@ -210,9 +211,18 @@ class CausalCandidates:
         )
         past = deepcopy(cache)
         past.batch_repeat_interleave(len(texts))
-        logits_BTV = self.model.model(input_ids=ids_BT, past_key_values=past, use_cache=True).logits
+        logits_BTV = self._read(ids_BT, past)
         logs: Floats = logits_BTV.float().log_softmax(-1).cpu().numpy()
         return logs
+
+    def _read(self, ids_BT: Tensor, memory: DynamicCache) -> Tensor:
+        """Read tokens after those that are remembered, which they join; shape (B, T, V)."""
+        model = self.model.model
+        # transformers 5.24 gave the argument another name.
+        new = "cache" in signature(model.forward).parameters
+        kept = {"cache" if new else "past_key_values": memory}
+        logits: Tensor = model(input_ids=ids_BT, use_cache=True, **kept).logits
+        return logits
 
 
 @dataclass(frozen=True, eq=False)
