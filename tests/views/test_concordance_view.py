@@ -218,3 +218,10 @@ def test_view_speaks_swedish(films: Corpus):
     assert "4 träffar i 'films', ordnade efter orden efter." in view._status.value
     assert "Källa till rad 1" in view._source.value
     assert view._button.description == "Sök"
+
+
+def test_source_of_texts_without_titles_is_shown():
+    view = ConcordanceView(Corpus.from_texts(["sol i dag", "sol och regn", "regn"]), "sol")
+    view._line.value = 2
+    assert view.error is None
+    assert list(view.source["text"]) == ["sol i dag", "sol och regn", "regn"]
