@@ -178,7 +178,7 @@ class GenerateView(View):
             return ""
         note = say("Written by '{model}': invented, also where it sounds true.",
                    model=self.continuations.provenance["model"])  # fmt: skip
-        texts = "".join(f"<div style='flex:1 1 16rem'>{_one(text)}</div>"
+        texts = "".join(f"<div style='flex:1 1 14rem'>{_one(text)}</div>"
                         for text in self.continuations.texts)  # fmt: skip
         return f'<p class="kb-quiet">{_html.text(note)}</p><div class="kb-side">{texts}</div>'
 
