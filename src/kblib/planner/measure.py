@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from kblib.errors import PlanError
-from kblib.jobs.driver import rank_environments
+from kblib.jobs.processes import rank_environments
 from kblib.jobs.rates import Rate, keep_rate
 from kblib.jobs.specs import Pretrain
 
