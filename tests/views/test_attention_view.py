@@ -8,6 +8,7 @@ import html
 import numpy as np
 import pytest
 
+from kbnotebooks import _words
 from kbnotebooks._attention_box import SCRIPT, Chosen
 from kbnotebooks.attention_view import AttentionView
 from tests.views.tiny_model import tiny_model
@@ -138,6 +139,15 @@ def test_failing_model_is_told_below_the_view(view, monkeypatch):
     monkeypatch.setattr("kblib.models.attention.attention_weights", lambda *_, **__: 1 / 0)
     view._button.click()
     assert "ZeroDivisionError" in view._message.value
+
+
+def test_box_speaks_swedish_and_so_does_its_script(view, structure, monkeypatch):
+    monkeypatch.setattr(_words, "_chosen", ["sv"])
+    view.selection = {"word": "Kungen", "layer": 2}
+    found = box(view, structure)
+    assert "Lager 2, huvud alla (medel): 'Kungen' ser mest på" in view._picture.value
+    assert found["data-language"] == "sv"
+    assert found["data-said"] == "Lager {layer}, huvud {head}: '{word}' ser mest på {targets}."
 
 
 def test_saved_page_and_picture_show_the_choice(view, tmp_path):
