@@ -117,6 +117,12 @@ def test_wheel_holds_the_swedish_texts(inside: set[str]) -> None:
     assert "shared.toml" in files
 
 
+def test_wheel_holds_the_scripts_of_views(inside: set[str]) -> None:
+    files = {path.name for path in (ROOT / "kbnotebooks" / "scripts").glob("*.js")}
+    assert {f"kbnotebooks/scripts/{name}" for name in files} <= inside
+    assert "attention.js" in files
+
+
 def test_wheel_holds_no_model_and_no_text(wheel: Path, inside: set[str]) -> None:
     tops = {name.partition("/")[0] for name in inside}
     assert tops == {"kblib", "kbnotebooks"}
