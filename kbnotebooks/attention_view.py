@@ -108,17 +108,7 @@ class AttentionView(SentenceView):
         if self.attention is None:
             return pd.DataFrame(columns=["word", "weight"])
         names = [unit.text for unit in self.attention.units]
-        return pd.DataFrame({"word": names, "weight": self._row})
-
-    @property
-    def _row(self) -> np.ndarray:
-        """The weights that are shown."""
-        if self.attention is None:
-            raise ViewError(
-                say("There is nothing to draw."), say("The message below the view says why.")
-            )
-        layer, head = self._chosen.layer or None, self._chosen.head or None
-        return self.attention.of(self._chosen.word, layer=layer, head=head)
+        return pd.DataFrame({"word": names, "weight": _row(self.attention, self._chosen)})
 
     def _forget(self) -> None:
         self.attention = self.control = None
@@ -192,11 +182,20 @@ class AttentionView(SentenceView):
         return asked + self._box_html() + self._answer_html()
 
     def _figure(self) -> Figure:
-        row = self._row
-        return _drawn(self.attention, self._chosen, row)  # type: ignore[arg-type]
+        if self.attention is None:
+            raise ViewError(
+                say("There is nothing to draw."), say("The message below the view says why.")
+            )
+        return _drawn(self.attention, self._chosen)
 
 
-def _drawn(seen: Attention, chosen: Chosen, row: np.ndarray) -> Figure:
+def _row(seen: Attention, chosen: Chosen) -> np.ndarray:
+    """Return the weights that are shown."""
+    return seen.of(chosen.word, layer=chosen.layer or None, head=chosen.head or None)
+
+
+def _drawn(seen: Attention, chosen: Chosen) -> Figure:
+    row = _row(seen, chosen)
     names = [unit.text for unit in seen.units]
     fig, axes = figures.canvas(max(5.0, 0.62 * len(names)), 2.8)
     edges = [_html.INK if n == chosen.word else _html.ACCENT for n in range(len(names))]
