@@ -73,3 +73,10 @@ def test_probabilities_still_sum_to_one(counted, thresholds):
     )
     for context in ([], [1], [3], [3, 4], [1, 3, 3], [4, 3, 4]):
         assert model.distribution(context).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_the_end_keeps_its_probability_where_it_falls_under_the_threshold():
+    counted = CountedNgrams.count([1, 3, 3, 4, 2], order=2, vocab_size=V, begin_id=1, end_id=2)
+    model = KneserNey.smooth(counted, kept=kept_ngrams(counted, (1, 1), None, (0, 1, 2)))
+    assert 0 < model.distribution([3])[2] < 1
+    assert model.distribution([3]).sum() == pytest.approx(1, abs=1e-12)

@@ -1,7 +1,9 @@
 """Which n-grams of a model are left out, as KenLM's ``--prune`` and ``--limit_vocab_file`` say.
 
 Counts, discounts and denominators come from all n-grams; what a pruned one would have got goes to
-the shorter n-grams, so that probabilities still sum to 1.
+the shorter n-grams, so that probabilities still sum to 1. One thing is not repeated: where texts
+are so few that ``</s>`` itself falls under the threshold for words, lmplz writes it with the
+probability 1; here it keeps its own.
 """
 
 from __future__ import annotations
