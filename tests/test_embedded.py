@@ -48,7 +48,7 @@ def save_model(folder: Path, job: Pretrain, **recipe: Any) -> None:
 def run_of(job: Pretrain, **state: Any) -> RunFolder:
     """Make the run of a job, in the state that is said."""
     path = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
-    run = RunFolder.create(path, {"job": job.to_dict(), "ranks": 1})
+    run = RunFolder.create(path, {"job": job.to_dict(), "ranks": 1, "site": "local"})
     run.write_state(RunState(**{"phase": Phase.DONE, "heartbeat": time.time(), **state}))
     return run
 
