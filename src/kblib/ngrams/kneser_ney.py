@@ -127,6 +127,7 @@ class KneserNey:
         for k in range(1, trie.order + 1):
             told = lmplz_counts(counted, k) if like_lmplz else adjusted_counts(counted, k)
             discounts.append(Discounts.estimate(told, single=like_lmplz))
+            del told  # as large as all that is counted of an order
             found: tuple[Numbers, Numbers]
             found = np.empty(trie.sizes()[k - 1], kind), np.empty(len(edges) - 1, kind)
             counts, stays = adjusted_counts(counted, k), _ALL if kept is None else kept[k - 1]
