@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kbnotebooks import _html, figures
-from kbnotebooks._words import heard, later, number, say
+from kbnotebooks._words import heard, known, later, number, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,4 +163,9 @@ def _meaning(answer: LadderAnswer) -> str:
     used = {one.axis for one in answer.answers}
     keep = [True, "bits" in used, "pseudo-bits" in used]
     lines = " ".join(line for line, kept in zip(told, keep, strict=True) if kept)
+    medium = answer.provenance.get("medium of decades")
+    if answer.provenance["decade"] and medium:
+        only = say("N-grams of a decade have read {medium} only, those of all years all media.",
+                   medium=known(medium))  # fmt: skip
+        lines = f"{lines} {only}"
     return f'<p class="kb-quiet">{_html.text(lines)}</p>'

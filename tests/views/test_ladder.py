@@ -42,6 +42,7 @@ def test_decade_asks_again_and_warns(ladder):
     assert "trigram, left · 1930s" in answers(view)
     assert "GPT, left · all years" in answers(view)
     assert "Not all of these models are of that decade:" in answers(view)
+    assert "N-grams of a decade have read speech only" in answers(view)
     assert view.selection == {"text": TEXT, "decade": "1930s"}
 
 

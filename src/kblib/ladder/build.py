@@ -57,7 +57,7 @@ def build(
         "fingerprint": films.fingerprint,
         "train": train.fingerprint,
         "models": [model.provenance for model in (masked_model, causal_model) if model],
-        "medium of decades": medium,
+        "medium of decades": medium if "medium" in films.columns else None,
         "group": split.group if split else None,
         "parts": split.part_of_groups() if split else {},
         "version": kblib.__version__,
