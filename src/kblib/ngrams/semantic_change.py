@@ -1,0 +1,378 @@
+"""Whether a word has changed its company over time, when, and what shows it.
+
+Uses before a date are compared with uses after it by what stands around them
+(`kblib.ngrams.contexts`), for each date at which enough films stand on either side. How large the
+largest difference can be by chance is found by exchanging the dates of whole films
+(`kblib.ngrams.exchanged_dates`). A change of company is not yet a change of meaning: a word also
+changes its company when newsreels turn to other subjects, which the lines of both times show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from kblib.corpora import Corpus
+from kblib.corpora.tables import pandas_of
+from kblib.errors import CorpusError
+from kblib.ngrams.change_evidence import Side, changed_words, typical
+from kblib.ngrams.change_points import Point, change_points, refuse_few
+from kblib.ngrams.concordance import Concordance
+from kblib.ngrams.contexts import Uses, at_home, uses_at
+from kblib.ngrams.exchanged_dates import (
+    distances,
+    exchanged,
+    family_wise,
+    films_of,
+    p_value,
+    standardised,
+)
+from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.index import Index, Ints, index_corpus
+from kblib.ngrams.printed import Printed
+from kblib.ngrams.queries import Hits, search
+from kblib.ngrams.resampling import Floats
+from kblib.ngrams.units import STRATA, name_of, periods_of, strata_of, unit_codes, unit_of
+from kblib.ngrams.word_vectors import NEAR, RANK, WordVectors, word_vectors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_EXCHANGES = 99
+BAND = 0.95
+MOST_OUTSIDE = 0.2
+"""Share of uses outside their film's period from which films have no date to exchange."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordChange:
+    """What was found for one query.
+
+    Letters: B exchanges (the first row is the true dates), C change points.
+
+    Attributes
+    ----------
+    hits, uses
+        Where it stands, and the uses that were compared.
+    points
+        The dates at which before and after could be compared.
+    scores
+        The statistics of all exchanges, by mean and standard deviation of each change point,
+        shape (B, C).
+    """
+
+    hits: Hits
+    uses: Uses
+    points: tuple[Point, ...]
+    scores: Floats
+
+    @property
+    def best(self) -> Point:
+        """The change point with the largest statistic."""
+        return self.points[int(self.scores[0].argmax())]
+
+    @property
+    def largest(self) -> Floats:
+        """The largest statistic of each exchange."""
+        found: Floats = self.scores.max(axis=1)
+        return found
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SemanticChange(Printed):
+    """Words with the date at which their company changed most, and how sure that is.
+
+    Attributes
+    ----------
+    rows
+        One row a query: query, uses, films, before and after (the periods beside the date), z,
+        p (of this query, for all dates together), p_all (for all queries and dates together).
+    curve
+        One row a query and date: query, before, after, uses_before, uses_after, films_before,
+        films_after, z, band (95 % of exchanges are below, at this date), limit (95 % of the
+        largest of all dates are below).
+    warnings
+        What a reader has to know, in sentences.
+    provenance
+        Corpus, fingerprint, filters, seed, version, and what was asked.
+    """
+
+    rows: pl.DataFrame
+    curve: pl.DataFrame
+    warnings: tuple[str, ...]
+    provenance: dict[str, Any]
+    found: tuple[WordChange, ...] = field(repr=False)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a query, as a pandas table."""
+        return pandas_of(self.rows.lazy())
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """A row a query and date, as a pandas table."""
+        return pandas_of(self.curve.lazy())
+
+    @property
+    def queries(self) -> list[str]:
+        """What was asked."""
+        return [one.hits.query for one in self.found]
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return (
+            f"Change of company in '{self.provenance['corpus']}', periods of "
+            f"{self.provenance['years']} years, {self.provenance['exchanges']:,} exchanges of dates"
+        )
+
+    def changed(self, query: str | None = None) -> pd.DataFrame:
+        """Return the words that came near a query, and those that went, as a pandas table."""
+        return pandas_of(self.changed_rows(query).lazy())
+
+    def changed_rows(self, query: str | None = None) -> pl.DataFrame:
+        """Return the words that came near a query, and those that went."""
+        one = self.of(query)
+        about = self.provenance
+        return changed_words(
+            one.hits.index, one.uses, one.hits.length, about["unit"], about["window"], one.best.code
+        )
+
+    def lines(self, side: Side, query: str | None = None, *, n: int = 5) -> Concordance:
+        """Return lines of one side of the change: the uses that are least like the other side.
+
+        At most one a film, in the order of the text.
+
+        Parameters
+        ----------
+        side
+            ``before`` or ``after``.
+        """
+        if side not in ("before", "after"):
+            raise CorpusError(f"There is no side {side!r}.", "There are: before, after.")
+        one = self.of(query)
+        chosen = np.sort(one.uses.positions[typical(one.uses, one.best.code, side, n)])
+        hits = Hits(one.hits.index, one.hits.query, one.hits.slots, chosen)
+        said = {**self.provenance, "side": side, "n": n}
+        return Concordance(hits, ("text",), said["seed"], said["window"], said)
+
+    def of(self, query: str | None = None) -> WordChange:
+        """Return what was found for a query; the first if none is named."""
+        if query is None:
+            return self.found[0]
+        for one in self.found:
+            if one.hits.query == query:
+                return one
+        raise CorpusError(
+            f"'{query}' is not among the queries.", f"There are: {', '.join(self.queries)}."
+        )
+
+
+def semantic_change(
+    corpus: Corpus,
+    queries: str | Sequence[str],
+    *,
+    years: int = 5,
+    window: int = 5,
+    forms: Forms = "surface",
+    without: Collection[str] = (),
+    unit: str | None = None,
+    exchanges: int = 999,
+    seed: int = 1,
+) -> SemanticChange:
+    """Find the date at which the contexts of words changed most, and how sure that is.
+
+    Parameters
+    ----------
+    queries
+        Words, phrases, wildcards (`kblib.ngrams.queries`). Several are tested together: ``p_all``
+        is the chance that the largest statistic of all of them is as large without any change.
+    years
+        The length of a period. Dates of change lie between two periods.
+    window
+        Words on either side that are the context of a use, over the end of a cue but within the
+        film.
+    forms, without
+        As in `kblib.ngrams.queries.search`.
+    unit
+        What has one date and is exchanged as a whole: by default film, else title, else document.
+        It has the date of most of its uses; uses of other dates are left out.
+    exchanges
+        How often the dates of films are exchanged, within medium and collection.
+    seed
+        Of the exchanges and of the vectors.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus has no years, a query is nowhere in it, or has too few films of one medium
+        and collection before and after any date.
+
+    References
+    ----------
+    Hamilton, Leskovec and Jurafsky (2016), Diachronic word embeddings reveal statistical laws of
+    semantic change. Dubossarsky, Weinshall and Grossman (2017), Outta control.
+
+    Examples
+    --------
+    >>> texts = ["en tung maskin av järn"] * 20 + ["en snabb maskin i luften"] * 20
+    >>> films = Corpus.from_texts(texts, year=[1931] * 20 + [1936] * 20)
+    >>> found = semantic_change(films, "maskin", exchanges=99)
+    >>> found.table[["query", "uses", "before", "after", "p"]].values.tolist()
+    [['maskin', 40, '1930-34', '1935-39', 0.01]]
+    """
+    listed = [queries] if isinstance(queries, str) else list(dict.fromkeys(queries))
+    _check(listed, years, window, exchanges)
+    index = index_corpus(corpus)
+    work = _Work(index, unit_of(index, unit), years, window, exchanges, seed)
+    found = tuple(
+        work.change(search(index, query, forms=forms, without=without)) for query in listed
+    )
+    asked = {"queries": listed, "years": years, "window": window, "forms": how_forms(forms)}
+    asked |= {"without": sorted(without)} if without else {}
+    asked |= {"unit": work.unit, "exchanges": exchanges, "seed": seed}
+    asked |= {"vectors": {"words": len(work.vectors.weighed), "rank": RANK, "near": NEAR}}
+    return SemanticChange(
+        _rows(found), _curve(found), work.warnings(found), index.provenance(**asked), found
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What the parts of the calculation share."""
+
+    index: Index
+    unit: str
+    years: int
+    window: int
+    exchanges: int
+    seed: int
+
+    @property
+    def vectors(self) -> WordVectors:
+        return word_vectors(self.index, self.unit, seed=self.seed)
+
+    @property
+    def first_year(self) -> int:
+        return int(periods_of(self.index, "year").labels[0]) // self.years * self.years
+
+    def periods(self) -> Ints:
+        """Return the period of each document; -1 where the year is unknown."""
+        told = periods_of(self.index, "year")
+        years = told.codes + int(told.labels[0])
+        return np.where(told.codes >= 0, (years - self.first_year) // self.years, -1)
+
+    def change(self, hits: Hits) -> WordChange:
+        """Compare the uses of a query before and after each date, with exchanged dates beside."""
+        all_uses = uses_at(
+            self.index, hits.positions, hits.length, self.periods(), self.unit, self.vectors,
+            self.window,
+        )  # fmt: skip
+        uses = at_home(all_uses)
+        films = films_of(uses)
+        self._check_dates(hits, len(all_uses), len(uses))
+        points = change_points(films, self.first_year, self.years)
+        if not points:
+            refuse_few(hits, films, self.index, self.unit)
+        n_units = unit_codes(self.index, self.unit)[1]
+        periods = exchanged(films, n_units, self.exchanges, self.seed)
+        measured = distances(films, periods, int(uses.period.max()) + 1)
+        codes = [point.code for point in points]
+        return WordChange(hits, uses, points, standardised(measured[:, codes]))
+
+    def _check_dates(self, hits: Hits, n_all: int, n_home: int) -> None:
+        if n_home < (1 - MOST_OUTSIDE) * n_all:
+            raise CorpusError(
+                f"{n_all - n_home:,} of {n_all:,} uses of '{hits.query}' are of another period "
+                f"than most of their {self.unit}.",
+                "Dates are exchanged for whole units, which must have one date each.",
+                f"Columns: {', '.join(self.index.corpus.columns)}. Name one with unit='...'",
+            )
+
+    def warnings(self, found: Sequence[WordChange]) -> tuple[str, ...]:
+        said = [*self._media(), DRIFT]
+        left = sum(one.hits.n - len(one.uses) for one in found)
+        if left:
+            said.append(
+                f"{left:,} uses of unknown year, or of another period than most of their "
+                f"{self.unit}, are left out."
+            )
+        return tuple(said)
+
+    def _media(self) -> list[str]:
+        names = [name for name in STRATA if name in self.index.corpus.columns]
+        codes, labels = strata_of(self.index, names)
+        if len(labels) <= 1:
+            return []
+        year = periods_of(self.index, "year")
+        spans = []
+        for number, label in enumerate(labels):
+            there = year.codes[(codes == number) & (year.codes >= 0)]
+            if len(there):
+                first, last = (int(year.labels[0]) + int(end) for end in (there.min(), there.max()))
+                spans.append(f"{' '.join(map(name_of, label))} {first}-{last}")
+        told = ", ".join(spans)
+        return [f"Uses are compared within {told}: a change from one to another is not seen."]
+
+
+DRIFT = (
+    "A change of company is not yet one of meaning: films that turn to other subjects change it, "
+    "too. Read the lines of both times."
+)
+
+
+def _rows(found: Sequence[WordChange]) -> pl.DataFrame:
+    together = family_wise([one.largest for one in found])
+    return pl.DataFrame(
+        [
+            {
+                "query": one.hits.query,
+                "uses": len(one.uses),
+                "films": len(np.unique(one.uses.unit)),
+                "before": one.best.before,
+                "after": one.best.after,
+                "z": float(one.largest[0]),
+                "p": p_value(one.largest),
+                "p_all": p_all,
+            }
+            for one, p_all in zip(found, together, strict=True)
+        ]
+    )
+
+
+def _curve(found: Sequence[WordChange]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "query": one.hits.query,
+                "before": point.before,
+                "after": point.after,
+                "year": point.year,
+                "uses_before": int((one.uses.period <= point.code).sum()),
+                "uses_after": int((one.uses.period > point.code).sum()),
+                "films_before": point.films_before,
+                "films_after": point.films_after,
+                "z": float(one.scores[0, place]),
+                "band": float(np.quantile(one.scores[:, place], BAND)),
+                "limit": float(np.quantile(one.largest, BAND)),
+            }
+            for one in found
+            for place, point in enumerate(one.points)
+        ]
+    )
+
+
+def _check(listed: list[str], years: int, window: int, exchanges: int) -> None:
+    if not listed:
+        raise CorpusError("No query was given.", "A word or several were expected.", "'maskin'")
+    for name, value, least in (
+        ("years", years, 1), ("window", window, 1), ("exchanges", exchanges, LEAST_EXCHANGES)
+    ):  # fmt: skip
+        if type(value) is not int or value < least:
+            raise CorpusError(
+                f"{name} is {value!r}.", f"A whole number of at least {least} was expected."
+            )
