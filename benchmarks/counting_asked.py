@@ -70,12 +70,19 @@ def _asked(name: str, corpus: Corpus, query: str) -> Answer:
 
 
 def _timed(call: Callable[[], int]) -> dict[str, float]:
-    seconds = []
+    """Return the seconds of a first call, of calls after it, and the core-seconds of those."""
+    seconds, core_seconds = [], []
     for _ in range(1 + ROUNDS):
-        began = time.perf_counter()
+        began, cores_began = time.perf_counter(), time.process_time()
         call()
         seconds.append(time.perf_counter() - began)
-    return {"first": seconds[0], "again": median(seconds[1:])}
+        core_seconds.append(time.process_time() - cores_began)
+    return {
+        "first": seconds[0],
+        "again": median(seconds[1:]),
+        "first_core": core_seconds[0],
+        "again_core": median(core_seconds[1:]),
+    }
 
 
 def _word_of(index: Index, n: int) -> str:
