@@ -8,10 +8,10 @@ from typing import NoReturn
 import numpy as np
 
 from kblib.errors import CorpusError
-from kblib.ngrams.exchanged_dates import Films
+from kblib.ngrams.exchanged_dates import Films, distances, exchanged, standardised
 from kblib.ngrams.index import Index
 from kblib.ngrams.queries import Hits
-from kblib.ngrams.resampling import FEWEST_UNITS
+from kblib.ngrams.resampling import FEWEST_UNITS, Floats
 from kblib.ngrams.units import media_of
 
 
@@ -70,6 +70,18 @@ def comparable(films: Films, last: int) -> tuple[int, int]:
     after = np.bincount(films.block[films.period > last], minlength=n_blocks)
     both = (before > 0) & (after > 0)
     return int(before[both].sum()), int(after[both].sum())
+
+
+def scores_of(
+    films: Films, points: tuple[Point, ...], n_units: int, exchanges: int, seed: int
+) -> Floats:
+    """Return the statistic of each date, true and exchanged, shape (exchanges + 1, dates).
+
+    By mean and standard deviation over all exchanges, so that dates and words can be compared.
+    """
+    periods = exchanged(films, n_units, exchanges, seed)
+    measured = distances(films, periods, int(films.period.max()) + 1)
+    return standardised(measured[:, [point.code for point in points]])
 
 
 def period_name(code: int, first_year: int, years: int) -> str:

@@ -24,8 +24,8 @@ class Uses:
     unit, stratum, period
         Its film, its medium and collection, its period, as numbers.
     vectors
-        A row each: the weighed mean of the vectors of the words around it, of length one; zeros where none of
-        them has a vector.
+        A row each: the weighed mean of the vectors of the words around it, of length one; zeros
+        where none of them has a vector.
     """
 
     positions: Ints

@@ -20,17 +20,10 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.change_evidence import Side, changed_words, typical
-from kblib.ngrams.change_points import Point, change_points, refuse_few
+from kblib.ngrams.change_points import Point, change_points, refuse_few, scores_of
 from kblib.ngrams.concordance import Concordance
 from kblib.ngrams.contexts import Uses, at_home, uses_at
-from kblib.ngrams.exchanged_dates import (
-    distances,
-    exchanged,
-    family_wise,
-    films_of,
-    p_value,
-    standardised,
-)
+from kblib.ngrams.exchanged_dates import family_wise, films_of, p_value
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.printed import Printed
@@ -279,10 +272,8 @@ class _Work:
         if not points:
             refuse_few(hits, films, self.index, self.unit)
         n_units = unit_codes(self.index, self.unit)[1]
-        periods = exchanged(films, n_units, self.exchanges, self.seed)
-        measured = distances(films, periods, int(uses.period.max()) + 1)
-        codes = [point.code for point in points]
-        return WordChange(hits, uses, points, standardised(measured[:, codes]))
+        scores = scores_of(films, points, n_units, self.exchanges, self.seed)
+        return WordChange(hits, uses, points, scores)
 
     def _check_dates(self, hits: Hits, n_all: int, n_home: int) -> None:
         if n_home < (1 - MOST_OUTSIDE) * n_all:
