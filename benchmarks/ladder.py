@@ -114,7 +114,8 @@ def measure(*, quick: bool = False) -> Outcome:
         ["who guesses", "first guess right, %", "among the first five, %", "loss, nats"],
         [row(one, films) for one in answers],
         " ".join([
-            verdicts(answers, films),
+            verdicts(answers[:-1], films),
+            gain(answers[-1], [one for one in answers if one.name in _BOTH_SIDES], films),
             _text_measure(material, quick=quick),
             tuned,
             _note(material, counts, known, test, films),
@@ -152,18 +153,23 @@ def _answers(
 def verdicts(answers: Sequence[Answers], films: NDArray[np.generic]) -> str:
     """Return who finds most words, and whether each of the others is behind by more than chance."""
     best = max(answers, key=lambda one: float(one.right(1).mean()))
-    said = []
-    for one in answers:
-        if one is best:
-            continue
-        lead = mean_estimate(best.right(1).astype(float) - one.right(1), films)
-        sure = "" if lead.low > 0 else ", which may be chance"
-        told = f"{one.name} by {lead.value:.1%} ({lead.low:+.1%} to {lead.high:+.1%}{sure})"
-        said.append(told)
+    said = [f"{one.name} by {_lead(best, one, films)}" for one in answers if one is not best]
     return (
         f"{best.name} finds most words at the first guess; it is ahead of {'; of '.join(said)} "
         "(95 % intervals of the paired differences, bootstrap over films)."
     )
+
+
+def gain(mixture: Answers, parts: Sequence[Answers], films: NDArray[np.generic]) -> str:
+    """Return how far a mixture is ahead of the better of its two parts."""
+    better = max(parts, key=lambda one: float(one.right(1).mean()))
+    return f"{mixture.name}, mixed, are ahead of {better.name} by {_lead(mixture, better, films)}."
+
+
+def _lead(one: Answers, other: Answers, films: NDArray[np.generic]) -> str:
+    lead = mean_estimate(one.right(1).astype(float) - other.right(1), films)
+    sure = ", which may be chance" if lead.low <= 0 <= lead.high else ""
+    return f"{lead.value:.1%} ({lead.low:+.1%} to {lead.high:+.1%}{sure})"
 
 
 def _text_measure(material: Material, *, quick: bool) -> str:

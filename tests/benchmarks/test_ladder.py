@@ -103,6 +103,16 @@ def test_verdict_names_the_best_and_what_may_be_chance() -> None:
     assert "which may be chance); of far by 100.0% (+100.0% to +100.0%)" in said
 
 
+def test_mixture_is_compared_with_its_better_part() -> None:
+    films = np.arange(60) % 20
+    good, bad, mix = (
+        Answers(name, np.zeros(60), np.array([0] * n + [3] * (60 - n)))
+        for name, n in (("good", 30), ("bad", 10), ("good + bad", 45))
+    )
+    said = benchmark.gain(mix, [bad, good], films)
+    assert said.startswith("good + bad, mixed, are ahead of good by 25.0% (+")
+
+
 @pytest.fixture
 def small(monkeypatch, masked, newsreels):  # noqa: F811
     """The benchmark on the invented films, with a masked model alone."""
