@@ -53,6 +53,10 @@ bench: set-up-test  ## measure what the README claims, and rewrite its tables
 emulator: set-up-test  ## a rehearsal cluster: real Slurm on this machine (ARGS="--accounting", as root)
 	@$(VENV) -m kblib.hpc.emulator start $(ARGS)
 
+.PHONY: golden
+golden: set-up-test  # write tests/golden again; read the difference before you commit it
+	@KBNOTEBOOKS_GOLDEN=rewrite $(VENV) -m pytest -q tests/cluster/test_render.py
+
 .PHONY: golden-kenlm
 golden-kenlm:  # write tests/ngrams/golden again with KenLM; tools/golden_kenlm.py says what it needs
 	@$(PYTHON) tools/golden_kenlm.py

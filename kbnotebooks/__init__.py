@@ -50,7 +50,7 @@ _HOMES = {
     "kblib.models.years": ("period_warning", "training_years"),
     "kblib.jobs.specs": ("Pretrain",),
     "kblib.planner": ("plan",),
-    "kblib.cluster": ("Run", "submit"),
+    "kblib.cluster": ("Run", "job_script", "submit"),
     "kbnotebooks.corpus": ("CorpusView",),
     "kbnotebooks.trend_view": ("TrendView",),
     "kbnotebooks.concordance_view": ("ConcordanceView",),

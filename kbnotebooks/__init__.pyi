@@ -1,4 +1,5 @@
 from kblib.cluster import Run as Run
+from kblib.cluster import job_script as job_script
 from kblib.cluster import submit as submit
 from kblib.corpora import Corpus as Corpus
 from kblib.corpora import load_sample as load_sample

@@ -1,6 +1,7 @@
-"""From a job to a run: submit, find again, wait, stop, resume."""
+"""From a job to a run: submit, find again, wait, stop, resume; here or on a cluster."""
 
+from kblib.cluster.gang import job_script
 from kblib.cluster.run import Run
 from kblib.cluster.submit import submit
 
-__all__ = ["Run", "submit"]
+__all__ = ["Run", "job_script", "submit"]

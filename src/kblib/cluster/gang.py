@@ -8,16 +8,16 @@ ours is wrong, what still waits is taken out of the queue.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Unpack
 
-from kblib import files, sites
+from kblib import files, settings, sites
 from kblib.cluster.access import shell_of
 from kblib.cluster.render import Script, python_of, render
-from kblib.cluster.resources import Resources
+from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.slurm import Slurm
 from kblib.errors import RunError, SiteError
+from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
@@ -28,14 +28,41 @@ def script_of(run: RunFolder) -> str:
     """Return the batch script of a run; nodes that were lost under it are excluded."""
     config = run.config()
     cluster = cluster_of_run(run)
-    script = Script(
+    return render(_script(run, cluster), cluster, Resources(**config["resources"]))
+
+
+def _script(run: RunFolder, cluster: Cluster) -> Script:
+    return Script(
         name=run.name,
         log=PurePosixPath(run.log_file),
         command=[python_of(cluster), "-m", DRIVER, str(run.path)],
         variables=_variables(cluster),
         exclude=sorted(run.bad_nodes()),
     )
-    return render(script, cluster, Resources(**config["resources"]))
+
+
+def job_script(job: Pretrain, *, site: str, **resources: Unpack[Asked]) -> str:
+    """Return the batch script that `submit` would send; nothing is sent, and nothing written.
+
+    Parameters
+    ----------
+    site
+        A site with a scheduler.
+    **resources
+        The fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
+
+    Raises
+    ------
+    SiteError
+        If the site is unknown, or does not have what is asked for.
+    JobError
+        If the batch does not divide among the ranks.
+    """
+    cluster = sites.cluster_of(sites.load_site(site))
+    asked = Resources(**resources).at(cluster)
+    check_ranks(job, asked.ranks)
+    folder = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
+    return render(_script(RunFolder(folder), cluster), cluster, asked)
 
 
 def begin(run: RunFolder) -> list[str]:
@@ -91,11 +118,6 @@ def cluster_of_run(run: RunFolder) -> Cluster:
     if "resources" not in config:
         raise RunError(f"Run '{run.name}' is no run of a cluster.", f"Its site: {config['site']}.")
     return sites.cluster_of(sites.load_site(str(config["site"])))
-
-
-def resources_in_config(asked: Resources, cluster: Cluster) -> dict[str, Any]:
-    """Return what a run's config says of its resources: filled, so that it never changes."""
-    return asdict(asked.at(cluster))
 
 
 def _variables(cluster: Cluster) -> dict[str, str]:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from kblib.errors import SiteError
 from kblib.sites import Cluster
 from kblib.sites.facts import overlay
+
+
+class Asked(TypedDict, total=False):
+    """The fields of `Resources`, to be given one by one."""
+
+    nodes: int
+    ranks_per_node: int
+    gpus_per_node: int
+    cores_per_node: int
+    memory_gib: float
+    walltime_hours: float
+    partition: str
+    account: str
+    qos: str
 
 
 @dataclass(frozen=True)

@@ -7,30 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import kblib
 from kblib import settings, sites
-from kblib.cluster.resources import Resources
+from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
 from kblib.errors import RunError, SiteError
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.runs import Phase, RunFolder
-
-
-class Asked(TypedDict, total=False):
-    """The fields of `Resources`, to be given one by one."""
-
-    nodes: int
-    ranks_per_node: int
-    gpus_per_node: int
-    cores_per_node: int
-    memory_gib: float
-    walltime_hours: float
-    partition: str
-    account: str
-    qos: str
-
 
 _MODULES = {"pretrain": "kblib.jobs.pretrain"}
 
