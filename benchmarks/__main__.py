@@ -16,7 +16,7 @@ from benchmarks import tables
 from benchmarks.outcome import BenchmarkError, Outcome, aligned
 from kblib.errors import KblibError
 
-NAMES = ("imports", "loop", "masked", "ladder", "counting", "ngrams")
+NAMES = ("imports", "loop", "masked", "ladder", "counting", "ngrams", "semantic_change")
 
 
 def main(arguments: list[str]) -> int:

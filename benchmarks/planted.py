@@ -1,0 +1,129 @@
+"""Words whose meaning is known to change: two real words written as one, the second from a date on.
+
+Up to a date a planted word stands where one real word stands, after it where another does, or both
+in a given share. So many uses a period are drawn from what is there, each with its own film. The
+words that are used up get no vector and are no one's neighbours: the text is read as if both were
+one word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kblib.ngrams.contexts import Uses, at_home, uses_at
+from kblib.ngrams.exchanged_dates import Films, exchanged
+from kblib.ngrams.index import Index, Ints
+from kblib.ngrams.unit_counts import word_counts
+from kblib.ngrams.units import STRATA, periods_of, strata_of, unit_codes
+from kblib.ngrams.word_vectors import WordVectors
+
+UNIT = "film"
+WINDOW = 5
+YEARS = 5
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A pair of words (numbers), and the last period before the first gives way to the second."""
+
+    first: int
+    second: int
+    last_before: int
+
+
+def five_years(index: Index) -> Ints:
+    """Return the period of each document, counted from the first; -1 where it is unknown."""
+    told = periods_of(index, "year")
+    first = int(told.labels[0]) % YEARS
+    return np.where(told.codes >= 0, (told.codes + first) // YEARS, -1)
+
+
+def dates_exchanged(index: Index, periods: Ints, seed: int) -> Ints:
+    """Return the periods of documents after the dates of whole films are exchanged.
+
+    A film has the period of most of its words. Its medium and collection are those of all it holds.
+    """
+    there = np.flatnonzero(periods >= 0)
+    units, n_units = unit_codes(index, UNIT)
+    n_periods = int(periods.max()) + 1
+    words = np.zeros((n_units, n_periods))
+    np.add.at(words, (units[there], periods[there]), index.document_words[there])
+    strata, labels = strata_of(index, [name for name in STRATA if name in index.corpus.columns])
+    holds = np.zeros((n_units, len(labels)))
+    np.add.at(holds, (units[there], strata[there]), index.document_words[there])
+    films = np.flatnonzero(words.sum(1) > 0)
+    block = np.unique(holds[films] > 0, axis=0, return_inverse=True)[1].ravel()
+    told = Films(films, words[films].argmax(1), block, np.zeros((len(films), 1)), holds[films])
+    dates = np.full(n_units, -1, dtype=np.int64)
+    dates[films] = exchanged(told, n_units, 1, seed)[1]
+    return np.where(periods >= 0, dates[units], -1)
+
+
+def donors(index: Index, periods: Ints, least: int) -> list[int]:
+    """Return the words with at least so many uses in every period."""
+    n_periods = int(periods.max()) + 1
+    enough = np.flatnonzero(word_counts(index) >= least * n_periods)
+    return [int(word) for word in enough if uses_a_period(index, periods, int(word)).min() >= least]
+
+
+def uses_a_period(index: Index, periods: Ints, word: int) -> Ints:
+    """Return how often a word stands in each period."""
+    there = periods[index.text.documents_at(positions_of(index, word))]
+    return np.bincount(there[there >= 0], minlength=int(periods.max()) + 1)
+
+
+def positions_of(index: Index, word: int) -> Ints:
+    """Return where a word stands in the corpus."""
+    return index.in_corpus(index.text.positions_of(np.array([word])))
+
+
+def uses_of(index: Index, periods: Ints, word: int, vectors: WordVectors) -> Uses:
+    """Return all uses of a word."""
+    return uses_at(index, positions_of(index, word), 1, periods, UNIT, vectors, WINDOW)
+
+
+def grown(
+    plant: Plant, both: Sequence[Uses], n: int, share: float, n_periods: int, seed: int
+) -> Uses:
+    """Return the uses of a planted word.
+
+    Parameters
+    ----------
+    both
+        All uses of the first word and of the second.
+    n
+        Uses drawn in each period; all of them where there are fewer.
+    share
+        Of the uses after the date that are the second word's.
+    """
+    draw = np.random.default_rng([seed, plant.first, plant.second])
+    parts = [
+        _drawn(uses, period, wanted, draw)
+        for period in range(n_periods)
+        for uses, wanted in zip(both, _wanted(plant, period, n, share), strict=True)
+    ]
+    return at_home(joined(parts))
+
+
+def _wanted(plant: Plant, period: int, n: int, share: float) -> tuple[int, int]:
+    new = round(n * share) if period > plant.last_before else 0
+    return n - new, new
+
+
+def _drawn(uses: Uses, period: int, wanted: int, draw: np.random.Generator) -> Uses:
+    there = np.flatnonzero(uses.period == period)
+    return uses.chosen(draw.permutation(there)[:wanted])
+
+
+def joined(parts: Sequence[Uses]) -> Uses:
+    """Return the uses of several words as those of one."""
+    return Uses(
+        np.concatenate([one.positions for one in parts]),
+        np.concatenate([one.unit for one in parts]),
+        np.concatenate([one.stratum for one in parts]),
+        np.concatenate([one.period for one in parts]),
+        np.concatenate([one.vectors for one in parts]),
+    )
