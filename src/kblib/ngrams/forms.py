@@ -18,7 +18,6 @@ import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, get_args
 
@@ -179,9 +178,9 @@ def _in_dictionary(word: str) -> Iterator[tuple[str, str]]:
 @cache
 def _dictionary() -> pl.DataFrame:
     """Return forms and lemmas, folded; a form that has several readings has the usual one."""
-    pairs = (
-        import_module(f"{DICTIONARY}.strategies").DefaultDictionaryFactory().get_dictionary("sv")
-    )
+    from simplemma.strategies import DefaultDictionaryFactory
+
+    pairs = DefaultDictionaryFactory().get_dictionary("sv")
     table = pl.DataFrame({"form": [*pairs], "lemma": [*pairs.values()]})
     return table.select(fold(table["form"]), fold(table["lemma"]))
 
