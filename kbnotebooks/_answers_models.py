@@ -86,7 +86,7 @@ GENERATION = {
     "gpt-1": Exercise(
         lambda: str(_gpt().next_words("Statsminister Per Albin", k=1).table["word"][0]),
         later("model.next_words('Statsminister Per Albin', k=1).table."),
-        later("'{right}', as counting says too: for a name one needs no network."),
+        later("'{right}': ask the n-gram model of lesson 4 too; a name needs no network."),
     ),
     "gpt-2": Exercise(
         _texts_without_chance,
