@@ -45,7 +45,7 @@ def hide_words(
     draw = np.random.default_rng(seed)
     n = min(n, len(texts))
     chosen = np.sort(draw.choice(len(texts), size=n, replace=False, p=weights / weights.sum()))
-    return [_hidden(*texts[i], int(draw.integers(len(texts[i][1])))) for i in chosen]
+    return [_hidden(texts[i], int(draw.integers(len(texts[i][1])))) for i in chosen]
 
 
 def _texts(
@@ -63,7 +63,8 @@ def _texts(
             yield pieces, places, film
 
 
-def _hidden(pieces: list[str], places: list[int], film: str, which: int) -> HiddenWord:
+def _hidden(text: tuple[list[str], list[int], str], which: int) -> HiddenWord:
+    pieces, places, film = text
     place = places[which]
     blank = Blank("".join(pieces[:place]), "".join(pieces[place + 1 :]))
     return HiddenWord(blank, pieces[place], film)

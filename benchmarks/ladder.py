@@ -67,8 +67,8 @@ class Material:
         """
         masked = MaskedLM.open(MASKED, device="cpu")
         causal = CausalLM.open(CAUSAL, device="cpu") if local_folder(CAUSAL) else None
-        models = [masked, causal] if causal else [masked]
-        found = [TrainingSplit.of(model.folder, corpus) for model in models]
+        folders = [masked.folder, *([causal.folder] if causal else [])]
+        found = [TrainingSplit.of(folder, corpus) for folder in folders]
         splits = [split for split in found if split is not None]
         if len(splits) < len(found) or len({split.train.fingerprint for split in splits}) > 1:
             raise BenchmarkError(

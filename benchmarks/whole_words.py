@@ -32,7 +32,7 @@ class Asked:
         Place of the hidden word among the candidates, of each.
     """
 
-    scores: list[list[Floats]]
+    scores: list[list[NDArray[np.floating]]]
     truth: list[int]
 
     def shares(self, word: int, rung: int, temperature: float) -> Floats:

@@ -7,10 +7,11 @@
   in and the rest of the sentence is read. Over a list of candidates this is what the model makes of
   the blank, by Bayes' rule.
 
-The pieces cost one reading for nearly all words at once; the second factor costs one a word. So a
-list may be *screened*: the factor is first taken from what the model says after the word alone,
-and read exactly for the best `examined` words only. Words that were not examined keep their
-screening score, shifted by the median of what examination changed.
+What the model expects after the left side is one reading, and tells the first piece of every word;
+all that follows costs a reading a word. So a list may be *screened*: what follows the first piece
+is first taken from what the model says when the word stands alone, and read exactly for the best
+`examined` words only. Words that were not examined keep their screening score, shifted by the
+median of what examination changed.
 
 Letters: N words, B texts read at once, T tokens, V vocabulary.
 
@@ -88,12 +89,12 @@ class CausalCandidates:
         right = [*self._after(after), self.model.tokenizer.end_id] if sides == "both" else []
         self._check_length(left, pieces, right)
         begun_V, cache = self._begin(left)
-        piece_N = self._piece_logs(begun_V, cache, pieces)
+        first_N = begun_V[[ids[0] for ids in pieces]]
         if self.examined is None or self.examined >= len(pieces):
-            return piece_N + self._rest_logs(cache, pieces, right)
-        score_N = piece_N + self._screened(spaced, more, right)
+            return first_N + self._later_logs(cache, pieces, right)
+        score_N = first_N + self._screened(spaced, more, right)
         best = np.argsort(-score_N, kind="stable")[: self.examined]
-        exact = piece_N[best] + self._rest_logs(cache, [pieces[i] for i in best], right)
+        exact = first_N[best] + self._later_logs(cache, [pieces[i] for i in best], right)
         score_N += np.median(exact - score_N[best])
         score_N[best] = exact
         return score_N
@@ -139,50 +140,37 @@ class CausalCandidates:
         logits_BTV = self._read(ids_BT, memory)
         return logits_BTV[0, -1].float().log_softmax(-1).double().cpu().numpy(), memory
 
-    def _piece_logs(self, begun_V: Floats, cache: DynamicCache, pieces: list[list[int]]) -> Floats:
-        """Return log P(pieces | left), reading each beginning of a longer word once."""
-        total_N = begun_V[[ids[0] for ids in pieces]]
-        words_of: dict[tuple[int, ...], list[int]] = {}
-        for n, ids in enumerate(pieces):
-            if len(ids) > 1:
-                words_of.setdefault(tuple(ids[:-1]), []).append(n)
-        heads = list(words_of)
-        for chosen, logs_BTV in self._continue(cache, [list(head) for head in heads]):
-            for head, logs_TV in zip(chosen, logs_BTV, strict=True):
-                for n in words_of[heads[head]]:
-                    total_N[n] += sum(logs_TV[t, piece] for t, piece in enumerate(pieces[n][1:]))
-        return total_N
-
-    def _rest_logs(self, cache: DynamicCache, pieces: list[list[int]], right: list[int]) -> Floats:
-        """Return log P(right | left, word) of each word, or that the word ends if right is none."""
-        rest_N = np.empty(len(pieces))
+    def _later_logs(self, cache: DynamicCache, pieces: list[list[int]], right: list[int]) -> Floats:
+        """Return log P(later pieces, right | left, first piece); the word ends if right is none."""
+        later_N = np.empty(len(pieces))
         ends_V = self.word_ends.cpu().numpy()
         texts = [[*ids, *right[:-1]] for ids in pieces]
         for chosen, logs_BTV in self._continue(cache, texts):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
-                after_TV = logs_TV[len(pieces[i]) - 1 :]
-                if right:
-                    rest_N[i] = sum(after_TV[t, piece] for t, piece in enumerate(right))
-                else:
-                    rest_N[i] = np.logaddexp.reduce(after_TV[0, ends_V])
-        return rest_N
+                asked = [*pieces[i][1:], *right]
+                later_N[i] = logs_TV[np.arange(len(asked)), asked].sum(dtype=np.float64)
+                if not right:
+                    later_N[i] += np.logaddexp.reduce(logs_TV[len(pieces[i]) - 1, ends_V])
+        return later_N
 
     def _screened(self, spaced: bool, more: list[list[int]], right: list[int]) -> Floats:
-        """Return what `_rest_logs` would say of the next piece if each word stood alone."""
+        """Return `_later_logs` of words alone, up to the first piece to their right."""
         if spaced not in self._alone:
             self._alone[spaced] = self._after_alone(self._listed(spaced))
         parts = [self._alone[spaced], *([self._after_alone(more)] if more else [])]
         return np.concatenate([part.of(right) for part in parts])
 
     def _after_alone(self, pieces: list[list[int]]) -> _Alone:
-        """Ask what follows each word with nothing before it."""
+        """Ask what follows the first piece of each word with nothing before it."""
         logs_NV = np.empty((len(pieces), self.model.tokenizer.vocab_size), dtype=np.float32)
+        later_N = np.zeros(len(pieces))
         _, cache = self._begin([self.model.tokenizer.end_id])
         for chosen, logs_BTV in self._continue(cache, pieces):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
                 logs_NV[i] = logs_TV[len(pieces[i]) - 1]
+                later_N[i] = logs_TV[np.arange(len(pieces[i]) - 1), pieces[i][1:]].sum()
         ends_N = np.logaddexp.reduce(logs_NV[:, self.word_ends.cpu().numpy()], axis=1)
-        return _Alone(logs_NV, ends_N)
+        return _Alone(later_N, logs_NV, ends_N)
 
     @torch.inference_mode()
     def _continue(
@@ -227,14 +215,19 @@ class CausalCandidates:
 
 @dataclass(frozen=True, eq=False)
 class _Alone:
-    """What a model says after each word alone: of each piece (N, V), and that it ends (N,)."""
+    """What a model says of words standing alone.
 
-    logs: NDArray[np.float32]
+    Log-probability of the pieces after the first (N,), of each piece that may follow the word
+    (N, V), and that the word ends there (N,).
+    """
+
+    later: Floats
+    following: NDArray[np.float32]
     ends: NDArray[np.float32]
 
     def of(self, right: list[int]) -> Floats:
-        found = self.logs[:, right[0]] if right else self.ends
-        return found.astype(np.float64)
+        found: Floats = self.later + (self.following[:, right[0]] if right else self.ends)
+        return found
 
 
 def _goes_on(tokenizer: Tokenizer, piece: int) -> bool:
