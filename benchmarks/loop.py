@@ -62,9 +62,9 @@ class Rival:
     bar: float | None = None
 
 
-BARE = Rival("bare PyTorch loop with the same head", pairs=121, steps=4, bar=0.97)
+BARE = Rival("bare PyTorch loop with the same head", pairs=81, steps=4, bar=0.97)
 FULL = Rival("bare PyTorch loop with the full head", pairs=9, steps=2)
-TRAINER = Rival("transformers' Trainer with its full head", pairs=31, steps=2, bar=2.5)
+TRAINER = Rival("transformers' Trainer with its full head", pairs=21, steps=2, bar=2.5)
 RIVALS = (BARE, FULL, TRAINER)
 OURS = "this project's loop"
 Found = Mapping[Rival, list[Pair]]
