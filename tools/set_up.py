@@ -28,7 +28,7 @@ LOWEST = (3, 11)
 EXTRAS = {
     "demo": ("train",),
     "lab": ("notebooks", "train"),
-    "test": ("notebooks", "train", "dev"),
+    "test": ("notebooks", "train", "cluster", "dev"),
 }
 # Download and disk in MB, for an empty .venv. Measured on 2026-11-23 on Linux x86-64 with Python
 # 3.11 and PyTorch's CPU wheel (192 MB of it) by adding up what pip said; another day differs.

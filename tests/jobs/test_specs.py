@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from kblib.corpora import Corpus
-from kblib.errors import CorpusError, JobError
-from kblib.jobs.specs import Pretrain, check_ranks
+from kblib.errors import CorpusError, JobError, MissingPartError
+from kblib.jobs import specs
+from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.models.shape import ModelShape
 
 
@@ -441,3 +443,68 @@ def test_batch_that_does_not_divide_into_ranks_and_pieces_is_refused(job: Pretra
         "Every rank needs an equal share.\n"
         "  kb.Pretrain(..., batch_size=6)"
     )
+
+
+# Engines
+
+
+def test_job_of_torch_says_nothing_of_engines(job: Pretrain) -> None:
+    """What was submitted before there was a choice has the same key still."""
+    assert not {"engine", "zero_stage"} & set(job.to_dict())
+    assert Pretrain.from_dict(job.with_saved_corpus().to_dict()).engine == "torch"
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_engine_and_stage_are_kept_and_change_the_key(job: Pretrain, stage: int) -> None:
+    shared = replace(job, engine="deepspeed", zero_stage=stage).with_saved_corpus()
+    again = Pretrain.from_dict(json.loads(json.dumps(shared.to_dict())))
+    assert (again.engine, again.zero_stage) == ("deepspeed", stage)
+    others = [replace(shared, zero_stage=other).key for other in range(4) if other != stage]
+    assert shared.key not in {job.key, *others}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"engine": "fsdp"},
+            (
+                "Pretrain got engine='fsdp'. The engines are torch and deepspeed.\n"
+                "  kb.Pretrain(..., engine='torch')"
+            ),
+        ),
+        (
+            {"engine": "deepspeed", "zero_stage": 4},
+            (
+                "Pretrain got zero_stage=4. ZeRO has the stages 0 to 3.\n"
+                "  kb.Pretrain(..., zero_stage=0)"
+            ),
+        ),
+        (
+            {"zero_stage": 2},
+            (
+                "Pretrain got zero_stage=2 with engine='torch'. ZeRO is DeepSpeed's; every rank of "
+                "torch's engine holds the whole model.\n"
+                '  kb.Pretrain(..., engine="deepspeed", zero_stage=2)'
+            ),
+        ),
+    ],
+)
+def test_engine_that_is_not_there_is_refused(
+    job: Pretrain, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(JobError) as caught:
+        replace(job, **asked)
+    assert str(caught.value) == said
+
+
+def test_deepspeed_that_is_missing_is_said_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        specs, "find_spec", lambda name: None if name == "deepspeed" else found(name)
+    )
+    require_training_part("torch")
+    with pytest.raises(MissingPartError, match="comes with the extra 'cluster'"):
+        require_training_part("deepspeed")

@@ -60,7 +60,7 @@ def submit(
         If the site is unknown, does not have what is asked for, or refuses the job.
     """
     place = sites.load_site(site)
-    require_training_part()
+    require_training_part(job.engine)
     settings.writable_home()
     asked: dict[str, Any] = {}
     if place.scheduler == "none":

@@ -30,7 +30,7 @@ from kblib.runs import RunFolder, journal
 from kblib.training.batches import BlockBatches
 from kblib.training.checkpoint import find_checkpoint, save_checkpoint
 from kblib.training.config import TrainingConfig
-from kblib.training.engine import TorchEngine
+from kblib.training.engine import Engine, TorchEngine
 from kblib.training.loop import train
 from kblib.training.objective import objective_for
 
@@ -64,9 +64,9 @@ class Pretraining:
         check_ranks(self.job, self.ranks.world_size)
         data = self._prepared()
         model = self._model(data)
-        objective = objective_for(model, self.job.shape).to(self.ranks.device)
+        objective = objective_for(model, self.job.shape)
         config = training_config(self.job, steps=self._steps(objective, data))
-        engine = TorchEngine(objective, config, self.ranks.device)
+        engine = self._engine(objective, config)
         first = self._take_up(engine, config)
         held_out = data.held_out("valid", self.job, most_blocks=_EVALUATION_BLOCKS)
         done = train(
@@ -81,6 +81,7 @@ class Pretraining:
         )
         if done < config.steps:
             return STOPPED
+        model = self._trained(engine, model)
         if self.ranks.rank == 0:
             self._keep_rate()
             save_result(self.run, self.job, model, data, config, self.ranks.world_size)
@@ -99,6 +100,21 @@ class Pretraining:
         if self.job.shape.objective == "masked":  # a causal head has no bias
             start_from_frequencies(model, data.train, special_ids=special)
         return model
+
+    def _engine(self, objective: nn.Module, config: TrainingConfig) -> Engine:
+        if self.job.engine == "torch":
+            return TorchEngine(objective, config, self.ranks.device)
+        from kblib.training.deepspeed_engine import DeepSpeedEngine
+
+        return DeepSpeedEngine(objective, config, self.ranks.device, zero_stage=self.job.zero_stage)
+
+    def _trained(self, engine: Engine, model: PreTrainedModel) -> PreTrainedModel:
+        """Return the model whole, in one process, and in the optimiser's precision."""
+        if self.job.engine == "torch":
+            return model
+        whole = build_model(self.job.shape, dropout=self.job.dropout, seed=self.job.seed)
+        engine.give_weights_to(objective_for(whole, self.job.shape))
+        return whole
 
     def _batches(self, data: Prepared, config: TrainingConfig) -> BlockBatches:
         return BlockBatches(
@@ -134,13 +150,13 @@ class Pretraining:
 
     def _seconds_a_step(self, objective: nn.Module, data: Prepared) -> float:
         config = training_config(self.job, steps=1)
-        trial = TorchEngine(copy.deepcopy(objective), config, self.ranks.device)
+        trial = self._engine(copy.deepcopy(objective), config)
         batches = self._batches(data, config)
         # Every rank must take part in every step of the others: no budget that each would judge.
         budget_s = 3.0 if self.ranks.world_size == 1 else 0.0
         return seconds_a_step(lambda step: trial.step(batches.step(step), 0.0), budget_s=budget_s)
 
-    def _take_up(self, engine: TorchEngine, config: TrainingConfig) -> int:
+    def _take_up(self, engine: Engine, config: TrainingConfig) -> int:
         """Load the newest whole checkpoint, say what was passed over; return its step."""
         found = find_checkpoint(self.run) if self.ranks.rank == 0 else None
         step = self.ranks.same_for_all(found.step if found else 0)
@@ -160,9 +176,8 @@ class Pretraining:
         )
         return step
 
-    def _save(self, engine: TorchEngine, config: TrainingConfig, step: int) -> None:
-        if self.ranks.rank == 0:
-            save_checkpoint(self.run, engine, step, keep=config.keep_checkpoints)
+    def _save(self, engine: Engine, config: TrainingConfig, step: int) -> None:
+        save_checkpoint(self.run, engine, step, keep=config.keep_checkpoints)
         self.ranks.wait_for_all()
 
     def _record(self, record: Mapping[str, Any]) -> None:
@@ -170,6 +185,8 @@ class Pretraining:
             journal.append(self.run.metrics_file, {**record, "attempt": self.attempt})
 
     def _keep_rate(self) -> None:
+        if self.job.engine != "torch":  # plans ask for the usual engine's
+            return
         middle = median_rate(self.run.metrics())
         if middle is not None:
             source = f"measured by run '{self.run.name}'"

@@ -18,6 +18,7 @@ WHOLE = (
     "seed",
     "eval_every",
     "save_every",
+    "zero_stage",
 )
 _POSITIVE = (
     "seq_len",
@@ -52,6 +53,8 @@ The rest is set-up, evaluation and saving.
 """
 _SHARES = {"mask_rate": 0.9, "valid": 0.5, "test": 0.5}
 """Shares that must be more than nothing, and their largest."""
+ENGINES = ("torch", "deepspeed")
+_HIGHEST_ZERO_STAGE = 3
 _SHARES_OR_NOTHING = {"dropout": 0.9, "random_rate": 0.4, "keep_rate": 0.4}
 
 
@@ -79,6 +82,8 @@ class Numbers:
     valid: float = 0.03
     test: float = 0.05
     split_by: str | None = None
+    engine: str = "torch"
+    zero_stage: int = 0
     name: str | None = None
 
 
@@ -101,6 +106,7 @@ def check_numbers(job: Numbers) -> None:
     _check_bounds(job, given[0])
     _check_shares(job)
     _check_warm_up(job)
+    _check_engine(job)
 
 
 def steps_in(minutes: float, seconds_a_step: float) -> int:
@@ -111,7 +117,8 @@ def steps_in(minutes: float, seconds_a_step: float) -> int:
 def wrong(job: Numbers, name: str, expected: str) -> JobError:
     """Return the error of a number: what it is, what was expected, one that is right."""
     usual = _USUAL_LENGTHS.get(name) or next(f.default for f in fields(Numbers) if f.name == name)
-    example = f"kb.Pretrain(..., {name}={USUAL_WARM_UP if usual is None else usual})"
+    shown = USUAL_WARM_UP if usual is None else usual
+    example = f"kb.Pretrain(..., {name}={shown!r})"
     return JobError(f"Pretrain got {name}={getattr(job, name)!r}.", expected, example)
 
 
@@ -158,4 +165,17 @@ def _check_warm_up(job: Numbers) -> None:
             f"Pretrain got warmup_steps={job.warmup_steps}, and {steps} steps in all.",
             "The learning rate would never reach its top.",
             f"kb.Pretrain(..., warmup_steps={max(1, steps // 10)})",
+        )
+
+
+def _check_engine(job: Numbers) -> None:
+    if job.engine not in ENGINES:
+        raise wrong(job, "engine", f"The engines are {' and '.join(ENGINES)}.")
+    if not 0 <= job.zero_stage <= _HIGHEST_ZERO_STAGE:
+        raise wrong(job, "zero_stage", f"ZeRO has the stages 0 to {_HIGHEST_ZERO_STAGE}.")
+    if job.zero_stage and job.engine != "deepspeed":
+        raise JobError(
+            f"Pretrain got zero_stage={job.zero_stage} with engine='{job.engine}'.",
+            "ZeRO is DeepSpeed's; every rank of torch's engine holds the whole model.",
+            f'kb.Pretrain(..., engine="deepspeed", zero_stage={job.zero_stage})',
         )

@@ -61,6 +61,10 @@ class Pretrain(Numbers):
     split_by
         The column whose groups are never divided; by default ``film`` or ``issue`` where the corpus
         has one.
+    engine, zero_stage
+        What carries out a step: ``torch`` or ``deepspeed``. With DeepSpeed the ranks may share out
+        the optimiser's state (stage 1), the gradients (2) and the weights (3), so that larger
+        models fit. The losses of the two agree to rounding.
     name
         What the saved model is called; by default made from corpus and shape.
 
@@ -127,6 +131,8 @@ class Pretrain(Numbers):
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; the corpus as name, fingerprints and folder."""
         numbers = {field.name: getattr(self, field.name) for field in fields(Numbers)}
+        if self.engine == "torch":  # jobs of before there was a choice keep their keys
+            del numbers["engine"], numbers["zero_stage"]
         folder = self.corpus.folder
         corpus = {
             "name": self.corpus.name,
@@ -216,8 +222,13 @@ def check_ranks(job: Pretrain, ranks: int) -> None:
         )
 
 
-def require_training_part() -> None:
+def require_training_part(engine: str = "torch") -> None:
     """Check that what carries out a training is installed, before anything is written.
+
+    Parameters
+    ----------
+    engine
+        Of the job: DeepSpeed comes with an extra of its own.
 
     Raises
     ------
@@ -231,4 +242,10 @@ def require_training_part() -> None:
             f"Training needs {', '.join(missing)}, not installed here.",
             "They come with the extra 'train'.",
             "In a clone: make lab. Elsewhere: python -m pip install 'PATH_OF_THE_CLONE[train]'",
+        )
+    if engine == "deepspeed" and find_spec(engine) is None:
+        raise MissingPartError(
+            "A job with engine='deepspeed' needs DeepSpeed, not installed here.",
+            "It comes with the extra 'cluster'.",
+            "python -m pip install 'PATH_OF_THE_CLONE[cluster]'",
         )

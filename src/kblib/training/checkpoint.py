@@ -24,7 +24,8 @@ class Found:
 def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> None:
     """Write the checkpoint of `step` aside, seal it, rename it.
 
-    Then let go of the oldest beyond `keep`.
+    Then let go of the oldest beyond `keep`. Every rank calls this and writes its part; rank 0 seals
+    when all have written.
 
     Raises
     ------
@@ -32,14 +33,35 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
         If the disk is full. What was saved before stays whole.
     """
     target = run.checkpoint(step)
-    about = {"kind": "checkpoint", "step": step, "world_size": engine.world_size}
+    parts = target.with_name(f".{target.name}.parts")
     try:
-        with files.sealed_folder(target, about, replace=True) as aside:
-            engine.save(aside)
+        _write_parts(engine, parts)
+        if engine.rank == 0:
+            about = {"kind": "checkpoint", "step": step, "world_size": engine.world_size}
+            with files.sealed_folder(target, about, replace=True) as aside:
+                for part in parts.iterdir():
+                    part.rename(aside / part.name)
+            parts.rmdir()
     except Exception as error:  # safetensors has an exception of its own for a failed write
+        shutil.rmtree(parts, ignore_errors=True)
         if not files.disk_is_full(error):
             raise
         raise full_disk(run) from error
+    if engine.rank == 0:
+        _let_go(run, step, keep)
+
+
+def _write_parts(engine: Engine, parts: Path) -> None:
+    """Let every rank write; a vote of which nobody asks the outcome is where they wait."""
+    if engine.rank == 0:
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+    engine.any_rank(False)
+    engine.save(parts)
+    engine.any_rank(False)
+
+
+def _let_go(run: RunFolder, step: int, keep: int) -> None:
     # Later ones are damaged, else training had gone on from them: they do not count as kept.
     upto_now = [saved for saved in run.checkpoint_steps() if saved <= step]
     for old in upto_now[:-keep]:

@@ -1,4 +1,4 @@
-"""Engines: what carries out one optimiser step. Plain torch is the first.
+"""Engines: what carries out one optimiser step. Plain torch is the first, DeepSpeed the second.
 
 The loop knows only the Protocol.
 """
@@ -52,10 +52,16 @@ class Engine(Protocol):
         """Say whether `flag` is true on at least one rank; every rank gets the same answer."""
 
     def save(self, folder: Path) -> None:
-        """Write weights and optimiser state into `folder`."""
+        """Write this rank's part of weights and optimiser state into `folder`; every rank calls."""
 
     def load(self, folder: Path) -> None:
-        """Take up weights and optimiser state from `folder`."""
+        """Take up weights and optimiser state from `folder`; every rank calls."""
+
+    def give_weights_to(self, objective: nn.Module) -> None:
+        """Copy the weights into another module of the same shape.
+
+        Every rank takes part; rank 0's module has all of them afterwards.
+        """
 
 
 class TorchEngine:
@@ -83,14 +89,7 @@ class TorchEngine:
         if self.world_size > 1:
             self._forward = DistributedDataParallel(self.objective)
         self._parameters = dict(self.objective.named_parameters())
-        self._optimizer = torch.optim.AdamW(
-            _decay_groups(self._parameters, config.weight_decay),
-            lr=config.learning_rate,
-            # The second beta of RoBERTa (Liu et al. 2019): steadier with few masked words a batch.
-            betas=(0.9, 0.98),
-            eps=1e-6,
-            fused=True,
-        )
+        self._optimizer = adamw(self._parameters, config)
 
     def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
         """Forward and backward over the micro-batches, clip, update."""
@@ -106,21 +105,16 @@ class TorchEngine:
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return StepOutcome(loss=self._mean(loss), grad_norm=float(norm))
+        return StepOutcome(loss=mean_over_ranks(loss), grad_norm=float(norm))
 
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank."""
-        if self.world_size == 1:
-            return flag
-        votes = torch.tensor(float(flag), device=self.device)
-        dist.all_reduce(votes, op=dist.ReduceOp.MAX)
-        return bool(votes.item())
+        return any_of_the_ranks(flag, self.device)
 
     def save(self, folder: Path) -> None:
-        """Write weights and optimiser state as safetensors.
-
-        Rank 0 alone calls this, all ranks hold the same.
-        """
+        """Write weights and optimiser state as safetensors; all ranks hold the same, one writes."""
+        if self.rank:
+            return
         save_file(
             {name: value.detach().contiguous() for name, value in self._parameters.items()},
             folder / WEIGHTS,
@@ -145,6 +139,10 @@ class TorchEngine:
             name, part = key.rsplit("/", 1)
             states.setdefault(self._parameters[name], {})[part] = value.to(self.device)
         self._optimizer.state.update(states)
+
+    def give_weights_to(self, objective: nn.Module) -> None:
+        """Copy the weights into another module of the same shape, on every rank."""
+        copy_weights(self._parameters, objective)
 
     def _check_same_model(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
         want = {name: tuple(value.shape) for name, value in self._parameters.items()}
@@ -178,10 +176,41 @@ class TorchEngine:
     def _here(self, batch: Batch) -> Batch:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
-    def _mean(self, value: Tensor) -> float:
-        if self.world_size > 1:
-            dist.all_reduce(value)
-        return float(value) / self.world_size
+
+def adamw(parameters: Mapping[str, nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:
+    """Return the optimiser that every engine steps with."""
+    return torch.optim.AdamW(
+        _decay_groups(parameters, config.weight_decay),
+        lr=config.learning_rate,
+        # The second beta of RoBERTa (Liu et al. 2019): steadier with few masked words a batch.
+        betas=(0.9, 0.98),
+        eps=1e-6,
+        fused=True,
+    )
+
+
+@torch.no_grad()
+def copy_weights(weights: Mapping[str, Tensor], objective: nn.Module) -> None:
+    """Copy weights by name into a module, whatever its devices and number types."""
+    for name, parameter in objective.named_parameters():
+        parameter.copy_(weights[name])
+
+
+def any_of_the_ranks(flag: bool, device: torch.device) -> bool:
+    """Say whether `flag` is true on at least one rank."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return flag
+    votes = torch.tensor(float(flag), device=device)
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+    return bool(votes.item())
+
+
+def mean_over_ranks(value: Tensor) -> float:
+    """Return the mean of a number over all ranks."""
+    if not dist.is_initialized():
+        return float(value)
+    dist.all_reduce(value)
+    return float(value) / dist.get_world_size()
 
 
 def _decay_groups(

@@ -1,0 +1,131 @@
+"""One rank of a comparison: torch's engine, and DeepSpeed's at each stage, on the same batches.
+
+``python -m tests.training.deepspeed_ranks FOLDER RANK WORLD_SIZE`` leaves what it saw in FOLDER.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from kblib.errors import IntegrityError
+from kblib.models.build import build_model
+from kblib.models.shape import ModelShape
+from kblib.runs import RunFolder
+from kblib.training import deepspeed_engine
+from kblib.training.batches import RandomBatches
+from kblib.training.checkpoint import save_checkpoint
+from kblib.training.config import TrainingConfig
+from kblib.training.deepspeed_engine import DeepSpeedEngine
+from kblib.training.engine import Batch, Engine, TorchEngine
+from kblib.training.loop import seed_step
+from kblib.training.objective import objective_for
+
+STAGES = (0, 1, 2, 3)
+STEPS, HALF = 6, 3
+SHAPE = ModelShape(n_layer=2, n_head=2, n_embd=32, vocab_size=200, seq_len=16)
+CONFIG = TrainingConfig(
+    steps=STEPS,
+    seq_len=16,
+    batch_size=8,
+    grad_accum_steps=2,
+    learning_rate=1e-2,
+    warmup_steps=2,
+    clip_norm=0.5,  # below the norms of these first steps: they are clipped
+    eval_every=9,
+    save_every=9,
+)
+CPU = torch.device("cpu")
+
+
+class Comparison:
+    """What one rank does with one engine after the other."""
+
+    def __init__(self, folder: Path, rank: int, world_size: int) -> None:
+        self.folder, self.rank, self.world_size = folder, rank, world_size
+
+    def engine(self, stage: int | None, *, seed: int = 1) -> Engine:
+        objective = objective_for(build_model(SHAPE, dropout=0.1, seed=seed), SHAPE)
+        if stage is None:
+            engine = TorchEngine(objective, CONFIG, CPU)
+            engine.dtype = torch.float32
+            return engine
+        return DeepSpeedEngine(objective, CONFIG, CPU, zero_stage=stage, dtype=torch.float32)
+
+    def batch(self, step: int) -> list[Batch]:
+        """Return this rank's share, in two pieces, of a batch that is the same for all."""
+        pieces = CONFIG.grad_accum_steps
+        config = replace(CONFIG, grad_accum_steps=pieces * self.world_size)
+        return RandomBatches(SHAPE, config).step(step)[self.rank * pieces :][:pieces]
+
+    def train(self, engine: Engine, first: int, last: int) -> list[tuple[str, float]]:
+        seen = []
+        for step in range(first, last):
+            seed_step(CONFIG.seed, step, self.rank)
+            outcome = engine.step(self.batch(step), CONFIG.learning_rate * (step + 1) / STEPS)
+            seen.append((outcome.loss.hex(), outcome.grad_norm))
+        return seen
+
+    def of_stage(self, stage: int | None) -> dict[str, Any]:
+        straight = self.engine(stage)
+        losses = self.train(straight, 0, STEPS)
+        first = self.engine(stage)
+        halves = self.train(first, 0, HALF)
+        run = RunFolder(self.folder / f"run-{stage}")
+        save_checkpoint(run, first, HALF, keep=2)
+        second = self.engine(stage, seed=99)
+        second.any_rank(False)
+        second.load(run.checkpoint(HALF))
+        halves += self.train(second, HALF, STEPS)
+        save_checkpoint(run, second, STEPS, keep=2)
+        whole = objective_for(build_model(SHAPE, seed=5), SHAPE)
+        straight.give_weights_to(whole)
+        sums = {name: float(value.double().sum()) for name, value in whole.state_dict().items()}
+        return {"losses": losses, "resumed": halves, "weights": sums}
+
+    def of_a_lost_shard(self) -> str:
+        """Return what is said to a checkpoint from which one rank's part is gone."""
+        lacking = self.folder / "lacking"
+        if self.rank == 0:
+            shutil.copytree(RunFolder(self.folder / "run-1").checkpoint(HALF), lacking)
+            next(lacking.rglob("*rank_1_*optim_states.pt")).unlink()
+        engine = self.engine(1)
+        engine.any_rank(False)
+        try:
+            engine.load(lacking)
+        except IntegrityError as error:
+            return str(error)
+        return ""
+
+
+def without_persistent_weights(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the usual settings, but share out small weights too: these here are all small."""
+    told = deepspeed_config(*args, **kwargs)
+    told["zero_optimization"]["stage3_param_persistence_threshold"] = 0
+    return told
+
+
+deepspeed_config = deepspeed_engine.deepspeed_config
+
+
+def main(folder: Path, rank: int, world_size: int) -> None:
+    torch.set_num_threads(1)
+    deepspeed_engine.deepspeed_config = without_persistent_weights
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world_size)
+    comparison = Comparison(folder, rank, world_size)
+    seen = {str(stage): comparison.of_stage(stage) for stage in (None, *STAGES)}
+    told = {"stages": seen, "lacking": comparison.of_a_lost_shard()}
+    (folder / f"rank-{rank}.json").write_text(json.dumps(told))
+    dist.barrier()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

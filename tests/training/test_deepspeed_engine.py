@@ -1,0 +1,139 @@
+"""DeepSpeed against torch on two ranks: the same losses, resumed with equal bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kblib.models.build import build_model
+from kblib.models.shape import ModelShape
+from kblib.runs import RunFolder
+from kblib.training.checkpoint import find_checkpoint
+from kblib.training.config import TrainingConfig
+from kblib.training.deepspeed_engine import deepspeed_config
+from tests.training.deepspeed_ranks import HALF, SHAPE, STAGES, STEPS
+
+pytest.importorskip("deepspeed", reason="DeepSpeed comes with the extra 'cluster'")
+
+WORLD = 2
+ROUNDING = 2e-6
+"""Sums in another order: a few units in the last place of a float32 near 5."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder in which two ranks have left what they saw."""
+    folder = tmp_path_factory.mktemp("deepspeed")
+    words = [sys.executable, "-m", "tests.training.deepspeed_ranks", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOCAL_RANK": "0"}
+    ranks = [
+        subprocess.Popen(
+            [*words, str(rank), str(WORLD)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(WORLD)
+    ]
+    for rank in ranks:
+        said, _ = rank.communicate(timeout=280)
+        assert rank.returncode == 0, said[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "rank-0.json").read_text())
+
+
+def losses(told: list[tuple[str, float]]) -> list[float]:
+    return [float.fromhex(loss) for loss, _ in told]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_losses_are_those_of_torch(seen: dict[str, Any], stage: int) -> None:
+    plain, shared = seen["stages"]["None"]["losses"], seen["stages"][str(stage)]["losses"]
+    assert len(shared) == STEPS
+    assert losses(shared) == pytest.approx(losses(plain), abs=ROUNDING)
+    assert [norm for _, norm in shared] == pytest.approx([norm for _, norm in plain], rel=1e-5)
+    assert all(norm > 0.5 for _, norm in plain), "nothing was clipped"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_resumed_training_has_equal_bits(seen: dict[str, Any], stage: int) -> None:
+    told = seen["stages"][str(stage)]
+    assert told["resumed"] == told["losses"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_weights_are_given_whole(seen: dict[str, Any], stage: int) -> None:
+    plain, shared = seen["stages"]["None"]["weights"], seen["stages"][str(stage)]["weights"]
+    assert shared == pytest.approx(plain, abs=1e-4)
+    first = {
+        name: float(value.double().sum())
+        for name, value in build_model(SHAPE, seed=5).state_dict().items()
+    }
+    assert shared["model.head.norm.weight"] != first["head.norm.weight"]
+
+
+def test_all_ranks_see_the_same_loss(folder: Path, seen: dict[str, Any]) -> None:
+    other = json.loads((folder / "rank-1.json").read_text())
+    for stage in STAGES:
+        one, two = seen["stages"][str(stage)], other["stages"][str(stage)]
+        assert one["losses"] == two["losses"]
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_damaged_shard_of_one_rank_is_passed_over(folder: Path, tmp_path: Path, stage: int) -> None:
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(folder / f"run-{stage}", run.path)
+    shard = next(run.checkpoint(STEPS).rglob("*rank_1_*optim_states.pt"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    found = find_checkpoint(run)
+    assert found is not None
+    assert found.step == HALF
+    assert "rank_1" in found.passed_over[0]
+    assert "has been changed or damaged" in found.passed_over[0]
+
+
+def test_other_number_of_ranks_is_refused(folder: Path, seen: dict[str, Any]) -> None:
+    assert seen["lacking"] == (
+        f"{folder}/lacking was written by 1 ranks; 2 read it. "
+        "With ZeRO stage 1 each rank has a part of its own.\n"
+        "  Go on with 1 ranks, or start anew with kb.submit(job, fresh=True)."
+    )
+
+
+def test_batch_of_deepspeed_is_ours(config: TrainingConfig, shape: ModelShape) -> None:
+    told = deepspeed_config(
+        replace(config, batch_size=24, grad_accum_steps=3, clip_norm=0.7),
+        world_size=4,
+        zero_stage=2,
+        dtype=torch.bfloat16,
+        n_parameters=1000,
+    )
+    assert told == {
+        "train_batch_size": 24,
+        "train_micro_batch_size_per_gpu": 2,
+        "gradient_accumulation_steps": 3,
+        "gradient_clipping": 0.7,
+        "bf16": {"enabled": True},
+        "zero_optimization": {
+            "stage": 2,
+            "reduce_bucket_size": 1000,
+            "allgather_bucket_size": 1000,
+        },
+        "zero_force_ds_cpu_optimizer": False,
+    }
