@@ -3,8 +3,9 @@
 Uses before a date are compared with uses after it by what stands around them
 (`kblib.ngrams.contexts`), for each date at which enough films stand on either side. How large the
 largest difference can be by chance is found by exchanging the dates of whole films
-(`kblib.ngrams.exchanged_dates`). A change of company is not yet a change of meaning: a word also
-changes its company when newsreels turn to other subjects, which the lines of both times show.
+(`kblib.ngrams.exchanged_dates`). A change of company is not yet a change of meaning: when
+newsreels turn to other subjects, many words change their company. So words of like frequency are
+asked the same (`kblib.ngrams.drift`), and lines of both times are shown.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kblib.ngrams.change_evidence import Side, changed_words, typical
 from kblib.ngrams.change_points import Point, change_points, refuse_few, scores_of
 from kblib.ngrams.concordance import Concordance
 from kblib.ngrams.contexts import Uses, at_home, uses_at
+from kblib.ngrams.drift import drift, like_words
 from kblib.ngrams.exchanged_dates import family_wise, films_of, p_value
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, index_corpus
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_EXCHANGES = 99
+PEER_EXCHANGES = 199
 BAND = 0.95
 MOST_OUTSIDE = 0.2
 """Share of uses outside their film's period from which films have no date to exchange."""
@@ -56,12 +59,15 @@ class WordChange:
     scores
         The statistics of all exchanges, by mean and standard deviation of each change point,
         shape (B, C).
+    peers
+        The largest statistic on the true dates of each word of like frequency.
     """
 
     hits: Hits
     uses: Uses
     points: tuple[Point, ...]
     scores: Floats
+    peers: Floats
 
     @property
     def best(self) -> Point:
@@ -83,7 +89,9 @@ class SemanticChange(Printed):
     ----------
     rows
         One row a query: query, uses, films, before and after (the periods beside the date), z,
-        p (of this query, for all dates together), p_all (for all queries and dates together).
+        p (of this query, for all dates together), p_all (for all queries and dates together),
+        drift (share of words of like frequency, itself among them, that changed no less; None if
+        there are fewer than 19 of them).
     curve
         One row a query and date: query, before, after, uses_before, uses_after, films_before,
         films_after, z, band (95 % of exchanges are below, at this date), limit (95 % of the
@@ -175,6 +183,7 @@ def semantic_change(
     without: Collection[str] = (),
     unit: str | None = None,
     exchanges: int = 999,
+    peers: int = 40,
     seed: int = 1,
 ) -> SemanticChange:
     """Find the date at which the contexts of words changed most, and how sure that is.
@@ -196,6 +205,9 @@ def semantic_change(
         It has the date of most of its uses; uses of other dates are left out.
     exchanges
         How often the dates of films are exchanged, within medium and collection.
+    peers
+        How many words of like frequency are asked the same, to tell a change of this word from
+        the drift of all; 0 for none.
     seed
         Of the exchanges and of the vectors.
 
@@ -219,15 +231,15 @@ def semantic_change(
     [['maskin', 40, '1930-34', '1935-39', 0.01]]
     """
     listed = [queries] if isinstance(queries, str) else list(dict.fromkeys(queries))
-    _check(listed, years, window, exchanges)
+    _check(listed, years, window, exchanges, peers)
     index = index_corpus(corpus)
-    work = _Work(index, unit_of(index, unit), years, window, exchanges, seed)
+    work = _Work(index, unit_of(index, unit), years, window, exchanges, peers, seed)
     found = tuple(
         work.change(search(index, query, forms=forms, without=without)) for query in listed
     )
     asked = {"queries": listed, "years": years, "window": window, "forms": how_forms(forms)}
     asked |= {"without": sorted(without)} if without else {}
-    asked |= {"unit": work.unit, "exchanges": exchanges, "seed": seed}
+    asked |= {"unit": work.unit, "exchanges": exchanges, "peers": peers, "seed": seed}
     asked |= {"vectors": {"words": len(work.vectors.weighed), "rank": RANK, "near": NEAR}}
     return SemanticChange(
         _rows(found), _curve(found), work.warnings(found), index.provenance(**asked), found
@@ -243,6 +255,7 @@ class _Work:
     years: int
     window: int
     exchanges: int
+    peers: int
     seed: int
 
     @property
@@ -261,10 +274,7 @@ class _Work:
 
     def change(self, hits: Hits) -> WordChange:
         """Compare the uses of a query before and after each date, with exchanged dates beside."""
-        all_uses = uses_at(
-            self.index, hits.positions, hits.length, self.periods(), self.unit, self.vectors,
-            self.window,
-        )  # fmt: skip
+        all_uses = self.uses(hits.positions, hits.length)
         uses = at_home(all_uses)
         films = films_of(uses)
         self._check_dates(hits, len(all_uses), len(uses))
@@ -273,7 +283,35 @@ class _Work:
             refuse_few(hits, films, self.index, self.unit)
         n_units = unit_codes(self.index, self.unit)[1]
         scores = scores_of(films, points, n_units, self.exchanges, self.seed)
-        return WordChange(hits, uses, points, scores)
+        return WordChange(hits, uses, points, scores, self.peers_of(hits))
+
+    def uses(self, positions: Ints, length: int = 1) -> Uses:
+        """Return the uses at some positions, each with its context and period."""
+        return uses_at(
+            self.index, positions, length, self.periods(), self.unit, self.vectors, self.window
+        )
+
+    def peers_of(self, hits: Hits) -> Floats:
+        """Return the largest statistics of words of like frequency."""
+        own = [slot.words for slot in hits.slots if slot.words is not None]
+        words = like_words(self.index, hits.n, np.concatenate(own), self.peers)
+        found = [self.largest_of(word) for word in words]
+        return np.array([one for one in found if one is not None])
+
+    def largest_of(self, word: int) -> float | None:
+        """Return a word's largest statistic, worked out once; None if it has too few films."""
+        key = ("change of word", word, self.unit, self.years, self.window, self.seed)
+        if key not in self.index.memory:
+            at = self.index.in_corpus(self.index.text.positions_of(np.array([word])))
+            films = films_of(at_home(self.uses(at)))
+            points = change_points(films, self.first_year, self.years)
+            self.index.memory[key] = None
+            if points:
+                n_units = unit_codes(self.index, self.unit)[1]
+                scores = scores_of(films, points, n_units, PEER_EXCHANGES, self.seed)
+                self.index.memory[key] = float(scores[0].max())
+        found: float | None = self.index.memory[key]
+        return found
 
     def _check_dates(self, hits: Hits, n_all: int, n_home: int) -> None:
         if n_home < (1 - MOST_OUTSIDE) * n_all:
@@ -312,7 +350,7 @@ class _Work:
 
 DRIFT = (
     "A change of company is not yet one of meaning: films that turn to other subjects change it, "
-    "too. Read the lines of both times."
+    "too. See how many words of like frequency changed no less (drift), and read the lines."
 )
 
 
@@ -329,6 +367,7 @@ def _rows(found: Sequence[WordChange]) -> pl.DataFrame:
                 "z": float(one.largest[0]),
                 "p": p_value(one.largest),
                 "p_all": p_all,
+                "drift": drift(float(one.largest[0]), one.peers),
             }
             for one, p_all in zip(found, together, strict=True)
         ]
@@ -357,12 +396,15 @@ def _curve(found: Sequence[WordChange]) -> pl.DataFrame:
     )
 
 
-def _check(listed: list[str], years: int, window: int, exchanges: int) -> None:
+def _check(listed: list[str], years: int, window: int, exchanges: int, peers: int) -> None:
     if not listed:
         raise CorpusError("No query was given.", "A word or several were expected.", "'maskin'")
     for name, value, least in (
-        ("years", years, 1), ("window", window, 1), ("exchanges", exchanges, LEAST_EXCHANGES)
-    ):  # fmt: skip
+        ("years", years, 1),
+        ("window", window, 1),
+        ("exchanges", exchanges, LEAST_EXCHANGES),
+        ("peers", peers, 0),
+    ):
         if type(value) is not int or value < least:
             raise CorpusError(
                 f"{name} is {value!r}.", f"A whole number of at least {least} was expected."
