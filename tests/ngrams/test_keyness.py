@@ -172,3 +172,10 @@ def test_provenance_names_both_corpora(halves):
 def test_min_count_of_nothing_is_refused():
     with pytest.raises(CorpusError, match="min_count is 0"):
         keyness(random_corpus(), random_corpus().filter(medium="speech"), min_count=0)
+
+
+@pytest.mark.parametrize("confidence", [2, "95", 0])
+def test_confidence_that_is_no_share_is_refused_before_counting(confidence):
+    corpus = random_corpus()
+    with pytest.raises(CorpusError, match=f"confidence is {confidence!r}"):
+        keyness(corpus.filter(medium="speech"), corpus, confidence=confidence)

@@ -23,7 +23,7 @@ from kblib.models.masked import MaskedLM
 from kblib.models.masked_candidates import MaskedCandidates
 from kblib.models.probe_result import UNIT, Floats, Probe, row_of
 from kblib.models.years import DECADE, About, period_warning, years_asked
-from kblib.ngrams.resampling import Band
+from kblib.ngrams.resampling import Band, check_band
 
 # S templates, P pairs, N words.
 Given = str | Path | MaskedLM
@@ -78,6 +78,7 @@ def probe(
     Using Templates is Unreliable, arXiv 2210.04337, for the first uncertainty; Sellam et al.
     (2022), The MultiBERTs, arXiv 2106.16163, for the second.
     """
+    check_band(band)
     groups = _grouped(models)
     asked = (_templates(templates), _pairs(pairs), _words(words))
     log_odds = {

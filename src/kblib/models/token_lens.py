@@ -21,7 +21,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.models.token_cuts import Tokenizers, named_tokenizers
 from kblib.ngrams.index import Index, Ints, index_corpus
-from kblib.ngrams.resampling import FEWEST_UNITS, Band, Floats, interval, resample
+from kblib.ngrams.resampling import FEWEST_UNITS, Band, Floats, check_band, interval, resample
 from kblib.ngrams.units import (
     MEDIUM,
     Cells,
@@ -114,6 +114,7 @@ def token_lens(
     Rust et al. (2021), How Good is Your Tokenizer?, arXiv 2012.15613, for pieces a word
     (*fertility*) and the share of words that stay whole.
     """
+    check_band(band)
     named = named_tokenizers(tokenizers)
     index = index_corpus(corpus)
     unit = unit_of(index, band.unit)

@@ -18,7 +18,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.marked_cells import Kinds, MarkedCell, MarkedSample, marked_sample
 from kblib.ngrams.marks import Marks
-from kblib.ngrams.resampling import Band
+from kblib.ngrams.resampling import check_confidence
 from kblib.ngrams.stratified import ABOUT, About, Rule
 from kblib.ngrams.trends import PER_MILLION, Trend
 
@@ -248,7 +248,7 @@ def _rule(about: About, confidence: float) -> Rule:
         raise CorpusError(
             f"about is {about!r}.", f"There are: {', '.join(ABOUT)}.", "about='films'"
         )
-    Band(confidence=confidence)  # refuses what is no confidence
+    check_confidence(confidence)
     return Rule(about, confidence)
 
 

@@ -30,7 +30,7 @@ from kblib.ngrams.dispersion import spread
 from kblib.ngrams.frequencies import check_least
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.printed import Printed
-from kblib.ngrams.resampling import FEWEST_UNITS, Floats
+from kblib.ngrams.resampling import FEWEST_UNITS, Floats, check_confidence
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
 from kblib.ngrams.units import media_of, mixed_media
 
@@ -109,7 +109,7 @@ def keyness(
     Raises
     ------
     CorpusError
-        If both are the same corpus, or one of them has no words.
+        If both are the same corpus, one of them has no words, or a number makes no sense.
 
     Examples
     --------
@@ -118,6 +118,7 @@ def keyness(
     ['sol']
     """
     check_least("min_count", min_count)
+    check_confidence(confidence)
     indexes = (index_corpus(corpus), index_corpus(reference))
     if corpus.fingerprint == reference.fingerprint:
         raise CorpusError(

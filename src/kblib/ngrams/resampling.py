@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Band:
     Raises
     ------
     CorpusError
-        If the confidence is no share, or the resamples are too few for it.
+        If the confidence is no share, the resamples are too few for it, or a number is no number.
     """
 
     unit: str | None = None
@@ -59,19 +60,35 @@ class Band:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not LEAST_CONFIDENCE <= self.confidence < 1:
+        check_confidence(self.confidence)
+        if type(self.seed) is not int or self.seed < 0:
             raise CorpusError(
-                f"confidence is {self.confidence!r}.",
-                f"A share from {LEAST_CONFIDENCE:g} to below 1 was expected.",
-                "Band(confidence=0.95)",
+                f"seed is {self.seed!r}.", "A whole number from 0 on was expected.", "Band(seed=1)"
             )
         least = math.ceil(10 / (1 - self.confidence) - 1e-6)
-        if self.resamples < least:
+        if type(self.resamples) is not int or self.resamples < least:
             raise CorpusError(
                 f"resamples is {self.resamples!r}.",
                 f"For {self.confidence:.0%} intervals at least {least} are needed.",
                 "Band(resamples=1000)",
             )
+
+
+def check_confidence(confidence: Any) -> None:
+    """Refuse what is no confidence of an interval."""
+    number = isinstance(confidence, int | float)
+    if not number or not LEAST_CONFIDENCE <= confidence < 1:
+        raise CorpusError(
+            f"confidence is {confidence!r}.",
+            f"A share from {LEAST_CONFIDENCE:g} to below 1 was expected.",
+            "confidence=0.95",
+        )
+
+
+def check_band(band: Any) -> None:
+    """Refuse what is no band, such as a confidence alone."""
+    if not isinstance(band, Band):
+        raise CorpusError(f"band is {band!r}.", "A Band was expected.", "band=Band(confidence=0.9)")
 
 
 def resample(cells: Cells, values_RV: Floats, shape: tuple[int, int], band: Band) -> Floats:
