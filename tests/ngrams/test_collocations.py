@@ -69,6 +69,13 @@ def test_pair_that_always_stands_together_has_the_highest_dice():
     assert collocations(corpus, "hej", min_count=1).table["log_dice"].tolist() == [14.0]
 
 
+def test_forms_left_out_are_in_the_provenance():
+    asked = {"forms": "variants", "min_count": 1}
+    found = collocations(random_corpus(), "järnväg", without=["jernväg"], **asked)
+    assert found.provenance["without"] == ["jernväg"]
+    assert "without" not in collocations(random_corpus(), "järnväg", **asked).provenance
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -133,6 +133,8 @@ def test_repr_shows_the_count(reels):
     ("arguments", "message"),
     [
         ({"sort": "colour"}, "A concordance cannot be sorted by 'colour'."),
+        ({"sort": None}, "A concordance cannot be sorted by None."),
+        ({"sort": "random", "seed": "x"}, "seed is 'x'."),
         ({"window": -1}, "window is -1."),
         ({"query": ""}, "The query is ''."),
         ({"query": "sole"}, "The word 'sole' is nowhere in corpus 'reels'. Written alike: solen."),

@@ -81,3 +81,9 @@ def test_bad_numbers_answer_in_plain_words(arguments, message):
     with pytest.raises(CorpusError) as caught:
         frequencies(random_corpus(), **arguments)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("queries", [None, 3, []])
+def test_no_queries_answer_in_plain_words(queries):
+    with pytest.raises(CorpusError, match="expected"):
+        query_frequencies(random_corpus(), queries)

@@ -213,6 +213,20 @@ def test_year_without_films_answers_in_plain_words():
     assert trend.at(1930)["hits"].item() > 0
 
 
+def test_query_that_was_not_asked_is_not_blamed_on_the_year():
+    trend = ngram_trend(random_corpus(), "sol")
+    with pytest.raises(CorpusError) as caught:
+        trend.at(1930, "solen")
+    assert str(caught.value) == "This trend is not of the query 'solen'. It is of sol."
+
+
+def test_form_left_out_is_named_whole_in_the_provenance():
+    corpus = random_corpus()
+    trend = ngram_trend(corpus, "järnväg", forms="variants", without="Jernväg")
+    assert trend.provenance["without"] == ["jernväg"]
+    assert set(trend.forms["form"]) == {"järnväg"}
+
+
 def test_forms_are_listed_and_provenance_says_what_was_asked():
     corpus = random_corpus()
     trend = ngram_trend(corpus, "järnväg", forms="variants", band=Band(seed=7))
@@ -226,6 +240,11 @@ def test_forms_are_listed_and_provenance_says_what_was_asked():
     ("arguments", "message"),
     [
         ({"queries": []}, "No query was given."),
+        ({"queries": None}, "queries is None. A query or a list of them was expected."),
+        ({"queries": ["sol", None]}, "The query is None."),
+        ({"queries": "sol", "absent": "none"}, "absent is 'none'. There are: error, zero."),
+        ({"queries": "sol", "per": None}, "per is None."),
+        ({"queries": "sol", "band": 0.9}, "band is 0.9. A Band was expected."),
         ({"queries": ["sol", "sol"]}, "The query 'sol' was given twice."),
         ({"queries": "månsken"}, "The word 'månsken' is nowhere in corpus 'reels'."),
         ({"queries": "sol", "smooth": 2}, "smooth is 2."),
@@ -245,6 +264,10 @@ def test_bad_arguments_answer_in_plain_words(arguments, message):
     ("arguments", "message"),
     [
         ({"confidence": 95}, "A share from 0.5 to below 1 was expected."),
+        ({"confidence": "95"}, "confidence is '95'."),
+        ({"seed": -1}, "seed is -1. A whole number from 0 on was expected."),
+        ({"seed": "a"}, "seed is 'a'."),
+        ({"resamples": 1000.5}, "resamples is 1000.5."),
         ({"resamples": 10}, "For 95% intervals at least 200 are needed."),
     ],
 )

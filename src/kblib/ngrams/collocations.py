@@ -21,7 +21,7 @@ import polars as pl
 from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
-from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.forms import Forms, how_forms, left_out
 from kblib.ngrams.frequencies import check_least
 from kblib.ngrams.index import Index, Ints, index_corpus
 from kblib.ngrams.keyness import log_likelihood
@@ -135,6 +135,7 @@ def collocations(
     rows = rows.sort(sort, "word", descending=[True, False])
     asked = {"query": query, "left": left, "right": right, "min_count": min_count}
     asked |= {"sort": sort, "forms": how_forms(forms), "unit": unit_of(index, unit)}
+    asked |= {"without": left_out(without)} if without else {}
     said = index.provenance(**asked)
     return CollocationTable(rows, hits.forms, hits.n, len(near), said, mixed_media(index))
 

@@ -18,7 +18,7 @@ from kblib.corpora import Corpus, Document
 from kblib.corpora.columns import document_of_row
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
-from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.forms import Forms, how_forms, left_out
 from kblib.ngrams.index import Ints, TextIndex, index_corpus
 from kblib.ngrams.queries import Absent, Hits, search
 from kblib.ngrams.sorting import NEARLY_ALL, SORTS, Key, keys_of, ranked
@@ -188,13 +188,13 @@ def concordance(
     >>> lines.rows().select("left", "hit", "right").rows()
     [('Se,', 'solen', 'går upp!'), ('', 'Solen', 'lyser.')]
     """
-    sorts = [sort] if isinstance(sort, str) else list(sort)
-    _check(sorts, window)
+    sorts = list(sort) if isinstance(sort, list | tuple) else [sort]
+    _check(sorts, window, seed)
     index = index_corpus(corpus)
     hits = search(index, query, forms=forms, without=without, absent=absent)
     asked = {"query": query, "sort": sorts, "window": window, "seed": seed}
     asked |= {"forms": how_forms(forms)}
-    asked |= {"without": sorted(without)} if without else {}
+    asked |= {"without": left_out(without)} if without else {}
     return Concordance(hits, tuple(sorts), seed, window, index.provenance(**asked))
 
 
@@ -258,11 +258,11 @@ def time_code(seconds: float | None) -> str | None:
     return f"{hours:02d}:{minutes:02d}:{rest:02d}"
 
 
-def _check(sorts: list[str], window: int) -> None:
-    unknown = next((one for one in sorts if one not in SORTS), None)
-    if unknown is not None:
+def _check(sorts: list[Any], window: int, seed: int) -> None:
+    unknown = [one for one in sorts if one not in SORTS]
+    if unknown:
         raise CorpusError(
-            f"A concordance cannot be sorted by {unknown!r}.",
+            f"A concordance cannot be sorted by {unknown[0]!r}.",
             f"There are: {', '.join(SORTS)}.",
             "sort='right'",
         )
@@ -270,3 +270,5 @@ def _check(sorts: list[str], window: int) -> None:
         raise CorpusError(
             f"window is {window!r}.", "A number of words was expected, 0 or more.", "window=8"
         )
+    if type(seed) is not int or seed < 0:
+        raise CorpusError(f"seed is {seed!r}.", "A whole number from 0 on was expected.", "seed=1")

@@ -86,7 +86,7 @@ def without_forms(found: tuple[Form, ...], without: Collection[str]) -> tuple[Fo
     CorpusError
         If one of them was not counted anyway.
     """
-    unwanted = folded([without] if isinstance(without, str) else list(without))
+    unwanted = left_out(without)
     there = {one.form for one in found}
     strange = next((form for form in unwanted if form not in there), None)
     if strange is not None:
@@ -95,6 +95,17 @@ def without_forms(found: tuple[Form, ...], without: Collection[str]) -> tuple[Fo
             f"The forms: {', '.join(sorted(there)[:20])}.",
         )
     return tuple(one for one in found if one.form not in unwanted)
+
+
+def left_out(without: Collection[str]) -> list[str]:
+    """Return forms to leave out as they are compared, in order; a text alone is one of them.
+
+    Examples
+    --------
+    >>> left_out("Jern"), left_out(["värk", "verk"])
+    (['jern'], ['verk', 'värk'])
+    """
+    return sorted(folded([without] if isinstance(without, str) else list(without)))
 
 
 def check_forms(forms: str) -> None:

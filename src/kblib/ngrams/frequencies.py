@@ -16,7 +16,7 @@ from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, index_corpus
 from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
 from kblib.ngrams.printed import Printed
-from kblib.ngrams.queries import Absent, search
+from kblib.ngrams.queries import Absent, listed_queries, search
 from kblib.ngrams.units import mixed_media
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def query_frequencies(
     [['(all)', 'sum', 2], ['sol', 'matches s*', 2]]
     """
     index = index_corpus(corpus)
-    listed = [queries] if isinstance(queries, str) else list(queries)
+    listed = listed_queries(queries)
     tables = []
     for query in listed:
         hits = search(index, query, forms=forms, absent=absent)
@@ -138,8 +138,6 @@ def query_frequencies(
         )
         each = hits.forms.rename({"hits": "count"}).drop("part")
         tables += [total, each.select(total.columns)] if hits.length == 1 else [total]
-    if not tables:
-        raise CorpusError("No query was given.", "At least one was expected.", "['järnväg']")
     rows = _with_rates(pl.concat(tables), index.n_words)
     said = how_forms(forms)
     return FrequencyTable(

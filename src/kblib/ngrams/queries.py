@@ -9,10 +9,10 @@ document.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ from kblib.ngrams.index import Index, Ints, TextIndex
 from kblib.ngrams.words import folded, words_of
 
 Absent = Literal["error", "zero"]
+ABSENT: tuple[Absent, ...] = get_args(Absent)
 _WILD = re.compile(r"[*?]")
 _PATTERN = re.compile(r"[*?/]")
 
@@ -115,6 +116,26 @@ class Hits:
         return pl.DataFrame(table, schema=kinds).sort("hits", "form", descending=[True, False])
 
 
+def listed_queries(queries: Any) -> list[str]:
+    """Return the queries of a list, or the one that was given alone.
+
+    Raises
+    ------
+    CorpusError
+        If there is none, or what was given is no list.
+    """
+    if isinstance(queries, str):
+        return [queries]
+    if not isinstance(queries, Iterable):
+        raise CorpusError(
+            f"queries is {queries!r}.", "A query or a list of them was expected.", "['järnväg']"
+        )
+    listed = list(queries)
+    if not listed:
+        raise CorpusError("No query was given.", "At least one was expected.", "['järnväg']")
+    return listed
+
+
 def search(
     index: Index,
     query: str,
@@ -140,6 +161,10 @@ def search(
         If the query holds no word, a regular expression cannot be read, or a word is nowhere in
         the text and `absent` is ``error``.
     """
+    if absent not in ABSENT:
+        raise CorpusError(
+            f"absent is {absent!r}.", f"There are: {', '.join(ABSENT)}.", "absent='zero'"
+        )
     slots = parse(index.text, query, forms=forms, without=without)
     unknown = next((slot for slot in slots if slot.words is not None and not len(slot.words)), None)
     if unknown is not None:

@@ -19,10 +19,10 @@ import polars as pl
 from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
-from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.forms import Forms, how_forms, left_out
 from kblib.ngrams.index import Index, Ints, index_corpus
-from kblib.ngrams.queries import Absent, Hits, search
-from kblib.ngrams.resampling import FEWEST_UNITS, Band, Floats, interval, resample
+from kblib.ngrams.queries import Absent, Hits, listed_queries, search
+from kblib.ngrams.resampling import FEWEST_UNITS, Band, Floats, check_band, interval, resample
 from kblib.ngrams.units import (
     MEDIUM,
     STRATA,
@@ -95,8 +95,14 @@ class Trend:
         Raises
         ------
         CorpusError
-            If the corpus has no words in that period; the periods with words are named.
+            If the corpus has no words in that period, or the query was not asked; what there is, is
+            named.
         """
+        asked = self.provenance["queries"]
+        if query is not None and query not in asked:
+            raise CorpusError(
+                f"This trend is not of the query {query!r}.", f"It is of {', '.join(asked)}."
+            )
         same = [label == period for label in self.rows["period"].to_list()]
         found = self.rows.filter(pl.Series(same, dtype=pl.Boolean), pl.col("words") > 0)
         if query is not None:
@@ -104,8 +110,7 @@ class Trend:
         if found.height == 0:
             there = self.rows.filter(pl.col("words") > 0)["period"].unique().sort().to_list()
             raise CorpusError(
-                f"Corpus '{self.provenance['corpus']}' has no words of {period!r}"
-                + (f" for the query '{query}'." if query is not None else "."),
+                f"Corpus '{self.provenance['corpus']}' has no words of {period!r}.",
                 f"It has words of {_spans(there)}.",
             )
         return pandas_of(found.lazy())
@@ -167,6 +172,7 @@ def ngram_trend(
     [[1931.0, 1.0, 3.0, 333333.3333333333], [1932.0, 2.0, 2.0, 1000000.0]]
     """
     check_window(smooth)
+    check_band(band)
     listed = _listed(queries)
     index = index_corpus(corpus)
     unit = unit_of(index, band.unit)
@@ -180,7 +186,7 @@ def ngram_trend(
     asked = {"queries": listed, "per": per, "smooth": smooth, "media": media, "mix": mix}
     asked |= {**asdict(band), "unit": unit}
     asked |= {"forms": how_forms(forms)}
-    asked |= {"without": sorted(without)} if without else {}
+    asked |= {"without": left_out(without)} if without else {}
     warned = _warnings(index, per, unit, series_by, media, rows)
     sizes = size_table(index, per, unit)
     return Trend(rows, counted, sizes, warned, index.provenance(**asked), tuple(found))
@@ -373,9 +379,7 @@ def _warnings(
 
 
 def _listed(queries: str | Sequence[str]) -> list[str]:
-    listed = [queries] if isinstance(queries, str) else list(queries)
-    if not listed:
-        raise CorpusError("No query was given.", "At least one was expected.", "['järnväg']")
+    listed = listed_queries(queries)
     twice = next((one for one in listed if listed.count(one) > 1), None)
     if twice is not None:
         raise CorpusError(f"The query {twice!r} was given twice.", "Each once was expected.")

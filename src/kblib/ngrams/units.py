@@ -73,6 +73,10 @@ def periods_of(index: Index, per: str) -> Periods:
     CorpusError
         If no document of the corpus has a year, or the column is not there.
     """
+    if not isinstance(per, str):
+        raise CorpusError(
+            f"per is {per!r}.", "year, decade or the name of a column was expected.", "per='decade'"
+        )
     if ("periods", per) not in index.memory:
         index.memory["periods", per] = _periods(index, per)
     found: Periods = index.memory["periods", per]
