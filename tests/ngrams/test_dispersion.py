@@ -68,3 +68,27 @@ def test_word_that_is_nowhere_and_single_unit_answer_in_plain_words():
 def test_min_count_of_nothing_is_refused():
     with pytest.raises(CorpusError, match="min_count is 0"):
         dispersion(random_corpus(), min_count=0)
+
+
+@pytest.mark.parametrize("words", [[], [3], ["sol", None]])
+def test_words_that_are_none_are_refused(words):
+    with pytest.raises(CorpusError, match="A word or a list of them was expected"):
+        dispersion(random_corpus(), words)
+
+
+def test_word_of_another_part_of_the_corpus_is_not_offered_instead_of_itself():
+    corpus = Corpus.from_texts(["sol", "solen och", "sola och"], year=[1931, 1932, 1932])
+    with pytest.raises(CorpusError) as caught:
+        dispersion(corpus.filter(years=(1932, 1932)), "sol")
+    assert str(caught.value) == (
+        "The word 'sol' is nowhere in corpus 'texts'. Written alike: sola, solen."
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("sol och", "Single words were expected."), ("zyx", "No word is much like it.")],
+)
+def test_phrase_and_strange_word_are_told_apart(word, said):
+    with pytest.raises(CorpusError, match=said):
+        dispersion(random_corpus(), word)

@@ -114,6 +114,7 @@ def test_two_samples_may_share_a_file_begun_for_both(sample, path):
     [
         (lambda marks: marks.add(1, "maybe", who="Selma"), "The mark is 'maybe'."),
         (lambda marks: marks.add(1, "yes", who=" "), "It is not said who marks."),
+        (lambda marks: marks.add(1, "yes", who=None), "It is not said who marks."),
         (lambda marks: marks.add(4, "yes", who="Selma"), "There is no item 4."),
         (lambda marks: Marks.open(marks.sample, "marks.xlsx"), "cannot be kept in 'marks.xlsx'"),
     ],

@@ -180,6 +180,7 @@ def test_early_part_of_the_order_mixes_the_strata():
         (lambda corpus: Draw(misses=True), "misses is True."),
         (lambda corpus: Draw(0, 0, 0), "Nothing is to be drawn."),
         (lambda corpus: sample_query(corpus, "sol", net="sol"), "The net 'sol' finds nothing that"),
+        (lambda corpus: sample_query(corpus, "sol", draw=30), "draw is 30. A Draw was expected."),
         (lambda corpus: sample_query(corpus, "snö"), "The word 'snö' is nowhere in corpus"),
         (lambda corpus: sample_query(corpus, "sol", media="refuse"), "media is 'refuse'."),
         (lambda corpus: sample_query(corpus, "sol").line(0), "There is no item 0."),

@@ -128,14 +128,21 @@ def spread(counts: UnitCounts) -> pl.DataFrame:
 
 
 def _some(index: Index, rows: pl.DataFrame, words: str | Sequence[str]) -> pl.DataFrame:
-    wanted = folded([words] if isinstance(words, str) else list(words))
+    asked = [words] if isinstance(words, str) else list(words)
+    if not asked or not all(isinstance(word, str) for word in asked):
+        raise CorpusError(
+            f"words is {words!r}.", "A word or a list of them was expected.", "['järnväg', 'och']"
+        )
+    wanted = folded(asked)
     there = set(rows["word"].to_list())
     missing = next((word for word in wanted if word not in there), None)
     if missing is not None:
-        near = similar_words(index.text, missing) if missing else []
+        alike = similar_words(index.text, missing) if missing else []
+        near = [word for word in alike if word in there]
+        other = "Single words were expected." if " " in missing else "No word is much like it."
         raise CorpusError(
             f"The word '{missing}' is nowhere in corpus '{index.corpus.name}'.",
-            f"Written alike: {', '.join(near)}." if near else "",
+            f"Written alike: {', '.join(near)}." if near else other,
         )
     return pl.DataFrame({"word": wanted}).join(rows, on="word", how="left", maintain_order="left")
 

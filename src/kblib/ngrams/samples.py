@@ -23,7 +23,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.concordance import Concordance
 from kblib.ngrams.drawing import allot, drawn
-from kblib.ngrams.forms import Forms, how_forms
+from kblib.ngrams.forms import Forms, how_forms, left_out
 from kblib.ngrams.frames import PASSAGE, Frame, Kind, frames_of
 from kblib.ngrams.index import Index, Ints, column_values, index_corpus
 from kblib.ngrams.queries import Hits, Slot, search
@@ -254,6 +254,8 @@ def sample_query(
       miss: 2 of 2
       rest: 0 of 1
     """
+    if not isinstance(draw, Draw):
+        raise CorpusError(f"draw is {draw!r}.", "A Draw was expected.", "draw=Draw(hits=100)")
     index = index_corpus(corpus)
     columns = _series_columns(index, media)
     unit = unit_of(index, None)
@@ -263,7 +265,7 @@ def sample_query(
     frames = frames_of(index, cells, found, wider)
     asked: dict[str, Any] = {
         "query": query,
-        "without": sorted(without),
+        "without": left_out(without),
         "net": net,
         "per": per,
         "media": media,
@@ -358,7 +360,11 @@ def _key(corpus: Corpus, frames: dict[Kind, Frame], asked: dict[str, Any]) -> st
 
 def _check(frames: dict[Kind, Frame], query: str, net: str | None) -> None:
     if not frames["hit"].n:
-        raise CorpusError(f"The query '{query}' finds nothing of known period.")
+        raise CorpusError(
+            f"The query '{query}' finds nothing of known period in this corpus.",
+            "At least one hit was expected, to be looked at.",
+            f'What there is: kb.concordance(corpus, "{query}")',
+        )
     if "miss" in frames and not frames["miss"].n:
         raise CorpusError(
             f"The net '{net}' finds nothing that the query '{query}' does not.",
