@@ -38,15 +38,20 @@ def followed(
     return result
 
 
+def read(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
 def main() -> int:
     """Bring every sibling up to date; name those that were changed."""
     for path, twin in pairs():
         if not twin.exists():
             continue
-        lesson, sibling = (nbformat.read(one, as_version=4) for one in (path, twin))
+        lesson, sibling = read(path), read(twin)
         result = followed(lesson, sibling)
         if result != sibling:
-            nbformat.write(result, twin)
+            nbformat.write(result, twin)  # type: ignore[no-untyped-call]
             print(f"siblings: {twin.relative_to(ROOT)} follows {path.name}")
     return 0
 
