@@ -40,7 +40,8 @@ def followed(
 
 def read(path: Path) -> nbformat.NotebookNode:
     """Return a notebook."""
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return notebook
 
 
 def main() -> int:
