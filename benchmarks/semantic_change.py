@@ -82,7 +82,7 @@ def measure(*, quick: bool = False) -> Outcome:
     index = index_corpus(corpus)
     periods = five_years(index)
     n_pairs, n_nulls = (QUICK_PAIRS, QUICK_NULLS) if quick else (PAIRS, NULLS)
-    answers = {}
+    answers: dict[tuple[int, float], list[tuple[Found, Found]]] = {}
     for n in USES:
         answers |= detection(index, periods, n, n_pairs)
     rate, each = family_error(index, periods, n_nulls)
@@ -273,15 +273,16 @@ def _note(
         f"one; after a random date the second has the given share of the uses. Pairs are drawn "
         f"from the {pools[0]}, {pools[1]} and {pools[2]} words that come often enough in each "
         f"period and have an odd number in the dictionary (with {USES[1]} uses most are function "
-        "words); window, weights and "
-        f"the like were chosen on those of even number. Found: p at most {LEVEL:g} for the largest "
+        "words); window, weights and sides were chosen on those of even number. "
+        f"P is at most {LEVEL:g} for the largest "
         f"statistic of all dates, {EXCHANGES} exchanges of whole films' dates within collection; "
         f"95 % intervals of Clopper and Pearson. The rows of 0 % are words nothing was planted "
         "into: on true dates their company really drifts with the subjects of the films, and the "
         "more uses, the more often that is found; so a small p-value alone is no change of "
-        "meaning. Beyond drift: also larger than all but 5 % of real words with as many uses, those "
-        "of even number. The columns without drift plant into a corpus where the dates of whole films were "
-        "exchanged before (some words then have fewer uses in some periods). Family-wise error: "
+        "meaning. Beyond drift: also larger than all but 5 % of real words with as many uses, "
+        "those of even number. The columns without drift plant into a corpus where the dates of "
+        "whole films were exchanged before (some words then have fewer uses in some periods). "
+        "Family-wise error: "
         f"in {n_nulls} such corpora any of {FAMILY} words was called a change at the level "
         f"{LEVEL:.0%} in {alarms}, {alarms / n_nulls:.1%} (95 % interval {low:.1%} to {high:.1%}); "
         f"single words in {single:.1%}. Fingerprint {index.corpus.fingerprint[:12]}, seed {SEED}."

@@ -89,13 +89,14 @@ def word_vectors(
 def stretches(index: Index, unit: str) -> Ints:
     """Return for each document the stretch it belongs to; -1 for one that is not in the corpus.
 
-    A stretch is a run of documents of one unit, medium and collection: the cues of a film.
+    A stretch is a run of documents of one unit, medium and collection that nothing interrupts:
+    the cues of a film.
     """
     codes, _ = unit_codes(index, unit)
     strata, _ = strata_of(index, [name for name in STRATA if name in index.corpus.columns])
-    there = index.document_words > 0
+    there = np.ones(len(codes), dtype=np.bool_) if index.kept is None else index.kept
     new = np.ones(len(codes), dtype=np.bool_)
-    new[1:] = (codes[1:] != codes[:-1]) | (strata[1:] != strata[:-1])
+    new[1:] = (codes[1:] != codes[:-1]) | (strata[1:] != strata[:-1]) | (there[1:] != there[:-1])
     return np.where(there, np.cumsum(new), -1)
 
 
