@@ -12,21 +12,29 @@ import numpy as np
 
 from kblib.ngrams.compiled import compiled
 
+NONE = -1
+
 
 @compiled
-def places_by_token(stream_T: Any, closing: int, sizes_V: Any, places_T: Any) -> int:
-    """Write the places that something follows, by token; `sizes_V` gets how many each has.
+def count_each(numbers: Any, counts: Any) -> None:
+    """Add to the count of each number."""
+    for number in numbers:
+        counts[number] += 1
+
+
+@compiled
+def places_by_token(stream_T: Any, closing: int, counts_V: Any, places_T: Any) -> int:
+    """Write the places that something follows, by token; `counts_V` gets all occurrences.
 
     Nothing follows the last place, nor the token `closing`. Returns how many there are.
     """
-    for token in stream_T[:-1]:
-        if token != closing:
-            sizes_V[token] += 1
-    at_V = np.empty_like(sizes_V)
+    count_each(stream_T, counts_V)
+    at_V = np.empty_like(counts_V)
     total = 0
-    for token in range(len(sizes_V)):
+    for token in range(len(counts_V)):
         at_V[token] = total
-        total += sizes_V[token]
+        if token != closing:
+            total += counts_V[token] - (1 if token == stream_T[-1] else 0)
     for place, token in enumerate(stream_T[:-1]):
         if token != closing:
             places_T[at_V[token]] = place
@@ -35,32 +43,53 @@ def places_by_token(stream_T: Any, closing: int, sizes_V: Any, places_T: Any) ->
 
 
 @compiled
-def pieces(sizes_P: Any, most: int, most_groups: int) -> Any:
+def _size(rank: int, sizes: Any) -> Any:
+    """Return how many places an n-gram has that something follows.
+
+    Parameters
+    ----------
+    sizes
+        Last tokens and occurrences of the n-grams, (P,) each; the token that nothing follows; the
+        n-gram that ends at the very last place; NONE where there is no such token or n-gram.
+    """
+    tokens_P, counts_P, closing, cut = sizes
+    if tokens_P[rank] == closing:
+        return 0
+    return counts_P[rank] - (1 if rank == cut else 0)
+
+
+@compiled
+def pieces(sizes: Any, most: int, most_groups: int) -> Any:
     """Cut n-grams into runs of about `most` places; return their edges and those of the places.
 
     An n-gram with more places is a run of its own.
     """
     edges = [(0, 0)]
     begin, start, stop = 0, 0, 0
-    for rank, size in enumerate(sizes_P):
+    n_ngrams = len(sizes[0])
+    for rank in range(n_ngrams):
+        size = _size(rank, sizes)
         if rank > begin and (stop + size - start > most or rank - begin == most_groups):
             edges.append((rank, stop))
             begin, start = rank, stop
         stop += size
-    edges.append((len(sizes_P), stop))
+    edges.append((n_ngrams, stop))
     return edges
 
 
 @compiled
-def keys_of_piece(places_M: Any, sizes: Any, stream_T: Any, token_bits: int, bits: int) -> Any:
-    """Return a key a place: n-gram before it in the piece, token that follows, number in it."""
+def keys_of_piece(
+    places_M: Any, first: int, sizes: Any, ranks_T: Any, rank_bits: int, bits: int
+) -> Any:
+    """Return a key a place: n-gram before it in the piece, rank that follows, number in it."""
     keys_M = np.empty(len(places_M), np.int64)
-    number = 0
-    for group in range(len(sizes)):
-        for _ in range(sizes[group]):
-            token = stream_T[places_M[number] + 1]
-            keys_M[number] = (((np.int64(group) << token_bits) | token) << bits) | number
+    number, group = 0, 0
+    while number < len(places_M):
+        for _ in range(_size(first + group, sizes)):
+            rank = ranks_T[places_M[number] + 1]
+            keys_M[number] = (((np.int64(group) << rank_bits) | rank) << bits) | number
             number += 1
+        group += 1
     return keys_M
 
 
@@ -69,6 +98,7 @@ def number_piece(
     keys_M: Any,
     places_M: Any,
     bits: tuple[int, int],
+    tokens_P: Any,
     end_id: int,
     found: Any,
     n_followers: Any,
@@ -80,40 +110,42 @@ def number_piece(
     Parameters
     ----------
     bits
-        Of a token, and of a number in the piece.
+        Of a rank, and of a number in the piece.
+    tokens_P
+        Last tokens of the shorter n-grams.
     found
         Tokens, counts and suffixes of the longer n-grams, each (N,).
     n_followers
         Of each n-gram of the piece.
     follow
-        What the next order needs: ranks (T,), places, and how many each n-gram has; that empty if
-        there is no next order.
+        What the next order needs: ranks (T,) and places; and whether there is a next order.
     reached
-        How many n-grams and places are written.
+        How many n-grams and places are written, and the n-gram at the very last place.
     """
-    token_bits, number_bits = bits
+    rank_bits, number_bits = bits
     tokens_N, counts_N, suffixes_N = found
-    ranks_T, places, sizes_N = follow
-    goes_on = len(sizes_N) > 0
+    ranks_T, places, goes_on = follow
     rank, n_places = reached[0] - 1, reached[1]
     last, followed = np.int64(-1), False
     for key in keys_M:
-        place = places_M[key & ((1 << number_bits) - 1)] + 1
         ngram = key >> number_bits
         if ngram != last:
             last = ngram
             rank += 1
-            token = ngram & ((1 << token_bits) - 1)
+            suffix = ngram & ((1 << rank_bits) - 1)
+            token = tokens_P[suffix]
             tokens_N[rank] = token
             counts_N[rank] = 0
-            suffixes_N[rank] = ranks_T[place]
-            n_followers[ngram >> token_bits] += 1
-            followed = goes_on and token != end_id
+            suffixes_N[rank] = suffix
+            n_followers[ngram >> rank_bits] += 1
+            followed = token != end_id
         counts_N[rank] += 1
         if goes_on:
+            place = places_M[key & ((1 << number_bits) - 1)] + 1
             ranks_T[place] = rank
-        if followed and place + 1 < len(ranks_T):
-            places[n_places] = place
-            sizes_N[rank] += 1
-            n_places += 1
+            if place + 1 == len(ranks_T):
+                reached[2] = rank
+            elif followed:
+                places[n_places] = place
+                n_places += 1
     reached[0], reached[1] = rank + 1, n_places

@@ -3,8 +3,12 @@
 The places of the stream stand in the order of the n-gram of order k - 1 that ends there. For order
 k only what stands behind one n-gram has to be sorted, by the token that follows, and pieces of some
 thousand places at a time do that without leaving the processor's cache: each place a 64-bit key of
-n-gram, token and its number in the piece. Running through the sorted keys numbers the n-grams of
+n-gram, follower and its number in the piece. Running through the sorted keys numbers the n-grams of
 order k, counts them, and brings the places into the order that the next round needs.
+
+Instead of the token that follows, the key holds the rank of the n-gram of order k - 1 that ends
+with it: behind one n-gram these ranks rise as the tokens do. So the rank at each place is all that
+is kept of the stream, and what is sorted by is at the same time the suffix of the new n-gram.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from kblib.ngrams.trie import Integers, Ints, NgramTrie
 MAX_ORDER = 6
 Progress = Callable[[int, int], None]
 _PIECE = 1 << 14  # places; their keys and what they point at fit into a second-level cache
-_GROUPS = 1 << 16  # n-grams in a piece; with 2**31 tokens their keys need 61 bits
+_GROUPS = 1 << 16  # n-grams in a piece; with 2**31 places their keys need 61 bits
 Bools = NDArray[np.bool_]
 
 
@@ -104,19 +108,19 @@ def count_stream(
     Parameters
     ----------
     stream
-        The tokens with all begins; where begin and end are one token, with the first begin.
+        The tokens with all begins; where begin and end are one token, with the first begin. Ranks
+        are written over them.
     frames
         The begin and the end.
     progress
         Called with places done and their number over all orders.
     """
     begin_id, end_id = frames
-    counting = _Counting.begun(stream, vocab_size, begin_id, end_id)
-    words = stream[1:] if begin_id == end_id else stream
-    counts = [np.bincount(words, minlength=vocab_size).astype(stream.dtype)]
-    if begin_id != end_id:
-        counts[0][begin_id] = 0
-    tokens: list[Integers] = [np.arange(vocab_size, dtype=stream.dtype)]
+    counts, tokens = (
+        [_words(stream, vocab_size, frames)],
+        [np.arange(vocab_size, dtype=stream.dtype)],
+    )
+    counting = _Counting.begun(stream, tokens[0], frames)
     edges, begins, suffixes = [], [slice(0, 0)], [np.zeros_like(tokens[0])]
     done = 0
     for k in range(2, order + 1):
@@ -149,68 +153,90 @@ class _Counting:
 
     Parameters
     ----------
-    stream
-        All tokens.
     ranks
         Rank of the n-gram that ends at each place; of a shorter one, where none does.
     places
         Where the n-grams end that something follows, in the order of their ranks.
-    sizes
-        How many of these places each n-gram has.
+    tokens, counts
+        Last token and occurrences of each n-gram.
+    closing
+        The token that nothing follows, if there is one.
+    cut
+        The n-gram that ends at the last place, which nothing follows, if there is one.
     end_id
-        The token that nothing follows.
+        The end of a text.
     """
 
-    stream: Integers
     ranks: Integers
     places: Integers
-    sizes: Integers
-    vocab_size: int
+    tokens: Integers
+    counts: Integers
+    closing: int
+    cut: int
     end_id: int
 
     @classmethod
-    def begun(cls, stream: Integers, vocab_size: int, begin_id: int, end_id: int) -> _Counting:
-        from kblib.ngrams.count_loops import places_by_token
+    def begun(cls, stream: Integers, tokens: Integers, frames: tuple[int, int]) -> _Counting:
+        from kblib.ngrams.count_loops import NONE, places_by_token
 
-        sizes, places = np.zeros(vocab_size, stream.dtype), np.empty_like(stream)
-        closing = end_id if begin_id != end_id else -1
-        _shrink(places, places_by_token(stream, closing, sizes, places))
-        return cls(stream, stream.copy(), places, sizes, vocab_size, end_id)
+        begin_id, end_id = frames
+        closing = end_id if begin_id != end_id else NONE
+        counts, places = np.zeros_like(tokens), np.empty_like(stream)
+        _shrink(places, places_by_token(stream, closing, counts, places))
+        return cls(stream, places, tokens, counts, closing, int(stream[-1]), end_id)
 
     def longer(self, *, is_last: bool, told: Callable[[int], None]) -> _Order:
         """Go on to the n-grams one longer, and return them."""
-        from kblib.ngrams.count_loops import keys_of_piece, number_piece
+        from kblib.ngrams.count_loops import NONE, keys_of_piece, number_piece
 
-        most, kind = len(self.places), self.stream.dtype
-        found = (np.empty(most, kind), np.empty(most, kind), np.empty(most, kind))
-        sizes = np.zeros(0 if is_last else most, kind)
-        edges = np.zeros(len(self.sizes) + 1, kind)
-        reached = np.zeros(2, np.int64)
-        token_bits = self.vocab_size.bit_length()
+        most, kind = len(self.places), self.ranks.dtype
+        tokens = self.places if is_last else np.empty(most, kind)  # written where places are done
+        found = (tokens, np.empty(most, kind), np.empty(most, kind))
+        edges = np.zeros(len(self.tokens) + 1, kind)
+        reached = np.array([0, 0, NONE])
+        rank_bits = len(self.tokens).bit_length()
         for groups, places in self._pieces():
             here = self.places[places].copy()
-            bits = (token_bits, len(here).bit_length())
-            keys = keys_of_piece(here, self.sizes[groups], self.stream, *bits)
+            bits = (rank_bits, len(here).bit_length())
+            keys = keys_of_piece(here, groups.start, self._sizes, self.ranks, *bits)
             keys.sort()
             after = edges[groups.start + 1 : groups.stop + 1]
-            follow = (self.ranks, self.places, sizes)
-            number_piece(keys, here, bits, self.end_id, found, after, follow, reached)
+            follow = (self.ranks, self.places, not is_last)
+            number_piece(keys, here, bits, self.tokens, self.end_id, found, after, follow, reached)
             told(places.stop)
         for array in found:
             _shrink(array, int(reached[0]))
-        _shrink(self.places, int(reached[1]))
-        _shrink(sizes, 0 if is_last else int(reached[0]))
-        self.sizes = sizes
+        if not is_last:
+            _shrink(self.places, int(reached[1]))
+        self.tokens, self.counts = found[:2]
+        self.closing, self.cut = self.end_id, int(reached[2])
         return _Order(*found, np.cumsum(edges, out=edges))
+
+    @property
+    def _sizes(self) -> tuple[Integers, Integers, int, int]:
+        """What says how many of the places each n-gram has."""
+        return self.tokens, self.counts, self.closing, self.cut
 
     def _pieces(self) -> Iterator[tuple[slice, slice]]:
         """Yield runs of n-grams and of their places."""
         from kblib.ngrams.count_loops import pieces
 
-        edges = pieces(self.sizes, _PIECE, _GROUPS)
+        edges = pieces(self._sizes, _PIECE, _GROUPS)
         for (group, place), (next_group, next_place) in pairwise(edges):
             if next_place > place:
                 yield slice(group, next_group), slice(place, next_place)
+
+
+def _words(stream: Integers, vocab_size: int, frames: tuple[int, int]) -> Integers:
+    """Return the occurrences of each token, the begin left out."""
+    from kblib.ngrams.count_loops import count_each
+
+    begin_id, end_id = frames
+    counts = np.zeros(vocab_size, stream.dtype)
+    count_each(stream[1:] if begin_id == end_id else stream, counts)
+    if begin_id != end_id:
+        counts[begin_id] = 0
+    return counts
 
 
 def _told(progress: Progress | None, done: int, ahead: int) -> Callable[[int], None]:

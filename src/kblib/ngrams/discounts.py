@@ -70,7 +70,7 @@ def adjusted_counts(counted: CountedNgrams, k: int) -> Integers:
     """
     if k == counted.trie.order:
         return counted.counts[k - 1]
-    from kblib.ngrams.smooth_loops import count_each
+    from kblib.ngrams.count_loops import count_each
 
     before = np.zeros_like(counted.counts[k - 1])
     count_each(counted.suffixes[k], before)

@@ -129,7 +129,7 @@ class NgramLM:
             "limited_vocabulary": vocabulary is not None,
             "corpus": _provenance(corpus),
         }
-        model = KneserNey.smooth(counted, kept=kept, like_lmplz=True, single=True)
+        model = KneserNey.smooth(counted, kept=kept, like_lmplz=True, spend=True)
         words = known.words if kept is None else known.words.filter(kept[0])
         return cls(model, Vocabulary(words), about)
 

@@ -61,7 +61,7 @@ class PieceNgrams:
         Parameters
         ----------
         texts
-            Packed tokens of this tokenizer, or a corpus. About 170 bytes of memory a token at order
+            Packed tokens of this tokenizer, or a corpus. About 90 bytes of memory a token at order
             5, while it trains.
 
         Raises

@@ -22,13 +22,6 @@ def counts_of_counts(counts: Any) -> Any:
 
 
 @compiled
-def count_each(numbers: Any, counts: Any) -> None:
-    """Add to the count of each number."""
-    for number in numbers:
-        counts[number] += 1
-
-
-@compiled
 def smooth_order(
     edges_P1: Any, counts_N: Any, stays_N: Any, discounts: Any, below: Any, found: Any
 ) -> None:
