@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kblib.hpc.emulator import Emulator
 
 from kblib.corpora import Corpus
 from kblib.models.shape import ModelShape
+from tests.emulated import emulated
 from tests.watching import SLOW_S
 
 _SUBJECTS = "kungen drottningen båten tåget skolan laget bonden fabriken orkestern flickan"
@@ -58,6 +60,13 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
         patch.setenv("HF_HUB_OFFLINE", "1")
         yield home
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """Give the one emulated cluster of all tests: four nodes, all idle."""
+    with emulated() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from kblib.hpc.emulator import Emulator, Hardware
 from kblib.hpc.emulator.__main__ import main
 
 from kblib.errors import SiteError
-from tests.hpc.conftest import why_not
+from tests.emulated import why_not
 
 SLOW_S = 60.0
 

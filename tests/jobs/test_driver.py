@@ -28,6 +28,10 @@ def main(arguments):
     deed = json.loads((run / "config.json").read_text())["deeds"][int(rank)]
     if deed == "stop when asked":
         signal.signal(signal.SIGTERM, lambda *_: os._exit(85))
+    if deed.startswith("step"):
+        line = {"attempt": attempt, "step": int(deed[5:]), "loss": 1.0, "steps": 9}
+        with open(run / "metrics.jsonl", "a") as journal:
+            journal.write(json.dumps(line) + "\\n")
     if deed.startswith("write"):
         told = {"attempt": attempt, "type": "X", "message": deed[6:]}
         (run / "failure.json").write_text(json.dumps(told))
@@ -53,7 +57,9 @@ class Driven:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
         command = [sys.executable, "-m", "kblib.jobs.driver", str(run.path)]
         command.append(str(attempt))
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        self.log = modules / "log.txt"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stderr=log)
 
     def until_all_are_here(self) -> None:
         end = time.monotonic() + 30
@@ -68,8 +74,8 @@ def drive(tmp_home: Path, tmp_path: Path) -> Iterator[object]:
     (tmp_path / "told_rank.py").write_text(RANK)
     started: list[Driven] = []
 
-    def drive(*deeds: str) -> Driven:
-        config = {"module": "told_rank", "ranks": len(deeds), "deeds": deeds}
+    def drive(*deeds: str, **settled: float) -> Driven:
+        config = {"module": "told_rank", "ranks": len(deeds), "deeds": deeds, **settled}
         run = RunFolder.create(settings.runs_folder() / "told", config)
         run.begin_attempt(0, {})
         started.append(Driven(run, tmp_path))
@@ -177,6 +183,26 @@ def test_second_driver_does_not_begin_beside_the_first(drive) -> None:
     handle = lock.take(driven.run.lock_file, patience_s=0)
     assert handle is None
     assert driven.run.state() == state
+
+
+# Hanging
+
+
+def test_ranks_that_hang_tell_where_and_are_ended(drive) -> None:
+    driven = drive("step 3", "sleep", hang_min=0.02)
+    assert driven.process.wait(60) == INFRASTRUCTURE
+    assert driven.run.state().why == "No step for 0.02 minutes; where each rank was is in log.txt."
+    told = driven.log.read_text()
+    assert told.count('told_rank.py", line') == 2
+    assert "in main" in told
+
+
+def test_ranks_that_prepare_or_score_are_given_time(drive) -> None:
+    """Before the first step of an attempt and after its last there is more to wait for."""
+    driven = drive("step 9", "sleep", hang_min=0.001)
+    driven.until_all_are_here()
+    time.sleep(3)
+    assert driven.process.poll() is None
 
 
 # Stopping

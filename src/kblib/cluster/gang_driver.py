@@ -32,7 +32,7 @@ _PREDECESSOR_S = 60.0
 _SLURM_MISSES_A_NODE_S = 30.0
 """How long to wait for Slurm to say which node does not answer; sites give nodes up to 300 s."""
 MOST_LOSSES_IN_A_ROW = 3
-"""Attempts that end by infrastructure without a further step, after which a run gives up."""
+"""Attempts lost in a row without a further checkpoint, after which a run gives up."""
 
 
 class GangDriver(Driver):
@@ -88,11 +88,14 @@ class GangDriver(Driver):
         return Phase.FAILED if goes_on else ending.phase
 
     def _gives_up(self) -> bool:
-        """Say whether the last attempts were all lost without getting any further."""
+        """Say whether the last attempts were all lost without getting any further.
+
+        What was trained after the last checkpoint does not count: it is trained again each time.
+        """
         records = self.run.attempt_records()[-MOST_LOSSES_IN_A_ROW:]
         lost = [one for one in records if one.get("exit_code") == INFRASTRUCTURE]
-        reached = {one.get("step", 0) for one in lost} | {self.state.step}
-        return len(lost) == MOST_LOSSES_IN_A_ROW and len(reached) == 1
+        saved = {one.get("saved", 0) for one in lost}
+        return len(lost) == MOST_LOSSES_IN_A_ROW and len(saved) == 1
 
     def _lost_nodes(self, ending: Ending) -> list[str]:
         """Return this job's nodes that are no longer there, and write down how it was seen."""
@@ -177,7 +180,12 @@ def _tell_of_the_last(run: RunFolder) -> None:
     step = run.written_state().step
     why = why_it_ended(job, run.log(20)).sentence
     run.end_attempt(
-        int(last["attempt"]), ended=time.time(), exit_code=INFRASTRUCTURE, why=why, step=step
+        int(last["attempt"]),
+        ended=time.time(),
+        exit_code=INFRASTRUCTURE,
+        why=why,
+        step=step,
+        saved=run.newest_checkpoint(),
     )
     for node in slurm.nodes(*expanded(str(last["nodes"]))):
         if node.broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ import kblib
 from kblib import settings, sites
 from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
-from kblib.errors import RunError, SiteError
+from kblib.errors import JobError, RunError, SiteError
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
+from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import Phase, RunFolder
 
 _MODULES = {"pretrain": "kblib.jobs.pretrain"}
@@ -26,6 +28,7 @@ def submit(
     site: str = "local",
     ranks: int | None = None,
     fresh: bool = False,
+    hang_min: float = HANG_MIN,
     **resources: Unpack[Asked],
 ) -> Run:
     """Send a job to a site and return its run at once.
@@ -47,6 +50,9 @@ def submit(
         On a cluster: the fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
     fresh
         Whether to start a new run although an equal job has one.
+    hang_min
+        Minutes without a step after which ranks count as hung: each writes into the log where it
+        is, then they are ended, and on a cluster the next job goes on.
 
     Raises
     ------
@@ -71,7 +77,7 @@ def submit(
         filled = Resources(**resources).at(sites.cluster_of(place))
         world, asked = filled.ranks, {"resources": asdict(filled)}
     check_ranks(job, world)
-    config = {"site": site, "ranks": world, **asked}
+    config = {"site": site, "ranks": world, "hang_min": _minutes(hang_min), **asked}
     run = Run(_folder_for(job, config, fresh=fresh))
     _check_same_place(run, config, chosen=ranks is not None or bool(resources))
     state = run.state
@@ -86,6 +92,16 @@ def submit(
 def _is_queued(run: Run) -> bool:
     """Say whether the first job of a cluster's run is in the queue already."""
     return "resources" in run.config and (run.folder / "script.sh").exists()
+
+
+def _minutes(hang_min: float) -> float:
+    if not 0 < hang_min < math.inf:
+        raise JobError(
+            f"hang_min={hang_min} was asked for.",
+            "Minutes, more than 0, were expected.",
+            f"kb.submit(job, hang_min={HANG_MIN:g})",
+        )
+    return float(hang_min)
 
 
 def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.jobs.processes import RankProcesses, RanksHere, out_of_memory_kills
+from kblib.jobs.watchdog import HANG_MIN, Watchdog
 from kblib.runs import Phase, RunFolder, RunState, lock
 
 _POLL_S = 0.25
@@ -26,6 +27,8 @@ _GRACE_S = 300.0
 """How long ranks may take to checkpoint after a request to stop, before they are killed."""
 _PREDECESSOR_S = 30.0
 """How long to wait for the last processes of a killed attempt to notice and end."""
+_STACKS_S = 3.0
+"""How long ranks that hang have to write where they are."""
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
 log = logging.getLogger("kblib.driver")
@@ -66,6 +69,8 @@ class Driver:
         self.codes: dict[int, int] = {}
         self.stop_asked_at: float | None = None
         self.forced = False
+        self.hung = False
+        self.watchdog = Watchdog(attempt, float(self.config.get("hang_min", HANG_MIN)))
         self.out_of_memory = out_of_memory_kills()
         self.state = RunState(
             Phase.RUNNING,
@@ -96,6 +101,7 @@ class Driver:
             exit_code=ending.code,
             why=ending.why,
             step=self.state.step,
+            saved=self.run.newest_checkpoint(),
         )
         self._write(phase=self._next_phase(ending), why=ending.why, exit_code=ending.code)
         log.info("attempt %d ended: %s %s", self.attempt, self.state.phase.value, ending.why)
@@ -124,6 +130,8 @@ class Driver:
                 self._end_ranks()
             if set(self.ranks.codes().values()) - {DONE, STOPPED}:
                 self._end_ranks()
+            elif self.watchdog.barks():
+                self._end_ranks_that_hang()
             time.sleep(_POLL_S)
         self.codes = self.codes or self.ranks.codes()
 
@@ -140,7 +148,9 @@ class Driver:
             log.warning("the heartbeat could not be written: %s", error)
 
     def _read_progress(self) -> None:
-        for record in self.tail.new():
+        records = self.tail.new()
+        self.watchdog.hear(records)
+        for record in records:
             step = record.get("step", self.state.step)
             self.state = replace(self.state, step=step, steps=record.get("steps", self.state.steps))
 
@@ -158,11 +168,23 @@ class Driver:
         self.codes = self.codes or self.ranks.codes()
         self.ranks.kill()
 
+    def _end_ranks_that_hang(self) -> None:
+        log.warning(
+            "no step for %g minutes: each rank writes where it is", self.watchdog.patience_min
+        )
+        self.hung = True
+        self.ranks.dump_stacks()
+        time.sleep(_STACKS_S)
+        self._end_ranks()
+
     def _ending(self) -> Ending:
         """Read the reason off the exit codes: what came from outside goes before what followed."""
         killed = {n: -code for n, code in self.codes.items() if code < 0}
         outside = {n: number for n, number in killed.items() if number in _FROM_OUTSIDE}
         told = self.run.failure(self.attempt)
+        if self.hung and told is None:
+            silent = f"No step for {self.watchdog.patience_min:g} minutes"
+            return Ending(INFRASTRUCTURE, f"{silent}; where each rank was is in log.txt.")
         if self.stop_asked_at is not None and told is None and len(outside) == len(killed):
             how = f" by force, after {_GRACE_S:.0f} s of waiting" if self.forced else ""
             return Ending(STOPPED, f"Stopped on request{how}.")

@@ -235,6 +235,10 @@ class RunFolder:
         names = (_CHECKPOINT.fullmatch(path.name) for path in self.checkpoints.iterdir())
         return sorted(int(match.group(1)) for match in names if match)
 
+    def newest_checkpoint(self) -> int:
+        """Return the step of the newest checkpoint; 0 if there is none."""
+        return max(self.checkpoint_steps(), default=0)
+
     def metrics(self) -> list[dict[str, Any]]:
         """Return all lines of the metrics journal, in the order they were written."""
         return journal.Tail(self.metrics_file).new()

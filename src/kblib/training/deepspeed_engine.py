@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,8 @@ def _deepspeed(device: torch.device) -> Any:
     from deepspeed.utils.logging import logger
 
     logger.setLevel(logging.WARNING)
+    # Names that torch 2.13 is about to change, a line each time and rank; DeepSpeed's to follow.
+    warnings.filterwarnings("ignore", "`torch.distributed.* is deprecated", FutureWarning)
     if device.type == "cpu":
         # Compiled at every first start for two minutes, for ranks that share memory.
         deepspeed.ops.__compatible_ops__ = {}

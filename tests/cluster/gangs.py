@@ -1,0 +1,76 @@
+"""What tests of gangs share: how a run is sent, struck, and looked at afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kblib.hpc.emulator import Emulator
+
+from kblib.cluster import Run, submit
+from kblib.cluster.slurm_answers import expanded
+from kblib.jobs.specs import Pretrain
+from tests.watching import rank_processes, until
+
+START_S = 420.0
+"""Longest wait for a run, or the next attempt at it: four ranks start on a busy machine."""
+NODES, RANKS_PER_NODE = 2, 2
+
+
+def send(job: Pretrain, **resources: Any) -> Run:
+    """Send a job to two emulated nodes, two ranks on each."""
+    asked: dict[str, Any] = {
+        "nodes": NODES,
+        "ranks_per_node": RANKS_PER_NODE,
+        "gpus_per_node": RANKS_PER_NODE,
+        "cores_per_node": RANKS_PER_NODE,
+        "memory_gib": 4,
+        "walltime_hours": 0.5,
+    }
+    return submit(job, site="emulator", **(asked | resources))
+
+
+def reached(run: Run, step: int) -> Run:
+    """Wait until a run has done so many steps."""
+    until(lambda: run.state.step >= step or run.state.over, patience_s=START_S)
+    assert not run.state.over, f"{run!r}\n{run.log(60)}"
+    return run
+
+
+def ended(run: Run) -> Run:
+    """Wait until a run is over; it should be done."""
+    until(lambda: run.state.over, patience_s=2 * START_S)
+    assert run.state.phase.value == "done", f"{run!r}\n{run.log(80)}"
+    return run
+
+
+def attempts(run: Run) -> list[dict[str, Any]]:
+    """Return the records of all attempts, the first one first."""
+    return [json.loads(path.read_text()) for path in sorted((run.folder / "attempts").iterdir())]
+
+
+def nodes_of(run: Run) -> list[str]:
+    """Return the nodes that the ranks of a run are on, the head first."""
+    return expanded(attempts(run)[-1]["nodes"])
+
+
+def ranks_of(run: Run) -> list[Any]:
+    """Return the processes that train, on all nodes."""
+    found = rank_processes(run.folder)
+    assert len(found) == NODES * RANKS_PER_NODE
+    return found
+
+
+def flip_a_bit(path: Path) -> None:
+    """Damage a file as a disk does."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def repair(emulator: Emulator, *nodes: str) -> None:
+    """Boot nodes again and wait until Slurm trusts them."""
+    for node in nodes:
+        emulator.start_node(node)
+    until(lambda: set(nodes) <= set(emulator.idle()), patience_s=START_S)
