@@ -79,6 +79,7 @@ def test_one_head_and_the_mean_of_all(seen: Attention) -> None:
     [
         ({"layer": 3}, "There is no layer 3. This model has layers 1 to 2."),
         ({"head": 0}, "There is no head 0. This model has heads 1 to 2."),
+        ({"unit": "Kungen"}, "There is no unit 'Kungen'."),
         ({"unit": 99}, "There is no unit 99. They are numbered 0 to 7."),
     ],
 )
@@ -131,3 +132,8 @@ def test_causal_model_looks_back_only(causal_model: PreTrainedModel, bpe: Tokeni
 def test_text_that_cannot_be_read_is_refused(model: MaskedLM, text: str) -> None:
     with pytest.raises(ModelError, match=r"The text is empty|The text has 42 tokens"):
         attention(model, text)
+
+
+def test_name_of_a_model_is_not_read() -> None:
+    with pytest.raises(ModelError, match="An opened model was expected"):
+        attention("kb-mini-masked", SENTENCE)  # type: ignore[arg-type]

@@ -99,3 +99,10 @@ def test_nothing_to_rank_gives_no_number(column: list[int]) -> None:
 def test_sentence_without_a_blank_is_refused(model: MaskedLM) -> None:
     with pytest.raises(ModelError, match=r"The text has no \[MASK\]"):
         attention_control(model, "Kungen kom.")
+
+
+def test_name_of_a_model_and_answer_that_is_no_text_are_refused(model: MaskedLM) -> None:
+    with pytest.raises(ModelError, match="An opened model was expected"):
+        attention_control("kb-mini-masked", SENTENCE)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="The text is 3"):
+        attention_control(model, SENTENCE, answer=3)  # type: ignore[arg-type]

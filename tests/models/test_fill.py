@@ -91,3 +91,8 @@ def test_table_page_and_text_say_the_same() -> None:
     assert "<caption>&lt;i&gt; [MASK]</caption>" in found.html
     assert "<td>2</td><td>-ning</td><td>25.0%</td>" in found.html
     assert str(found).splitlines() == ["<i> [MASK]", "  1   50.0%  sol", "  2   25.0%  -ning"]
+
+
+def test_question_that_is_no_text_is_refused(wordpiece: Tokenizer) -> None:
+    with pytest.raises(ModelError, match=r"The text is None\. A sentence was expected\."):
+        ask(None, wordpiece)  # type: ignore[arg-type]

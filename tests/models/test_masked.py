@@ -44,9 +44,10 @@ def test_fill_of_more_than_there_are_gives_every_word_once(model: MaskedLM) -> N
     assert 0.9 < found["probability"].sum() < 1
 
 
-def test_fill_refuses_no_candidates(model: MaskedLM) -> None:
-    with pytest.raises(ModelError, match="k is 0"):
-        model.fill(SENTENCE, k=0)
+@pytest.mark.parametrize("k", [0, 2.5, "3"])
+def test_fill_refuses_no_candidates(model: MaskedLM, k: object) -> None:
+    with pytest.raises(ModelError, match=f"k is {k!r}. At least 1 candidate was expected."):
+        model.fill(SENTENCE, k=k)  # type: ignore[arg-type]
 
 
 def test_fill_refuses_a_question_that_makes_no_sense(model: MaskedLM) -> None:

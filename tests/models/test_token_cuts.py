@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel
 
+from kblib.corpora import Corpus
 from kblib.errors import ModelError
 from kblib.models.masked import MaskedLM
 from kblib.models.token_cuts import named_tokenizers, token_cuts
@@ -58,3 +59,15 @@ def test_thing_without_a_tokenizer_is_refused() -> None:
 def test_empty_text_is_refused(wordpiece: Tokenizer) -> None:
     with pytest.raises(ModelError, match="The text is empty"):
         token_cuts("  ", wordpiece)
+
+
+def test_corpus_in_the_place_of_a_tokenizer_does_not_fill_the_screen() -> None:
+    corpus = Corpus.from_texts(["sol och regn"] * 9, name="weather")
+    with pytest.raises(ModelError) as refused:
+        token_cuts("sol", corpus)
+    assert refused.value.happened == f"{repr(corpus).splitlines()[0]} has no tokenizer."
+
+
+def test_what_is_no_text_is_refused(wordpiece: Tokenizer) -> None:
+    with pytest.raises(ModelError, match=r"The text is None\."):
+        token_cuts(None, wordpiece)  # type: ignore[arg-type]

@@ -71,3 +71,8 @@ def test_text_that_cannot_be_asked_about_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=said):
         check_readable(read_words(text, wordpiece), wordpiece, 32, example="model.x()")
+
+
+def test_what_is_no_text_is_refused(wordpiece: Tokenizer) -> None:
+    with pytest.raises(ModelError, match=r"The text is None\. A sentence was expected\."):
+        read_words(None, wordpiece)  # type: ignore[arg-type]

@@ -89,3 +89,8 @@ def test_nothing_asked_gives_no_warning(tmp_path: Path) -> None:
 def test_about_that_is_no_year_is_refused(about: object) -> None:
     with pytest.raises(ModelError, match=r"about is|The years are"):
         period_warning(Saved("mine", None), about)  # type: ignore[arg-type]
+
+
+def test_name_of_a_model_has_read_nothing() -> None:
+    with pytest.raises(ModelError, match=r"The model is 'kb-mini-masked'\. An opened model was"):
+        training_years("kb-mini-masked")  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from kblib.errors import TokenError
+from kblib.errors import ModelError, TokenError
 from kblib.ngrams.language_model import NgramLM
 from kblib.ngrams.word_surprisal import word_surprisal
 
@@ -61,3 +61,10 @@ def test_perplexity_is_that_of_the_model(model: NgramLM):
 def test_reserved_word_is_refused(model: NgramLM):
     with pytest.raises(TokenError, match="The word <unk> stands in"):
         word_surprisal(model, "kungen <unk>")
+
+
+def test_other_model_and_no_text_are_refused(model: NgramLM):
+    with pytest.raises(ModelError, match="An NgramLM was expected"):
+        word_surprisal("kb-mini-masked", "kungen")
+    with pytest.raises(ModelError, match=r"The text is None\. A sentence was expected\."):
+        word_surprisal(model, None)

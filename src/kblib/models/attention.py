@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from kblib.errors import ModelError
+from kblib.models.given import check_model
 from kblib.models.words import WordsOfText, check_readable, read_words
 from kblib.tokens.subwords import Tokenizer
 
@@ -119,9 +120,9 @@ class Attention:
         ModelError
             If there is no such unit, layer or head.
         """
-        if not 0 <= unit < len(self.units):
+        if type(unit) is not int or not 0 <= unit < len(self.units):
             raise ModelError(
-                f"There is no unit {unit}.", f"They are numbered 0 to {len(self.units) - 1}."
+                f"There is no unit {unit!r}.", f"They are numbered 0 to {len(self.units) - 1}."
             )
         layers = _chosen("layer", layer, self.n_layer)
         heads = _chosen("head", head, self.n_head)
@@ -168,6 +169,7 @@ def attention(model: MaskedLM | CausalLM, text: str) -> Attention:
     ModelError
         If the text is empty or longer than the model reads, or the model gives no weights.
     """
+    check_model(model, "tokenizer")
     read = read_words(text, model.tokenizer)
     check_readable(read, model.tokenizer, model.seq_len, example=EXAMPLE)
     weights = attention_weights(model.model, read.ids, name=model.name)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from kblib.errors import ModelError
 from kblib.models.attention import Attention, Unit, attention
 from kblib.models.fill import question_ids
+from kblib.models.given import check_model, check_text
 from kblib.models.surprisal import piece_bits
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def attention_control(model: MaskedLM, text: str, *, answer: str | None = None) 
     occlusion tests (Li, Monroe and Jurafsky 2016, arXiv 1612.08220): a hidden word is a sentence
     the model did not meet as such in training, too.
     """
+    check_model(model, "fill")
     ids, place = question_ids(text, model.tokenizer, model.seq_len)
     index = _answer(model, text, answer)
     seen = attention(model, text)
@@ -167,6 +169,7 @@ def _ranks(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def _answer(model: MaskedLM, text: str, answer: str | None) -> int:
     if answer is None:
         return model.tokenizer.engine.get_vocab()[model.fill(text, k=1).guesses[0].token]
+    check_text(answer)
     pieces = model.tokenizer.encode(answer, special=False)
     if len(pieces) != 1 or pieces[0] in model.tokenizer.special_ids:
         raise ModelError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kblib.errors import ModelError
+from kblib.models.given import check_text
 from kblib.tokens.learn import CONTINUES
 from kblib.tokens.subwords import Tokenizer
 
@@ -98,6 +99,7 @@ def question_ids(text: str, tokenizer: Tokenizer, seq_len: int) -> tuple[list[in
         If there is no blank, more than one, or one inside a word; if the text is empty or too long
         for the model.
     """
+    check_text(text)
     mask = tokenizer.roles["mask_token"]
     if not text.strip():
         raise ModelError(

@@ -117,8 +117,8 @@ class MaskedLM:
             too long; if k is below 1.
         """
         ids, place = question_ids(text, self.tokenizer, self.seq_len)
-        if k < 1:
-            raise ModelError(f"k is {k}.", "At least 1 candidate was expected.", "k=5")
+        if type(k) is not int or k < 1:
+            raise ModelError(f"k is {k!r}.", "At least 1 candidate was expected.", "k=5")
         special = list(self.tokenizer.special_ids)
         n_words = self.tokenizer.vocab_size - len(special)
         device = self.model.device

@@ -19,6 +19,7 @@ import numpy as np
 import kblib
 from kblib.errors import ModelError
 from kblib.models.fill import question_ids
+from kblib.models.given import check_text
 from kblib.models.masked import MaskedLM
 from kblib.models.masked_candidates import MaskedCandidates
 from kblib.models.probe_result import UNIT, Floats, Probe, row_of
@@ -202,6 +203,7 @@ def _templates(templates: Any) -> tuple[str, ...]:
             f"templates is {templates!r}.", "A list of sentences was expected.", EXAMPLE
         )
     for template in templates:
+        check_text(template)
         if template.count(PLACE) != 1:
             raise ModelError(
                 f"The template '{template}' has {template.count(PLACE)} places {PLACE}.",
@@ -215,12 +217,14 @@ def _pairs(pairs: Any) -> tuple[tuple[str, str], ...]:
     if isinstance(pairs, str) or not pairs:
         raise ModelError(f"pairs is {pairs!r}.", "A list of pairs was expected.", EXAMPLE)
     for pair in pairs:
-        if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
+        two = isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] != pair[1]
+        if not two or not all(isinstance(word, str) for word in pair):
             raise ModelError(f"{pair!r} is no pair.", "Two different words were expected.", EXAMPLE)
-    return tuple((str(first), str(second)) for first, second in pairs)
+    return tuple((first, second) for first, second in pairs)
 
 
 def _words(words: Any) -> tuple[str, ...]:
-    if isinstance(words, str) or not words or not all(str(word).strip() for word in words):
+    texts = not isinstance(words, str) and all(isinstance(one, str) for one in words or ())
+    if not texts or not words or not all(word.strip() for word in words):
         raise ModelError(f"words is {words!r}.", "A list of words was expected.", EXAMPLE)
     return tuple(words)

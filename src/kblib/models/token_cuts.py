@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kblib.errors import ModelError
 from kblib.models.catalog import find_model
+from kblib.models.given import check_text, shortened
 from kblib.models.words import Word, read_words
 from kblib.tokens.subwords import Tokenizer
 
@@ -80,6 +81,7 @@ def token_cuts(text: str, tokenizers: Tokenizers) -> TokenCuts:
     >>> print(token_cuts("järnväg jernväg", {"mine": tokenizer}))
     mine (2.50 pieces a word): järnväg j|e|rnv|äg
     """
+    check_text(text)
     if not text.strip():
         raise ModelError("The text is empty.", "Some words were expected.", EXAMPLE)
     named = named_tokenizers(tokenizers)
@@ -123,6 +125,8 @@ def _opened(one: Any) -> tuple[str, Tokenizer]:
     tokenizer = getattr(one, "tokenizer", None)
     if not isinstance(tokenizer, Tokenizer):
         raise ModelError(
-            f"{one!r} has no tokenizer.", "A model, a tokenizer or a name was expected.", EXAMPLE
+            f"{shortened(one)} has no tokenizer.",
+            "A model, a tokenizer or a name was expected.",
+            EXAMPLE,
         )
     return str(getattr(one, "name", tokenizer.kind)), tokenizer

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import polars as pl
 
 from kblib.errors import ModelError
+from kblib.models.given import check_text
 from kblib.ngrams.words import IS_WORD, PIECE
 from kblib.tokens.subwords import Tokenizer
 
@@ -68,6 +69,11 @@ class WordsOfText:
 def read_words(text: str, tokenizer: Tokenizer) -> WordsOfText:
     """Cut a text into pieces and say which word each belongs to.
 
+    Raises
+    ------
+    ModelError
+        If it is no text.
+
     Examples
     --------
     >>> tokenizer = Tokenizer.train(["Kungen kom."] * 3, vocab_size=80)
@@ -75,6 +81,7 @@ def read_words(text: str, tokenizer: Tokenizer) -> WordsOfText:
     >>> [(word.text, word.kind) for word in read.words]
     [('Kungen', 'word'), ('kom', 'word'), ('.', 'mark')]
     """
+    check_text(text)
     encoding = tokenizer.engine.encode(text)
     spans, at = _word_spans(text), 0
     signs = set(tokenizer.special_ids) - {_unknown(tokenizer)}

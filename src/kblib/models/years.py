@@ -16,6 +16,7 @@ from kblib.corpora import load_sample, newsreel_filters
 from kblib.corpora.samples import SAMPLES
 from kblib.errors import KblibError, ModelError
 from kblib.files import read_json
+from kblib.models.given import check_model
 
 RECIPE = "recipe.json"
 DECADE = 10
@@ -95,7 +96,13 @@ def training_years(model: HasFolder) -> Years | None:
 
     They stand in the recipe of its folder (``job.corpus.years``). Where they do not, and the recipe
     names a sample corpus, its fingerprint is looked for among the samples, raw and cleaned.
+
+    Raises
+    ------
+    ModelError
+        If it is no opened model.
     """
+    check_model(model, "folder")
     path = model.folder / RECIPE if model.folder else None
     if path is None or not path.is_file():
         return None
@@ -119,7 +126,8 @@ def period_warning(model: HasFolder, about: About | None) -> str:
     """
     if about is None:
         return ""
-    return warning_of_years(model.name, training_years(model), years_asked(about))
+    read = training_years(model)
+    return warning_of_years(model.name, read, years_asked(about))
 
 
 def warning_of_years(name: str, read: Years | None, asked: Years) -> str:

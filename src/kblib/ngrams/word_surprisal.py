@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kblib.errors import ModelError
 from kblib.ngrams.discounts import Floats
 from kblib.ngrams.language_model import NgramLM
 from kblib.ngrams.vocabulary import BEGIN_ID, END, END_ID, UNKNOWN_ID, split_words
@@ -62,6 +63,8 @@ def word_surprisal(model: NgramLM, text: str) -> WordSurprisal:
 
     Raises
     ------
+    ModelError
+        If the model is no n-gram model, or the text no text.
     TokenError
         If the text holds the word ``<s>``, ``</s>`` or ``<unk>``.
 
@@ -72,6 +75,14 @@ def word_surprisal(model: NgramLM, text: str) -> WordSurprisal:
     >>> found.words, found.orders
     (('kungen', 'går', '</s>'), (2, 1, 2))
     """
+    if not isinstance(model, NgramLM):
+        raise ModelError(
+            f"The model is {model!r}.",
+            "An NgramLM was expected; other models have a method of their own.",
+            "model.surprisal(text)",
+        )
+    if not isinstance(text, str):
+        raise ModelError(f"The text is {text!r:.60}.", "A sentence was expected.", '"kungen reser"')
     ids = [BEGIN_ID, *model.vocabulary.encode(text), END_ID]
     with np.errstate(divide="ignore"):
         bits: Floats = -np.log2(model.model.row_probs(np.array([ids]))[0, 1:])
