@@ -93,6 +93,16 @@ def test_result_alone_tells_its_corpus_once(kept: Corpus):
     assert "fewer than 2 words (3)" in told
 
 
+def test_keyness_tells_both_parts_of_one_corpus_apart(kept: Corpus):
+    earlier, later = kept.filter(years=(1914, 1914)), kept.filter(years=(1915, 1916))
+    told = methods(keyness(earlier, later, min_count=1))
+    ours, theirs = earlier.fingerprint[:12], later.fingerprint[:12]
+    assert f"({ours}) against corpus “{later.name}” ({theirs})" in told.methods[0]
+    assert [one for one in told.data if theirs in one] == [
+        f"Fingerprint of ids and texts: {theirs}."
+    ]
+
+
 def results(corpus: Corpus) -> list[Any]:
     later = corpus.filter(years=(1915, 1916))
     return [

@@ -16,7 +16,7 @@ from kblib.methods.references import (
     WILSON,
 )
 from kblib.methods.speech import Speech
-from kblib.methods.told import Told
+from kblib.methods.told import SIGNS, Told
 
 
 def trend(speech: Speech, about: Mapping[str, Any]) -> Told:
@@ -157,27 +157,25 @@ def concordance(speech: Speech, about: Mapping[str, Any]) -> Told:
 
 def keyness(speech: Speech, about: Mapping[str, Any]) -> Told:
     """Say what was compared with what."""
-    said = [
-        speech.say(
-            "Keyness: log-likelihood and log ratio of words with at least {least} uses",
-            "Nyckelord: log-likelihood och logkvot för ord med minst {least} belägg",
-            least=about["min_count"],
-        )
-    ]
-    other = about.get("reference", {}).get("corpus")
-    said[0] += (
-        speech.say(" against corpus {name}.", " mot korpus {name}.", name=speech.quoted(other))
-        if other
-        else "."
+    ours, theirs = _named(speech, about), _named(speech, about["reference"])
+    compared = speech.say(
+        "Keyness of corpus {ours} against corpus {theirs}: log-likelihood and log ratio of words "
+        "with at least {least} uses in both together.",
+        "Nyckelord i korpus {ours} mot korpus {theirs}: log-likelihood och logkvot för ord med "
+        "minst {least} belägg i båda tillsammans.",
+        ours=ours, theirs=theirs, least=about["min_count"],
+    )  # fmt: skip
+    tested = speech.say(
+        "Significance is tested between units ({unit}) with the false discovery rate held.",
+        "Signifikans prövas mellan enheter ({unit}) med kontrollerad andel falska fynd.",
+        unit=speech.word(about["unit"]),
     )
-    said.append(
-        speech.say(
-            "Significance is tested between units ({unit}) with the false discovery rate held.",
-            "Signifikans prövas mellan enheter ({unit}) med kontrollerad andel falska fynd.",
-            unit=speech.word(about["unit"]),
-        )
-    )
-    return Told(tuple(said), (DUNNING, HARDIE, FDR))
+    return Told((compared, tested), (DUNNING, HARDIE, FDR))
+
+
+def _named(speech: Speech, about: Mapping[str, Any]) -> str:
+    """Return a corpus by name and fingerprint: parts of one corpus have the same name."""
+    return f"{speech.quoted(about['corpus'])} ({about['fingerprint'][:SIGNS]})"
 
 
 def collocations(speech: Speech, about: Mapping[str, Any]) -> Told:

@@ -100,7 +100,8 @@ def methods(*results: Any, language: Language = "en") -> Methods:
     told = [_told(speech, kind, about) for kind, about in others]
     known = {corpus.fingerprint for corpus in corpora}
     data = [sentence for corpus in corpora for sentence in _corpus(speech, corpus)]
-    data += _further_corpora(speech, (about for _, about in others), known)
+    further = (corpus for _, about in others for corpus in (about, about.get("reference")))
+    data += _further_corpora(speech, filter(None, further), known)
     cited = [_citation(corpus) for corpus in corpora]
     cited += [reference for one in told for reference in one.references]
     return Methods(
