@@ -40,6 +40,7 @@ from kblib.ngrams.references import write_ris as write_ris
 from kblib.ngrams.resampling import Band as Band
 from kblib.ngrams.samples import Draw as Draw
 from kblib.ngrams.samples import sample_query as sample_query
+from kblib.ngrams.semantic_change import semantic_change as semantic_change
 from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.ngrams.word_surprisal import word_surprisal as word_surprisal
 from kblib.planner import plan as plan
@@ -47,6 +48,7 @@ from kbnotebooks._words import language as language
 from kbnotebooks.attention_view import AttentionView as AttentionView
 from kbnotebooks.collocation_view import CollocationView as CollocationView
 from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
+from kbnotebooks.context_change_view import ContextChangeView as ContextChangeView
 from kbnotebooks.corpus import CorpusView as CorpusView
 from kbnotebooks.corrected import CorrectedTrendView as CorrectedTrendView
 from kbnotebooks.data_and_methods import methods as methods

@@ -41,7 +41,7 @@ def planted(first_new=1940, *, films=48, seed=5, medium=None, shift=True):
         year = 1930 + film % 20
         company = NEW if shift and year >= first_new else OLD
         for _ in range(2):
-            words = draw.choices(company, k=3) + ["maskin"] + draw.choices(REST, k=2)
+            words = [*draw.choices(company, k=3), "maskin", *draw.choices(REST, k=2)]
             rows.append((" ".join(words), year, f"SF{film:02d}"))
             rows.append((" ".join(draw.choices(OLD + NEW + REST, k=6)), year, f"SF{film:02d}"))
     table = pd.DataFrame(rows, columns=["text", "year", "film"])
@@ -381,7 +381,7 @@ def test_no_query_unknown_query_and_unknown_side_are_refused():
     with pytest.raises(CorpusError, match="No query was given"):
         semantic_change(planted(), [])
     found = semantic_change(planted(), "maskin", exchanges=99, peers=0)
-    with pytest.raises(CorpusError, match="'sol' is not among the queries. There are: maskin."):
+    with pytest.raises(CorpusError, match=r"'sol' is not among the queries. There are: maskin."):
         found.changed("sol")
-    with pytest.raises(CorpusError, match="There is no side 'now'. There are: before, after."):
+    with pytest.raises(CorpusError, match=r"There is no side 'now'. There are: before, after."):
         found.lines("now")

@@ -17,12 +17,14 @@ from kblib.models.token_lens import token_lens
 from kblib.ngrams.collocations import collocations
 from kblib.ngrams.keyness import keyness
 from kblib.ngrams.language_model import NgramLM
+from kblib.ngrams.semantic_change import semantic_change
 from kblib.ngrams.trends import ngram_trend
 from kblib.runs import RunFolder
 from kbnotebooks._view import View
 from kbnotebooks.attention_view import AttentionView
 from kbnotebooks.collocation_view import CollocationView
 from kbnotebooks.concordance_view import ConcordanceView
+from kbnotebooks.context_change_view import ContextChangeView
 from kbnotebooks.corpus import CorpusView
 from kbnotebooks.dispersion_view import DispersionView
 from kbnotebooks.generate_view import GenerateView
@@ -37,6 +39,7 @@ from kbnotebooks.runs import RunView
 from kbnotebooks.surprisal_view import SurprisalView
 from kbnotebooks.token_lens_view import TokenLensView
 from kbnotebooks.trend_view import TrendView
+from tests.ngrams.test_semantic_change import planted
 from tests.views.conftest import ParrotModel
 from tests.views.small_writer import small_writer
 from tests.views.test_planner import SmallPlan
@@ -54,6 +57,9 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
         keyness(films.filter(years=(1921, 1921)), films.filter(years=(1938, 1939)), min_count=1)
     ),
     "collocations": lambda films, run: CollocationView(collocations(films, "kungen", min_count=1)),
+    "context_change": lambda films, run: ContextChangeView(
+        semantic_change(planted(), "maskin", exchanges=199)
+    ),
     "dispersion": lambda films, run: DispersionView(films, ["kungen", "stockholm", "vårsol"]),
     "perplexity": lambda films, run: PerplexityView(
         NgramLM.train(films, order=3), "Kungen hälsar på drottningen i Stockholm."
