@@ -73,6 +73,26 @@ class SentenceView(View):
         return asked + self._answer_html()
 
 
+class AskingView(SentenceView):
+    """A view of a sentence whose selection is the sentence itself."""
+
+    @property
+    def selection(self) -> str:
+        """The sentence that stands in the field."""
+        return self.sentence
+
+    @selection.setter
+    def selection(self, text: str) -> None:
+        self._try(lambda: self._type(text))
+
+    def _type(self, text: object) -> None:
+        if not isinstance(text, str):
+            raise ViewError(
+                say("The selection is {given}.", given=repr(text)), say("A sentence was expected.")
+            )
+        self._text.value = text
+
+
 def opened_models(view: str, model: Given | None, models: Several) -> dict[str, MaskedLM]:
     """Open what a view was given, by name; equal names are numbered.
 

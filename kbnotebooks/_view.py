@@ -8,9 +8,10 @@ notebook that is opened tomorrow the widget is gone and the still form is there.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import WeakSet
@@ -42,6 +43,8 @@ class View:
         self._box = w.VBox()
         self._inputs: list[w.Widget] = []
         self._displayed: dict[str, str] = {}
+        self._trying: int | None = None
+        self._failed: Callable[[], Any] | None = None
         self.error: Exception | None = None
         self.traceback = ""
 
@@ -105,7 +108,7 @@ class View:
         button.on_click(lambda _button: self._try(callback))
 
     def _try(self, callback: Callable[[], Any]) -> None:
-        with self._showing_errors():
+        with self._showing_errors(callback):
             callback()
         self._answer_while_busy()
 
@@ -122,14 +125,25 @@ class View:
                 del widget.comm._reply_subshell_id
 
     @contextmanager
-    def _showing_errors(self) -> Iterator[None]:
+    def _showing_errors(self, callback: Callable[[], Any]) -> Iterator[None]:
+        """Keep what a callback raises, or what one raises that it set off by changing a widget."""
+        first = self._trying != get_ident()
+        if first:
+            self._trying = get_ident()
+            self._forget_error()
         try:
             yield
         except Exception as error:  # noqa: BLE001  nobody else shows what a callback raises
-            self.error, self.traceback = error, traceback.format_exc()
+            self.error, self.traceback, self._failed = error, traceback.format_exc(), callback
         else:
-            self.error, self.traceback = None, ""
+            if self._failed == callback:  # it failed on the way, and does no longer
+                self._forget_error()
+        finally:
+            self._trying = None if first else self._trying
         self._message.value = _html.wrap(self._message_html()) if self.error else ""
+
+    def _forget_error(self) -> None:
+        self.error, self.traceback, self._failed = None, "", None
 
     def _message_html(self) -> str:
         if self.error is None:
@@ -174,6 +188,26 @@ class View:
 
     def __repr__(self) -> str:
         return say("{name}: a view; in a notebook it is drawn.", name=type(self).__name__)
+
+
+def entries_of(wanted: Any, names: Collection[str]) -> dict[str, Any]:
+    """Return a selection that is a dictionary of some names.
+
+    Raises
+    ------
+    ViewError
+        If it is none, or has another name.
+    """
+    listed = say("There are: {names}.", names=", ".join(names))
+    if not isinstance(wanted, Mapping):
+        raise ViewError(
+            say("The selection is {given}.", given=repr(wanted)),
+            say("A dictionary was expected.") + " " + listed,
+        )
+    strange = next((name for name in wanted if name not in names), None)
+    if strange is not None:
+        raise ViewError(say("This view has no '{name}' to select.", name=strange), listed)
+    return dict(wanted)
 
 
 def _told(error: KblibError) -> str:

@@ -15,6 +15,7 @@ from kbnotebooks import _html, figures
 from kbnotebooks._attention_box import Chosen, box, in_words
 from kbnotebooks._errors import ViewError
 from kbnotebooks._sentence import SentenceView, opened_models
+from kbnotebooks._view import entries_of
 from kbnotebooks._words import later, number, say
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _CONTROL = later(
     "in the blank. Rank correlation with the size of that effect: attention {attention}, rollout "
     "{rollout}; single heads from {low} to {high}."
 )
+_NAMES = ("word", "place", "layer", "head")
 
 
 class AttentionView(SentenceView):
@@ -100,7 +102,7 @@ class AttentionView(SentenceView):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(**entries_of(wanted, _NAMES)))
 
     @property
     def table(self) -> pd.DataFrame:

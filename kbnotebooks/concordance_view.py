@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import pandas as pd
 
+from kblib.corpora import Corpus
 from kblib.ngrams.concordance import Concordance, concordance
 from kblib.ngrams.forms import FORMS, Forms
 from kbnotebooks import _html
@@ -19,13 +20,12 @@ from kbnotebooks._counted import forms_html
 from kbnotebooks._errors import ViewError
 from kbnotebooks._kwic import draw, lines_html, source_html
 from kbnotebooks._kwic_files import WRITERS, free_path
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import later, say, say_n
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kblib.corpora import Corpus
 
 SORT_NAMES = {
     "text": later("as in the corpus"),
@@ -113,7 +113,7 @@ class ConcordanceView(View):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(**entries_of(wanted, self.selection)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -209,6 +209,12 @@ class ConcordanceView(View):
         return w.HBox([w.Label(say("Write to a file:")), *self._exports.values()])
 
     def _open(self) -> None:
+        if not isinstance(self.corpus, Corpus):
+            raise ViewError(
+                say("ConcordanceView got {kind}.", kind=type(self.corpus).__name__),
+                say("A corpus was expected."),
+                "kb.ConcordanceView(films, 'järnväg')",
+            )
         if type(self.per_page) is not int or self.per_page < 1:
             given, self.per_page = self.per_page, PER_PAGE
             raise ViewError(
@@ -265,12 +271,6 @@ class ConcordanceView(View):
             self._source.value = _html.wrap(source_html(self.found, self._line.value))
 
     def _select(self, **wanted: Any) -> None:
-        strange = next((name for name in wanted if name not in self.selection), None)
-        if strange is not None:
-            raise ViewError(
-                say("A concordance has no '{name}' to select.", name=strange),
-                say("There are: {names}.", names=", ".join(self.selection)),
-            )
         line = wanted.pop("line", None)
         controls = {"query": self._query, "forms": self._forms, "sort": self._sort}
         for name, value in wanted.items():

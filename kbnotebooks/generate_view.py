@@ -15,7 +15,7 @@ import pandas as pd
 
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import later, say
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class GenerateView(View):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(**entries_of(wanted, _NAMES)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -158,12 +158,6 @@ class GenerateView(View):
         return self._model
 
     def _select(self, **wanted: Any) -> None:
-        strange = next((name for name in wanted if name not in _NAMES), None)
-        if strange is not None:
-            raise ViewError(
-                say("This view has no '{name}' to select.", name=strange),
-                say("There are: {names}.", names=", ".join(_NAMES)),
-            )
         asked = {**self.selection, **wanted}
         numbers = {name: asked[name] for name in _NAMES[2:]}
         _sampling(**numbers)

@@ -13,7 +13,7 @@ from kblib.ngrams.keyness import KeynessTable
 from kbnotebooks import _html, figures
 from kbnotebooks._counted import notes_html
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import number, say
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class KeynessView(View):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(**entries_of(wanted, self.selection)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -114,12 +114,7 @@ class KeynessView(View):
 
     def _select(self, **wanted: Any) -> None:
         for name, value in wanted.items():
-            control = {"n": self._n, "q": self._q}.get(name)
-            if control is None:
-                raise ViewError(
-                    say("Keyness has no '{name}' to select.", name=name),
-                    say("There are: {names}.", names="n, q"),
-                )
+            control = {"n": self._n, "q": self._q}[name]
             if name == "n":
                 _check_size(value)
             control.options = _with(control.options, value)

@@ -10,7 +10,7 @@ from kblib.models.years import About, period_warning
 from kbnotebooks import _html
 from kbnotebooks._errors import ViewError
 from kbnotebooks._guesses import MASK, Guesses, ask, draw, real_word
-from kbnotebooks._sentence import SentenceView, opened_models, warnings_html
+from kbnotebooks._sentence import AskingView, opened_models, warnings_html
 from kbnotebooks._words import heard, say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kbnotebooks._sentence import Given, Several
 
 
-class FillMaskView(SentenceView):
+class FillMaskView(AskingView):
     """Ask masked language models which word belongs in a blank; type, and ask again.
 
     Parameters
@@ -71,15 +71,6 @@ class FillMaskView(SentenceView):
         self.warnings: list[str] = []
         self._answers.add_class("kb-fill-answers")
         self._try(self.ask)
-
-    @property
-    def selection(self) -> str:
-        """The sentence that stands in the field."""
-        return self.sentence
-
-    @selection.setter
-    def selection(self, text: str) -> None:
-        self._text.value = text
 
     @property
     def table(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from kblib.ngrams.marks import MARKS, Mark, Marks
+from kblib.ngrams.samples import QuerySample
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
 from kbnotebooks._kwic import in_its_language
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from kblib.ngrams.samples import QuerySample
 
 NAMES: dict[Mark, str] = {"yes": later("Yes"), "no": later("No"), "unsure": later("Unsure")}
 KEYS: dict[str, Mark] = {"y": "yes", "j": "yes", "n": "no", "u": "unsure", "o": "unsure"}
@@ -123,7 +123,13 @@ class MarkView(View):
         return self.marks
 
     def _open(self, path: str | Path) -> None:
-        if not self.who.strip():
+        if not isinstance(self.sample, QuerySample):
+            raise ViewError(
+                say("MarkView got {kind}.", kind=type(self.sample).__name__),
+                say("What sample_query draws was expected."),
+                "kb.MarkView(kb.sample_query(films, 'järnväg'), 'marks.jsonl', who='Selma')",
+            )
+        if not str(self.who or "").strip():
             raise ViewError(
                 say("It is not said who marks."), say("A name was expected."), "who='Selma'"
             )

@@ -18,7 +18,7 @@ from kblib.ngrams.vocabulary import BEGIN_ID, END, UNKNOWN_ID, split_words
 from kblib.ngrams.word_surprisal import WordSurprisal, word_surprisal
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import later, number, say
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class PerplexityView(View):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(**entries_of(wanted, self.selection)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -146,12 +146,6 @@ class PerplexityView(View):
 
     def _select(self, **wanted: Any) -> None:
         controls = {"text": self._text, "after": self._after, "seed": self._seed}
-        strange = next((name for name in wanted if name not in controls), None)
-        if strange is not None:
-            raise ViewError(
-                say("This view has no '{name}' to select.", name=strange),
-                say("There are: {names}.", names=", ".join(controls)),
-            )
         self._text.value = wanted.pop("text", self._text.value)
         n = len(self._after.options) - 1
         if not 0 <= wanted.get("after", 0) <= n:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kblib.models.years import About, period_warning
 from kbnotebooks import _html, figures
-from kbnotebooks._sentence import SentenceView, opened_models, warnings_html
+from kbnotebooks._sentence import AskingView, opened_models, warnings_html
 from kbnotebooks._words import heard, later, number, say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NOT_COMPARABLE = later(
 )
 
 
-class SurprisalView(SentenceView):
+class SurprisalView(AskingView):
     """See how little a masked model expected each word of a sentence; type, and read another.
 
     The bits are pseudo-surprisal, with an axis of its own: the model knows what comes after a word.
@@ -75,15 +75,6 @@ class SurprisalView(SentenceView):
         self.warnings: list[str] = []
         self._answers.add_class("kb-surprisal")
         self._try(self.ask)
-
-    @property
-    def selection(self) -> str:
-        """The sentence that stands in the field."""
-        return self.sentence
-
-    @selection.setter
-    def selection(self, text: str) -> None:
-        self._text.value = text
 
     @property
     def table(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
-from kbnotebooks._sentence import DEFAULT_MODEL, SentenceView, warnings_html
+from kbnotebooks._sentence import DEFAULT_MODEL, AskingView, warnings_html
 from kbnotebooks._token_pictures import LOOKS, draw_cuts, draw_lens, lens_in_words
 from kbnotebooks._words import heard, known, later, number, say
 
@@ -29,7 +29,7 @@ STYLE = f"""<style>
 </style>"""
 
 
-class TokenLensView(SentenceView):
+class TokenLensView(AskingView):
     """See how tokenizers cut words up; type old spellings, misread words, compounds.
 
     Pieces stand in borders, so the cuts are seen in print and without colours.
@@ -66,15 +66,6 @@ class TokenLensView(SentenceView):
         self.cuts: TokenCuts | None = None
         self._answers.add_class("kb-token-lens")
         self._try(self.ask)
-
-    @property
-    def selection(self) -> str:
-        """The text that stands in the field."""
-        return self.sentence
-
-    @selection.setter
-    def selection(self, text: str) -> None:
-        self._text.value = text
 
     @property
     def table(self) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def test_line_that_is_not_there_is_answered_in_a_sentence(films: Corpus):
 def test_strange_selection_is_answered_in_a_sentence(films: Corpus):
     view = ConcordanceView(films, "kungen")
     view.selection = {"page": 2}
-    assert "A concordance has no 'page' to select." in view._message.value
+    assert "This view has no 'page' to select." in view._message.value
 
 
 def test_unknown_word_is_answered_and_recovered_from(films: Corpus):

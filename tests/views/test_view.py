@@ -9,7 +9,7 @@ import pytest
 
 from kblib.errors import CorpusError
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import STILL_NOTE, View, _refresh_all
+from kbnotebooks._view import STILL_NOTE, View, _refresh_all, entries_of
 
 
 class Halver(View):
@@ -152,3 +152,50 @@ def test_save_writes_what_the_ending_says(tmp_path: Path, ending: str, start: by
 def test_save_refuses_unknown_ending(tmp_path: Path):
     with pytest.raises(ViewError, match=r"cannot be saved as 'view.docx'.*\.png"):
         Halver().save(tmp_path / "view.docx")
+
+
+class Chosen(Halver):
+    """Has its number set by code, which sets off the field's own callback."""
+
+    @property
+    def selection(self) -> dict[str, str]:
+        return {"number": self.field.value}
+
+    @selection.setter
+    def selection(self, wanted: dict[str, str]) -> None:
+        self._try(lambda: self._select(**entries_of(wanted, ["number", "then"])))
+
+    def _select(self, number: str, then: str | None = None) -> None:
+        self.field.value = number
+        if then is not None:
+            self.field.value = then
+
+
+def test_error_of_a_callback_set_off_by_another_is_still_shown():
+    view = Chosen()
+    view.selection = {"number": "5"}
+    assert "5 is odd." in str(view.error)
+    assert "5 is odd." in view._message.value
+    view.selection = {"number": "6"}
+    assert view.error is None
+    assert view._message.value == ""
+
+
+def test_error_on_the_way_is_gone_when_the_end_is_good():
+    view = Chosen()
+    view.selection = {"number": "5", "then": "8"}
+    assert view.error is None
+    assert view._message.value == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (None, "The selection is None. A dictionary was expected. There are: number, then."),
+        ({"text": "5"}, "This view has no 'text' to select. There are: number, then."),
+    ],
+)
+def test_selection_that_is_none_is_refused_in_plain_words(wanted, said):
+    view = Chosen()
+    view.selection = wanted
+    assert str(view.error) == said
