@@ -188,7 +188,7 @@ def concordance(
     >>> lines.rows().select("left", "hit", "right").rows()
     [('Se,', 'solen', 'går upp!'), ('', 'Solen', 'lyser.')]
     """
-    sorts = list(sort) if isinstance(sort, list | tuple) else [sort]
+    sorts: list[Any] = list(sort) if isinstance(sort, list | tuple) else [sort]
     _check(sorts, window, seed)
     index = index_corpus(corpus)
     hits = search(index, query, forms=forms, without=without, absent=absent)

@@ -108,7 +108,7 @@ class Marks:
         """
         if mark not in MARKS:
             raise CorpusError(f"The mark is {mark!r}.", f"There are: {', '.join(MARKS)}.")
-        if not isinstance(who, str) or not who.strip():
+        if not str(who or "").strip():
             raise CorpusError(
                 "It is not said who marks.",
                 "A name was expected, so that readers can be compared.",
