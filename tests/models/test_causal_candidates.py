@@ -9,6 +9,9 @@ import torch
 from kblib.errors import ModelError
 from kblib.models.causal import CausalLM
 from kblib.models.causal_candidates import CausalCandidates
+from kblib.models.next_words import PieceTable
+from kblib.models.reading import begin_id
+from kblib.tokens.subwords import Tokenizer
 
 BEFORE, AFTER = "Kungen besökte ", " i dag."
 WORDS = ("Stockholm", "Kiruna", "Göteborg", "järnvägen", "biblioteket", "i", "Malmös")
@@ -37,7 +40,10 @@ def word_end_log(model: CausalLM, text: str) -> float:
     tokenizer = model.tokenizer
     ids = [tokenizer.end_id, *tokenizer.encode(text, special=False)]
     share = logs_after(model, ids)[-1].exp()
-    ends = [p for p in range(len(share)) if not tokenizer.decode([p], special=True)[:1].isalnum()]
+    begun = tokenizer.encode("a", special=False)
+    added = [tokenizer.decode([*begun, p], special=True)[1:2] for p in range(len(share))]
+    # The first bytes of a letter, which are no sign as yet, go on with the word as well.
+    ends = [p for p, sign in enumerate(added) if not sign.isalnum() and sign != "\ufffd"]
     return float(share[ends].sum().log())
 
 
@@ -101,3 +107,24 @@ def test_words_besides_the_list_count_like_those_in_it(model: CausalLM, sides: s
     listed = CausalCandidates(model, WORDS[:5], examined=4)
     found = listed.scores(BEFORE, AFTER, sides=sides, also=WORDS[5:])
     assert found == pytest.approx(whole, abs=1e-4)
+
+
+def test_begin_mark_and_a_head_that_is_rounded_up(model: CausalLM) -> None:
+    """As hub models have them: a begin mark of their own, and rows of the head without a piece."""
+    wanted = CausalCandidates(model, WORDS, examined=3).scores(BEFORE, AFTER, sides="both")
+    model.model.resize_token_embeddings(model.tokenizer.vocab_size + 5)
+    with torch.no_grad():
+        model.model.get_output_embeddings().weight[model.tokenizer.vocab_size :] = 9.0
+    wide = CausalCandidates(model, WORDS, examined=3).scores(BEFORE, AFTER, sides="both")
+    assert np.allclose(wide, wanted, atol=1e-3)
+    marked = Tokenizer(model.tokenizer.engine, {**model.tokenizer.roles, "bos_token": "K"})
+    other = CausalLM(model.model, marked, name="marked")
+    exact = CausalCandidates(other, ("i",)).scores(BEFORE, "", sides="left")
+    ids = [begin_id(marked), *marked.encode(BEFORE.rstrip(), special=False)]
+    whole = [*ids, *marked.encode(f"{BEFORE}i", special=False)[len(ids) - 1 :]]
+    size = marked.vocab_size
+    with torch.inference_mode():
+        logs = model.model(torch.tensor([whole])).logits[0, :, :size].double().log_softmax(-1)
+    piece = float(sum(logs[t, whole[t + 1]] for t in range(len(ids) - 1, len(whole) - 1)))
+    ends = torch.tensor(~PieceTable.of(marked).goes_on)
+    assert exact[0] == pytest.approx(piece + float(logs[-1][ends].logsumexp(0)), abs=2e-3)

@@ -95,11 +95,11 @@ def test_blank_at_the_end_makes_no_difference(model: CausalLM) -> None:
     assert model.next_words("Kungen ").words == model.next_words("Kungen").words
 
 
-@pytest.mark.parametrize("k", [0, 1001])
-def test_number_of_words_out_of_bounds_is_refused(model: CausalLM, k: int) -> None:
+@pytest.mark.parametrize("k", [0, 1001, 2.5, "ten"])
+def test_number_of_words_out_of_bounds_is_refused(model: CausalLM, k: object) -> None:
     with pytest.raises(ModelError) as refused:
         model.next_words("Kungen", k=k)
-    assert str(refused.value) == f"k is {k}. From 1 to 1000 were expected.\n  k=10"
+    assert str(refused.value) == f"k is {k!r}. From 1 to 1000 were expected.\n  k=10"
 
 
 def test_text_that_is_too_long_is_refused(model: CausalLM) -> None:

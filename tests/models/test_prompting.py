@@ -94,6 +94,10 @@ def test_examples_that_do_not_fit_are_counted(model: CausalLM) -> None:
         (EXAMPLES, " ", {}, "The text is empty."),
         ([], "Båten kom.", {}, "There are no examples."),
         ([("Laget vann.", " ")], "Båten.", {}, "Example 1 is ('Laget vann.', ' ')."),
+        ([("Laget vann.",)], "Båten.", {}, "Example 1 is ('Laget vann.',)."),
+        ("abc", "Båten.", {}, "Example 1 is 'a'."),
+        (EXAMPLES, None, {}, "The text is None."),
+        (EXAMPLES, "Båten.", {"answers": "sport"}, "The answers to choose from are 'sport'."),
         (EXAMPLES, "Båten.", {"answers": ["hov"]}, "The answers to choose from are ['hov']."),
         (EXAMPLES, "Båten.", {"answers": ["hov", "hov "]}, "At least two different ones"),
         (EXAMPLES, "Båten.", {"layout": "{answer}: {text}"}, "The layout is '{answer}: {text}'."),
@@ -160,7 +164,7 @@ def test_model_without_a_template_is_refused(model: CausalLM) -> None:
 
 
 @pytest.mark.parametrize(
-    "messages", [[], "", [{"role": "kungen", "content": "Hej"}], [{"role": "user"}]]
+    "messages", [[], "", [{"role": "kungen", "content": "Hej"}], [{"role": "user"}], ["Hej"]]
 )
 def test_messages_out_of_form_are_refused(talker: CausalLM, messages: object) -> None:
     with pytest.raises(ModelError, match=r"expected"):
@@ -182,7 +186,7 @@ def test_long_text_is_summed_up_piece_by_piece(model: CausalLM) -> None:
 
 def test_model_that_is_too_small_says_so(model: CausalLM, monkeypatch: pytest.MonkeyPatch) -> None:
     found = model.summarise("Kungen besökte Stockholm.", max_tokens=5)
-    assert "was never taught to sum up" in found.warning
+    assert "do not take it for a summary" in found.warning
     assert found.warning in str(found)
     monkeypatch.setattr(summaries, "_SMALL", 1)
     assert model.summarise("Kungen besökte Stockholm.", max_tokens=5).warning == ""
@@ -199,6 +203,7 @@ def test_summary_that_leaves_no_room_is_refused(model: CausalLM) -> None:
     ("text", "layout", "said"),
     [
         (" ", summaries.LAYOUT, "The text is empty."),
+        (None, summaries.LAYOUT, "The text is None."),
         ("Kungen.", "Sammanfatta:", "The layout is 'Sammanfatta:'."),
         ("K" * 300, summaries.LAYOUT, "The word 'KKKK"),
     ],

@@ -114,6 +114,10 @@ def test_rows_of_the_head_without_a_piece_are_never_written(
             {"temperature": -1.0},
             "temperature is -1.0. 0 (always the most likely piece) or more was expected;",
         ),
+        ({"temperature": "warm"}, "temperature is 'warm'. 0 (always the most likely piece)"),
+        ({"temperature": None}, "temperature is None. 0 (always the most likely piece)"),
+        ({"top_p": "all"}, "top_p is 'all'. A share above 0 and at most 1 was expected."),
+        ({"stop": 5}, "stop is 5. Words or signs that end the text were expected."),
         ({"top_k": 0}, "top_k is 0. At least 1 piece must be left to draw from.\n  top_k=40"),
         (
             {"top_p": 1.5},
@@ -131,8 +135,8 @@ def test_numbers_that_make_no_sense_are_refused(
     assert str(refused.value).startswith(said)
 
 
-@pytest.mark.parametrize("seeds", [[], [-1], [1.5], [True]])
-def test_seeds_that_are_none_are_refused(model: CausalLM, seeds: list[Any]) -> None:
+@pytest.mark.parametrize("seeds", [[], [-1], [1.5], [True], [2**63], None, 3])
+def test_seeds_that_are_none_are_refused(model: CausalLM, seeds: Any) -> None:
     with pytest.raises(ModelError, match=r"At least one whole number of 0 or more"):
         model.continuations("Kungen", seeds=seeds)
 

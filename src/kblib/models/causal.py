@@ -17,6 +17,7 @@ from kblib.models.catalog import find_model
 from kblib.models.chat import Message, chat_prompt
 from kblib.models.folder import fingerprint, load_weights, shape_of
 from kblib.models.generated import Continuations, Generated
+from kblib.models.given import check_text
 from kblib.models.left_surprisal import LeftSurprisal, left_surprisal
 from kblib.models.next_words import NextWords, NextWordSearch, PieceTable
 from kblib.models.prompting import FewShot
@@ -152,7 +153,7 @@ class CausalLM:
             As `generate`; or if there are no prompts, or no seeds.
         """
         asked = [prompts] if isinstance(prompts, str) else list(prompts)
-        return write_all(self, asked, list(seeds), sampling or Sampling())
+        return write_all(self, asked, seeds, sampling or Sampling())
 
     def next_words(self, text: str, *, k: int = 10) -> NextWords:
         """Return the likeliest ways to go on with a text: whole words, signs, or its end.
@@ -172,8 +173,9 @@ class CausalLM:
         ModelError
             If the text is longer than the model reads, or k is not between 1 and 1000.
         """
-        if not 1 <= k <= _MOST_NEXT:
-            raise ModelError(f"k is {k}.", f"From 1 to {_MOST_NEXT} were expected.", "k=10")
+        check_text(text)
+        if type(k) is not int or not 1 <= k <= _MOST_NEXT:
+            raise ModelError(f"k is {k!r}.", f"From 1 to {_MOST_NEXT} were expected.", "k=10")
         begun = text.rstrip(" ")
         known = self.prompt_ids(begun, 1)
         inside = begun[-1:].isalnum()
@@ -326,8 +328,9 @@ class CausalLM:
         Raises
         ------
         ModelError
-            If it does not.
+            If it does not, or is no text.
         """
+        check_text(prompt)
         ids = [begin_id(self.tokenizer), *self.tokenizer.encode(prompt, special=False)]
         self.check_room(ids, more)
         return ids

@@ -37,8 +37,9 @@ from transformers import DynamicCache
 
 from kblib.models.causal import CausalLM
 from kblib.models.masked_candidates import too_long
+from kblib.models.next_words import PieceTable
+from kblib.models.reading import begin_id
 from kblib.ngrams.discounts import Floats
-from kblib.tokens.subwords import Tokenizer
 
 Sides = Literal["left", "both"]
 _TOKENS = 4096  # read at once; more falls out of a processor's cache
@@ -85,7 +86,7 @@ class CausalCandidates:
         spaced = before.endswith(" ")
         more = self._cut(also, spaced)
         pieces = [*self._listed(spaced), *more]
-        left = [self.model.tokenizer.end_id, *self._encode(before.rstrip(" "))]
+        left = [begin_id(self.model.tokenizer), *self._encode(before.rstrip(" "))]
         right = [*self._after(after), self.model.tokenizer.end_id] if sides == "both" else []
         self._check_length(left, pieces, right)
         begun_V, cache = self._begin(left)
@@ -100,14 +101,12 @@ class CausalCandidates:
         return score_N
 
     @cached_property
-    def word_ends(self) -> Tensor:
-        """Which pieces cannot go on with a word: all but those that begin with a letter or digit.
+    def word_ends(self) -> NDArray[np.bool_]:
+        """Which pieces cannot go on with a word, shape (V,): as in the table of next words.
 
         The end mark ends one as well.
         """
-        tokenizer = self.model.tokenizer
-        goes_on = [_goes_on(tokenizer, piece) for piece in range(tokenizer.vocab_size)]
-        return ~torch.tensor(goes_on, device=self.model.model.device)
+        return ~PieceTable.of(self.model.tokenizer).goes_on
 
     def _listed(self, spaced: bool) -> list[list[int]]:
         if spaced not in self._pieces:
@@ -143,7 +142,7 @@ class CausalCandidates:
     def _later_logs(self, cache: DynamicCache, pieces: list[list[int]], right: list[int]) -> Floats:
         """Return log P(later pieces, right | left, first piece); the word ends if right is none."""
         later_N = np.empty(len(pieces))
-        ends_V = self.word_ends.cpu().numpy()
+        ends_V = self.word_ends
         texts = [[*ids, *right[:-1]] for ids in pieces]
         for chosen, logs_BTV in self._continue(cache, texts):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
@@ -164,12 +163,12 @@ class CausalCandidates:
         """Ask what follows the first piece of each word with nothing before it."""
         logs_NV = np.empty((len(pieces), self.model.tokenizer.vocab_size), dtype=np.float32)
         later_N = np.zeros(len(pieces))
-        _, cache = self._begin([self.model.tokenizer.end_id])
+        _, cache = self._begin([begin_id(self.model.tokenizer)])
         for chosen, logs_BTV in self._continue(cache, pieces):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
                 logs_NV[i] = logs_TV[len(pieces[i]) - 1]
                 later_N[i] = logs_TV[np.arange(len(pieces[i]) - 1), pieces[i][1:]].sum()
-        ends_N = np.logaddexp.reduce(logs_NV[:, self.word_ends.cpu().numpy()], axis=1)
+        ends_N = np.logaddexp.reduce(logs_NV[:, self.word_ends], axis=1)
         return _Alone(later_N, logs_NV, ends_N)
 
     @torch.inference_mode()
@@ -210,7 +209,7 @@ class CausalCandidates:
         new = "cache" in signature(model.forward).parameters
         kept = {"cache" if new else "past_key_values": memory}
         logits: Tensor = model(input_ids=ids_BT, use_cache=True, **kept).logits
-        return logits
+        return logits[..., : self.model.tokenizer.vocab_size]  # many heads are rounded up
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,8 +227,3 @@ class _Alone:
     def of(self, right: list[int]) -> Floats:
         found: Floats = self.later + (self.following[:, right[0]] if right else self.ends)
         return found
-
-
-def _goes_on(tokenizer: Tokenizer, piece: int) -> bool:
-    """Say whether a piece could continue a word: it begins with a letter or digit."""
-    return tokenizer.decode([piece], special=True)[:1].isalnum()

@@ -6,7 +6,7 @@ it would say to a question is a continuation of the question, so it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kblib.errors import ModelError
@@ -47,8 +47,9 @@ def _check(messages: Sequence[Message]) -> None:
     if not messages:
         raise ModelError("There are no messages.", "At least one was expected.", example)
     for number, message in enumerate(messages, start=1):
-        content = message.get("content")
-        if message.get("role") not in ROLES or not isinstance(content, str) or not content.strip():
+        told = message if isinstance(message, Mapping) else {}
+        content = told.get("content")
+        if told.get("role") not in ROLES or not isinstance(content, str) or not content.strip():
             raise ModelError(
                 f"Message {number} is {message!r}.",
                 f"A role ({', '.join(ROLES)}) and a content that is not empty were expected.",

@@ -45,6 +45,7 @@ CONFIG = "config.json"
 CARD = "README.md"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 _HEADER_LIMIT = 100 << 20  # safetensors' own limit for a header
+_ALL_LAYOUTS = "\nModel type should be one of"  # transformers goes on with hundreds of names
 
 
 def save_model(
@@ -172,8 +173,11 @@ def load_weights(
             )
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise ModelError(
-            f"The model in {folder} ({config['model_type']}) cannot be loaded: {error}",
-            "A layout that transformers knows was expected; a folder's own code is never run.",
+            f"The model in {folder} ({config['model_type']}) cannot be loaded: "
+            f"{str(error).partition(_ALL_LAYOUTS)[0].strip()}",
+            "A layout that transformers knows for this use was expected; a folder's own code is "
+            "never run.",
+            "MaskedLM.open is for models that fill a blank, CausalLM.open for models that go on.",
         ) from None
     if missing := sorted(loading["missing_keys"]):
         raise ModelError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kblib.errors import ModelError
 from kblib.models.generated import in_words, piece_texts
+from kblib.models.given import check_text
 from kblib.models.reading import IGNORED, begin_id, target_nats, windows_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def left_surprisal(model: CausalLM, text: str) -> LeftSurprisal:
     ModelError
         If the text is empty.
     """
+    check_text(text)
     if not text.strip():
         raise ModelError("The text is empty.", "A sentence was expected.", EXAMPLE)
     tokenizer = model.tokenizer

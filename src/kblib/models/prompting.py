@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kblib.errors import ModelError
+from kblib.models.given import check_text
 from kblib.models.reading import begin_id, continuation_nats
 from kblib.models.sampling import Sampling
 
@@ -139,23 +140,33 @@ def _check_layout(layout: str) -> None:
 
 
 def _check_texts(examples: Sequence[Example], text: str, answers: Sequence[str] | None) -> None:
+    check_text(text)
     if not text.strip():
         raise ModelError("The text is empty.", "A text to be answered was expected.", EXAMPLE)
     if not examples:
         raise ModelError("There are no examples.", "At least one was expected.", EXAMPLE)
-    for number, (one, answer) in enumerate(examples, start=1):
-        if not one.strip() or not answer.strip():
+    for number, example in enumerate(examples, start=1):
+        if not _is_example(example):
             raise ModelError(
-                f"Example {number} is {(one, answer)!r}.", "A text and its answer were expected."
+                f"Example {number} is {example!r}.",
+                "A text and its answer were expected.",
+                EXAMPLE,
             )
     if answers is not None:
-        different = {answer.strip() for answer in answers}
+        different = set() if isinstance(answers, str) else {str(one).strip() for one in answers}
         if len(different) < max(2, len(answers)) or "" in different:
             raise ModelError(
-                f"The answers to choose from are {list(answers)!r}.",
+                f"The answers to choose from are {answers!r}.",
                 "At least two different ones were expected.",
                 EXAMPLE,
             )
+
+
+def _is_example(given: object) -> bool:
+    """Say whether something is a text with its answer, neither of them empty."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return False
+    return len(given) == 2 and all(isinstance(one, str) and one.strip() for one in given)  # noqa: PLR2004
 
 
 def _check_room(

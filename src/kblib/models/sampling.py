@@ -5,7 +5,7 @@ Letters on tensors: B texts, T tokens, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,16 +59,16 @@ class Sampling:
     stop: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
-        object.__setattr__(self, "stop", stop)  # one may be given by itself
+        stop = _words(self.stop)
+        object.__setattr__(self, "stop", stop)
         if not _whole(self.max_tokens):
             raise _wrong("max_tokens", self.max_tokens, "At least 1 token was expected.", 40)
-        if not 0 <= self.temperature < float("inf"):
+        if not _number(self.temperature) or not 0 <= self.temperature < float("inf"):
             expected = "0 (always the most likely piece) or more was expected; 1 is the model's own"
             raise _wrong("temperature", self.temperature, f"{expected} share.", 0.8)
         if self.top_k is not None and not _whole(self.top_k):
             raise _wrong("top_k", self.top_k, "At least 1 piece must be left to draw from.", 40)
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        if self.top_p is not None and not (_number(self.top_p) and 0 < self.top_p <= 1):
             raise _wrong("top_p", self.top_p, "A share above 0 and at most 1 was expected.", 0.9)
         if not all(stop):
             raise _wrong("stop", stop, "Each stop word needs at least one letter or sign.", ("\n",))
@@ -179,6 +179,18 @@ def _until_end(ids: list[int], end_id: int) -> list[int]:
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _words(stop: object) -> tuple[str, ...]:
+    """Return stop words as they are kept; one may be given by itself."""
+    given = [stop] if isinstance(stop, str) else stop
+    if not isinstance(given, Iterable) or not all(isinstance(one, str) for one in given):
+        raise _wrong("stop", stop, "Words or signs that end the text were expected.", ("\n",))
+    return tuple(given)
 
 
 def _wrong(name: str, value: object, expected: str, usual: object) -> ModelError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kblib.errors import ModelError
+from kblib.models.given import check_text
 from kblib.models.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 LAYOUT = "Text: {text}\n\nSammanfattning:"
 _SMALL = 1e9
-"""Parameters below which no model is known to summarise from a prompt alone.
+"""Parameters below which a reader is warned.
 
-Brown et al. (2020) see no task done from a prompt by models of 0.1 billion; the smallest open
-models that are taught to follow instructions have about 1 billion.
+Brown et al. (2020) see next to no task done from a prompt alone by models of 0.1 billion; smaller
+ones than this that were taught to follow instructions exist, and need their chat template for it.
 """
 _LEAST_ROOM = 16  # tokens of text a piece should have at least
 
@@ -68,6 +69,7 @@ class Summary:
 
 def summarise(model: CausalLM, text: str, layout: str, sampling: Sampling, seed: int) -> Summary:
     """Carry out `CausalLM.summarise`."""
+    check_text(text)
     if not text.strip():
         raise ModelError("The text is empty.", "A text to sum up was expected.")
     if layout.count("{text}") != 1:
@@ -92,8 +94,8 @@ def _warning(model: CausalLM) -> str:
     if n >= _SMALL:
         return ""
     return (
-        f"'{model.name}' has {n / 1e6:,.0f} million parameters and was never taught to sum up. It "
-        "goes on with the text in its manner; this is no summary."
+        f"'{model.name}' has {n / 1e6:,.0f} million parameters. So small a model goes on with the "
+        "text in its manner; do not take it for a summary."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kblib.errors import ModelError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kblib.models.causal import CausalLM
 
 _AT_ONCE = 16  # texts
+_SEEDS = 2**63
+"""Seeds are below this: torch's generators take no larger ones."""
 Start = tuple[str, list[int], int]
 """Prompt, its ids, seed."""
 
@@ -81,11 +83,11 @@ def _until_stop(text: str, stop: Sequence[str]) -> tuple[str, Ending | None]:
     return (text[: min(places)], "stop") if places else (text, None)
 
 
-def _check_seeds(seeds: Sequence[int]) -> None:
-    whole = [type(one) is int and one >= 0 for one in seeds]
-    if not seeds or not all(whole):
+def _check_seeds(seeds: object) -> None:
+    given = list(seeds) if isinstance(seeds, Iterable) else []
+    if not given or not all(type(one) is int and 0 <= one < _SEEDS for one in given):
         raise ModelError(
-            f"The seeds are {list(seeds)!r}.",
-            "At least one whole number of 0 or more was expected.",
+            f"The seeds are {given or seeds!r}.",
+            f"At least one whole number of 0 or more was expected, none above {_SEEDS - 1}.",
             "seeds=[1, 2, 3]",
         )
