@@ -8,7 +8,6 @@ one word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,50 +79,47 @@ def positions_of(index: Index, word: int) -> Ints:
     return index.in_corpus(index.text.positions_of(np.array([word])))
 
 
-def uses_of(index: Index, periods: Ints, word: int, vectors: WordVectors) -> Uses:
-    """Return all uses of a word."""
-    return uses_at(index, positions_of(index, word), 1, periods, UNIT, vectors, WINDOW)
-
-
 def grown(
-    plant: Plant, both: Sequence[Uses], n: int, share: float, n_periods: int, seed: int
+    index: Index,
+    plant: Plant,
+    periods: Ints,
+    n: int,
+    share: float,
+    vectors: WordVectors,
+    seed: int,
 ) -> Uses:
     """Return the uses of a planted word.
 
     Parameters
     ----------
-    both
-        All uses of the first word and of the second.
+    periods
+        The period of each document.
     n
         Uses drawn in each period; all of them where there are fewer.
     share
         Of the uses after the date that are the second word's.
     """
     draw = np.random.default_rng([seed, plant.first, plant.second])
-    parts = [
-        _drawn(uses, period, wanted, draw)
-        for period in range(n_periods)
-        for uses, wanted in zip(both, _wanted(plant, period, n, share), strict=True)
+    chosen = [
+        _drawn(periods[index.text.documents_at(at)], at, wanted, draw)
+        for at, wanted in (
+            (positions_of(index, word), _wanted(plant, place, int(periods.max()) + 1, n, share))
+            for place, word in enumerate((plant.first, plant.second))
+        )
     ]
-    return at_home(joined(parts))
+    at = np.sort(np.concatenate(chosen))
+    return at_home(uses_at(index, at, 1, periods, UNIT, vectors, WINDOW))
 
 
-def _wanted(plant: Plant, period: int, n: int, share: float) -> tuple[int, int]:
-    new = round(n * share) if period > plant.last_before else 0
-    return n - new, new
+def _wanted(plant: Plant, place: int, n_periods: int, n: int, share: float) -> list[int]:
+    """Return how many uses of the first word (or the second) are drawn in each period."""
+    new = [round(n * share) if one > plant.last_before else 0 for one in range(n_periods)]
+    return new if place else [n - one for one in new]
 
 
-def _drawn(uses: Uses, period: int, wanted: int, draw: np.random.Generator) -> Uses:
-    there = np.flatnonzero(uses.period == period)
-    return uses.chosen(draw.permutation(there)[:wanted])
-
-
-def joined(parts: Sequence[Uses]) -> Uses:
-    """Return the uses of several words as those of one."""
-    return Uses(
-        np.concatenate([one.positions for one in parts]),
-        np.concatenate([one.unit for one in parts]),
-        np.concatenate([one.stratum for one in parts]),
-        np.concatenate([one.period for one in parts]),
-        np.concatenate([one.vectors for one in parts]),
-    )
+def _drawn(periods: Ints, positions: Ints, wanted: list[int], draw: np.random.Generator) -> Ints:
+    """Draw so many of the positions in each period."""
+    parts = [
+        draw.permutation(positions[periods == period])[:size] for period, size in enumerate(wanted)
+    ]
+    return np.concatenate(parts)

@@ -2,31 +2,36 @@
 
 What could be chosen (window, weights, how a film counts) was chosen on words of even number in the
 dictionary of the corpus; the table is of words of odd number.
+
+Each part is kept when it is done (`benchmarks.kept_parts`), so a run that was stopped goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from math import comb
+from typing import Any
 
 import numpy as np
 
+from benchmarks.kept_parts import kept
 from benchmarks.outcome import BenchmarkError, Outcome, measured
 from benchmarks.planted import (
     UNIT,
+    WINDOW,
     YEARS,
     Plant,
     dates_exchanged,
     donors,
     five_years,
     grown,
-    uses_of,
+    positions_of,
 )
 from benchmarks.tables import Cell
 from kblib.corpora import load_sample
 from kblib.ngrams.change_points import change_points, scores_of
-from kblib.ngrams.contexts import Uses, at_home
+from kblib.ngrams.contexts import Uses, uses_at
 from kblib.ngrams.drift import drift
 from kblib.ngrams.exchanged_dates import family_wise, films_of, p_value
 from kblib.ngrams.index import Index, Ints, index_corpus
@@ -39,7 +44,7 @@ SHARES = (0.0, 0.25, 0.5, 1.0)
 PAIRS, QUICK_PAIRS = 100, 10
 AT_ONCE = 10
 """Pairs whose words are left out of the vectors together, which are counted again for each lot."""
-EXCHANGES = 399
+EXCHANGES = 199
 NULLS, QUICK_NULLS = 200, 10
 FAMILY = 20
 MOST_PEERS = 100
@@ -83,10 +88,13 @@ def measure(*, quick: bool = False) -> Outcome:
     periods = five_years(index)
     n_pairs, n_nulls = (QUICK_PAIRS, QUICK_NULLS) if quick else (PAIRS, NULLS)
     answers: dict[tuple[int, float], list[tuple[Found, Found]]] = {}
+    like: dict[int, Floats] = {}
     for n in USES:
-        answers |= detection(index, periods, n, n_pairs)
-    rate, each = family_error(index, periods, n_nulls)
-    like = {n: peers(index, periods, n) for n in USES}
+        answers |= detection_kept(index, periods, n, n_pairs)
+        like[n] = peers(index, periods, n)
+    rate, each = kept(
+        f"family-{n_nulls}", _about(index), lambda: family_error(index, periods, n_nulls)
+    )
     rows = [row(n, share, answers[n, share], like[n]) for n in USES for share in SHARES]
     columns = [
         "uses a period",
@@ -104,6 +112,33 @@ def measure(*, quick: bool = False) -> Outcome:
     return Outcome(result, missed(answers, rate, n_nulls))
 
 
+def detection_kept(
+    index: Index, periods: Ints, n: int, n_pairs: int
+) -> dict[tuple[int, float], list[tuple[Found, Found]]]:
+    """Return what `detection` does, worked out once."""
+
+    def work() -> list[Any]:
+        found = detection(index, periods, n, n_pairs)
+        return [[share, [list(map(astuple, pair)) for pair in found[n, share]]] for share in SHARES]
+
+    told = kept(f"planted-{n}-{n_pairs}", _about(index), work)
+    return {
+        (n, share): [(Found(*true), Found(*other)) for true, other in pairs]
+        for share, pairs in told
+    }
+
+
+def _about(index: Index) -> dict[str, Any]:
+    """Return what the parts depend on."""
+    return {
+        "fingerprint": index.corpus.fingerprint,
+        "exchanges": EXCHANGES,
+        "shares": SHARES,
+        "family": FAMILY,
+        "seed": SEED,
+    }
+
+
 def detection(
     index: Index, periods: Ints, n: int, n_pairs: int
 ) -> dict[tuple[int, float], list[tuple[Found, Found]]]:
@@ -117,12 +152,11 @@ def detection(
         vectors = word_vectors(index, UNIT, leave_out=left_out, seed=SEED)
         for place, plant in enumerate(lot, start=at):
             mixed = dates_exchanged(index, periods, place)
-            words_of = [
-                [uses_of(index, dates, word, vectors) for word in (plant.first, plant.second)]
-                for dates in (periods, mixed)
-            ]
             for share in SHARES:
-                true, exchanged = (answer(index, plant, both, n, share, place) for both in words_of)
+                true, exchanged = (
+                    answer(index, plant, grown(index, plant, dates, n, share, vectors, place))
+                    for dates in (periods, mixed)
+                )
                 found[n, share].append((true, exchanged))
     return found
 
@@ -142,12 +176,11 @@ def drawn_plants(words: list[int], n_pairs: int, n_periods: int, seed: int) -> l
     return [Plant(int(a), int(b), int(draw.integers(n_periods - 1))) for a, b in pairs]
 
 
-def answer(index: Index, plant: Plant, both: list[Uses], n: int, share: float, seed: int) -> Found:
+def answer(index: Index, plant: Plant, uses: Uses) -> Found:
     """Ask when a planted word changed."""
-    n_periods = max(int(one.period.max()) for one in both) + 1
-    films = films_of(grown(plant, both, n, share, n_periods, seed))
+    films = films_of(uses)
     points = change_points(films, 0, YEARS)
-    scores = scores_of(films, points, unit_codes(index, UNIT)[1], EXCHANGES, seed)
+    scores = scores_of(films, points, unit_codes(index, UNIT)[1], EXCHANGES, plant.first)
     best = points[int(scores[0].argmax())]
     largest = scores.max(axis=1)
     return Found(p_value(largest), float(largest[0]), abs(best.code - plant.last_before))
@@ -160,8 +193,8 @@ def peers(index: Index, periods: Ints, n: int) -> Floats:
     last = int(periods.max())
     told = []
     for word in words[:MOST_PEERS]:
-        uses = uses_of(index, periods, word, vectors)
-        told.append(answer(index, Plant(word, word, last), [uses, uses], n, 0.0, word).largest)
+        plant = Plant(word, word, last)
+        told.append(answer(index, plant, grown(index, plant, periods, n, 0.0, vectors, n)).largest)
     return np.array(told)
 
 
@@ -176,18 +209,21 @@ def family_error(index: Index, periods: Ints, n_nulls: int) -> tuple[int, float]
     words = [word for word in donors(index, periods, USES[0]) if word % 2]
     family = np.random.default_rng(SEED).choice(words, FAMILY, replace=False)
     vectors = word_vectors(index, UNIT, seed=SEED)
-    uses = [uses_of(index, periods, int(word), vectors) for word in family]
-    documents = [index.text.documents_at(one.positions) for one in uses]
-    n_units = unit_codes(index, UNIT)[1]
+    films = [
+        films_of(uses_at(index, positions_of(index, int(word)), 1, periods, UNIT, vectors, WINDOW))
+        for word in family
+    ]
+    units, n_units = unit_codes(index, UNIT)
     alarms, single = 0, []
     for seed in range(1, n_nulls + 1):
         mixed = dates_exchanged(index, periods, 1_000 + seed)
+        date_of = np.zeros(n_units, dtype=np.int64)
+        date_of[units[mixed >= 0]] = mixed[mixed >= 0]
         largest = []
-        for one, there in zip(uses, documents, strict=True):
-            moved = Uses(one.positions, one.unit, one.stratum, mixed[there], one.vectors)
-            films = films_of(at_home(moved))
-            points = change_points(films, 0, YEARS)
-            largest.append(scores_of(films, points, n_units, EXCHANGES, seed).max(axis=1))
+        for one in films:
+            moved = replace(one, period=date_of[one.unit])
+            points = change_points(moved, 0, YEARS)
+            largest.append(scores_of(moved, points, n_units, EXCHANGES, seed).max(axis=1))
         alarms += min(family_wise(largest)) <= LEVEL
         single += [p_value(one) <= LEVEL for one in largest]
     return alarms, float(np.mean(single))

@@ -64,11 +64,13 @@ def films_of(uses: Uses) -> Films:
     count_FS = np.zeros((len(units), len(strata)))
     np.add.at(count_FS, (film, stratum), 1.0)
     vectors = uses.vectors.astype(np.float64)
-    mean_SD = np.zeros((len(strata), vectors.shape[1]))
-    np.add.at(mean_SD, stratum, vectors)
-    mean_SD /= np.maximum(count_FS.sum(0), 1.0)[:, None]
-    sums_FD = np.zeros((len(units), vectors.shape[1]))
-    np.add.at(sums_FD, film, vectors - mean_SD[stratum])
+    for number in range(len(strata)):
+        vectors[stratum == number] -= vectors[stratum == number].mean(axis=0)
+    order = np.argsort(film, kind="stable")
+    sums_FD = np.zeros((0, vectors.shape[1]))
+    if len(units):
+        starts = np.searchsorted(film[order], np.arange(len(units)))
+        sums_FD = np.add.reduceat(vectors[order], starts, axis=0)
     block = np.unique(count_FS > 0, axis=0, return_inverse=True)[1].ravel()
     return Films(units, uses.period[first], block, sums_FD, count_FS)
 
