@@ -166,7 +166,7 @@ def _is_example(given: object) -> bool:
     """Say whether something is a text with its answer, neither of them empty."""
     if isinstance(given, str) or not isinstance(given, Sequence):
         return False
-    return len(given) == 2 and all(isinstance(one, str) and one.strip() for one in given)  # noqa: PLR2004
+    return len(given) == 2 and all(isinstance(one, str) and one.strip() for one in given)
 
 
 def _check_room(
