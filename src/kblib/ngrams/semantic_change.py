@@ -32,11 +32,21 @@ from kblib.ngrams.printed import Printed
 from kblib.ngrams.queries import Hits, search
 from kblib.ngrams.resampling import Floats
 from kblib.ngrams.units import STRATA, name_of, periods_of, strata_of, unit_codes, unit_of
-from kblib.ngrams.word_vectors import NEAR, RANK, WordVectors, word_vectors
+from kblib.ngrams.word_vectors import NEAR, WordVectors, word_vectors
 
 if TYPE_CHECKING:
     import pandas as pd
 
+REFERENCES = (
+    (
+        "Hamilton, Leskovec and Jurafsky (2016), Diachronic word embeddings reveal statistical laws of "
+        "semantic change, ACL."
+    ),
+    (
+        "Dubossarsky, Weinshall and Grossman (2017), Outta control: laws of semantic change and "
+        "inherent biases in word representation models, EMNLP."
+    ),
+)
 LEAST_EXCHANGES = 99
 PEER_EXCHANGES = 199
 BAND = 0.95
@@ -240,7 +250,12 @@ def semantic_change(
     asked = {"queries": listed, "years": years, "window": window, "forms": how_forms(forms)}
     asked |= {"without": sorted(without)} if without else {}
     asked |= {"unit": work.unit, "exchanges": exchanges, "peers": peers, "seed": seed}
-    asked |= {"vectors": {"words": len(work.vectors.weighed), "rank": RANK, "near": NEAR}}
+    asked |= {
+        "vector_words": len(work.vectors.weighed),
+        "vector_rank": work.vectors.size,
+        "vector_near": NEAR,
+        "references": REFERENCES,
+    }
     return SemanticChange(
         _rows(found), _curve(found), work.warnings(found), index.provenance(**asked), found
     )
