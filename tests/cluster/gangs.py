@@ -57,7 +57,7 @@ def nodes_of(run: Run) -> list[str]:
 
 def ranks_of(run: Run) -> list[Any]:
     """Return the processes that train, on all nodes."""
-    found = rank_processes(run.folder)
+    found = [one for one in rank_processes(run.folder) if one.name() != "srun"]
     assert len(found) == NODES * RANKS_PER_NODE
     return found
 

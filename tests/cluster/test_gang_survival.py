@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from kblib.hpc.emulator import Emulator
@@ -19,11 +20,12 @@ from kblib.hpc.emulator import Emulator
 from kblib.cluster import Run
 from kblib.cluster.slurm_answers import expanded
 from kblib.corpora import Corpus
-from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE, STOPPED
+from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase
 from tests.cluster.gangs import (
+    START_S,
     attempts,
     ended,
     flip_a_bit,
@@ -33,6 +35,8 @@ from tests.cluster.gangs import (
     repair,
     send,
 )
+from tests.disks import fill, mounted
+from tests.emulated import emulated
 from tests.watching import losses, until
 
 pytest.importorskip("deepspeed", reason="DeepSpeed comes with the extra 'cluster'")
@@ -187,3 +191,85 @@ def test_damaged_part_of_the_newest_checkpoint_is_passed_over(
     assert event["step"] < int(newest.name.removeprefix("step-"))
     assert "rank_3" in event["passed_over"][0]
     assert losses(run) == losses(undisturbed)
+
+
+@pytest.mark.survival
+def test_wall_time_reached_twice_is_two_more_jobs(cluster: Emulator, job: Pretrain) -> None:
+    """Slurm itself tells the drivers: the end of each job is brought near while it runs."""
+    long = replace(job, steps=20_000, name="walltime")
+    run = send(long)
+    for _ in range(2):
+        bring_the_wall_time_near(cluster, run)
+    stopped = until_stopped(reached(run, run.state.step + 30))
+    assert codes(stopped) == [STOPPED] * 3
+    resumed = [event["step"] for event in run.events()]
+    assert resumed == [0, *(one["step"] for one in attempts(run)[:2])]
+    calm = until_stopped(reached(send(replace(long, name="no-walltime")), resumed[-1] + 10))
+    common = sorted(losses(run).keys() & losses(calm).keys())
+    assert common[-1] >= resumed[-1] + 10
+    assert [losses(run)[step] for step in common] == [losses(calm)[step] for step in common]
+
+
+def bring_the_wall_time_near(cluster: Emulator, run: Run) -> None:
+    """Let 30 more steps be done, move the end of the job near, wait for the next one to begin."""
+    reached(run, run.state.step + 30)
+    so_far = attempts(run)
+    own = so_far[-1]["job"]
+    cluster.run("scontrol", "update", f"JobId={own}", "EndTime=now+3minutes")
+    until(lambda: len(run.events()) > len(so_far), patience_s=START_S)
+    ended_now = attempts(run)[-2]
+    assert ended_now["exit_code"] == STOPPED
+    assert ended_now["why"] == "The wall time was near; the next job goes on."
+
+
+def until_stopped(run: Run) -> Run:
+    run.cancel()
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.STOPPED
+    return run
+
+
+@pytest.mark.survival
+def test_rank_that_stands_still_is_seen_and_the_next_job_goes_on(
+    cluster: Emulator, job: Pretrain, undisturbed: Run
+) -> None:
+    run = reached(send(replace(job, name="hang"), hang_min=1.0), STRIKE_AT)
+    ranks_of(run)[1].send_signal(signal.SIGSTOP)
+    ended(run)
+    first, last = attempts(run)
+    assert (first["exit_code"], last["exit_code"]) == (INFRASTRUCTURE, DONE)
+    assert first["why"] == "No step for 1 minutes; where each rank was is in log.txt."
+    assert "Current thread" in run.log(100_000)
+    assert losses(run) == losses(undisturbed)
+
+
+@pytest.mark.survival
+def test_fault_of_ours_is_not_tried_again(cluster: Emulator, job: Pretrain) -> None:
+    run = send(replace(job, learning_rate=1e35, warmup_steps=0, name="explodes"))
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.FAILED
+    assert "Both should be finite numbers" in run.state.why
+    assert codes(run) == [FAILED]
+    until(lambda: not cluster.run("squeue", "--noheader", f"--name={run.name}").stdout)
+
+
+@pytest.mark.survival
+def test_full_disk_loses_no_checkpoint(
+    tmp_path: Path, job: Pretrain, undisturbed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an emulator of its own: nodes see what is mounted when they boot."""
+    with mounted(tmp_path / "disk", mib=32) as disk, emulated() as cluster:
+        monkeypatch.setenv("KBNOTEBOOKS_HOME", str(disk))
+        monkeypatch.setenv("KBNOTEBOOKS_EMULATOR", str(cluster.folder))
+        run = send(replace(job, name="full"))
+        until(lambda: any((run.folder / "checkpoints").glob("step-*")), patience_s=START_S)
+        filler = fill(disk, leaving=100_000)
+        until(lambda: run.state.over, patience_s=START_S)
+        assert run.state.phase is Phase.FAILED, run.log(60)
+        assert "The disk is full" in run.state.why
+        assert "is whole" in run.state.why
+        filler.unlink()
+        run.resume()
+        ended(run)
+        assert codes(run) == [FAILED, DONE]
+        assert losses(run) == losses(undisturbed)

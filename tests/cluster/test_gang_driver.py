@@ -1,0 +1,103 @@
+"""What the driver of a gang makes of how its step ended, without Slurm."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kblib import settings
+from kblib.cluster import gang
+from kblib.cluster.gang_driver import MOST_LOSSES_IN_A_ROW, GangDriver
+from kblib.jobs.driver import Ending
+from kblib.jobs.exit_codes import FAILED, INFRASTRUCTURE, STOPPED
+from kblib.runs import Phase, RunFolder, RunState
+
+
+class Ended:
+    """A step that is over."""
+
+    def __init__(self, *, out_of_memory: bool = False, lost_nodes: tuple[str, ...] = ()) -> None:
+        self.out_of_memory = out_of_memory
+        self.lost_nodes = list(lost_nodes)
+
+
+@pytest.fixture
+def run(tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunFolder]:
+    """Give the folder of a gang's run; its scheduler is asked nothing."""
+    monkeypatch.setattr(gang, "drop_waiting", lambda run, *, own: None)
+    monkeypatch.setattr(GangDriver, "_keep_away_from_bad_nodes", lambda self: None)
+    before = signal.getsignal(signal.SIGUSR1)
+    yield RunFolder.create(settings.runs_folder() / "films", {"site": "emulator"})
+    signal.signal(signal.SIGUSR1, before)
+
+
+def lose(run: RunFolder, number: int, *, step: int, saved: int) -> GangDriver:
+    """Let an attempt be lost at a step, with so much saved; return its driver."""
+    run.begin_attempt(number - 1, {"job": str(number)})
+    outcome = {"exit_code": INFRASTRUCTURE, "step": step, "saved": saved}
+    run.end_attempt(number, ended=time.time(), why="lost", **outcome)
+    run.write_state(RunState(Phase.RUNNING, step=step, attempt=number))
+    return GangDriver(run, number, Ended(), str(number))
+
+
+def next_phases(run: RunFolder, *losses: tuple[int, int]) -> list[Phase]:
+    lost = Ending(INFRASTRUCTURE, "lost")
+    numbered = enumerate(losses, start=1)
+    return [
+        lose(run, number, step=step, saved=saved)._next_phase(lost)
+        for number, (step, saved) in numbered
+    ]
+
+
+def test_losses_without_a_further_checkpoint_end_the_run(run: RunFolder) -> None:
+    """Each came a little further than the last checkpoint, and none to the next."""
+    phases = next_phases(run, (61, 50), (58, 50), (70, 50))
+    assert len(phases) == MOST_LOSSES_IN_A_ROW
+    assert phases == [Phase.QUEUED, Phase.QUEUED, Phase.FAILED]
+
+
+def test_losses_that_come_further_each_time_do_not(run: RunFolder) -> None:
+    phases = next_phases(run, (61, 50), (120, 100), (170, 150), (200, 200))
+    assert set(phases) == {Phase.QUEUED}
+
+
+def test_want_of_memory_is_a_fault_of_ours(run: RunFolder) -> None:
+    run.begin_attempt(0, {"job": "1"})
+    driver = GangDriver(run, 1, Ended(out_of_memory=True), "1")
+    driver.codes = {2: -signal.SIGKILL}
+    ending = driver._ending()
+    assert (ending.code, driver._next_phase(ending)) == (FAILED, Phase.FAILED)
+    assert "OUT_OF_MEMORY" in ending.why
+
+
+def test_lost_node_is_named_and_kept_in_mind(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GangDriver, "_broken_nodes", lambda self, patience_s: {})
+    run.begin_attempt(0, {"job": "1"})
+    driver = GangDriver(run, 1, Ended(lost_nodes=("gn2",)), "1")
+    driver.codes = {0: INFRASTRUCTURE}
+    ending = driver._ending()
+    assert (ending.code, ending.why) == (
+        INFRASTRUCTURE,
+        "Lost: gn2. The next job goes on without.",
+    )
+    assert run.bad_nodes()["gn2"]["seen"] == "srun lost its connection to it"
+
+
+@pytest.mark.parametrize(("cancelled", "phase"), [(False, Phase.QUEUED), (True, Phase.STOPPED)])
+def test_wall_time_goes_on_unless_somebody_said_stop(
+    run: RunFolder, cancelled: bool, phase: Phase
+) -> None:
+    run.begin_attempt(0, {"job": "1"})
+    run.write_state(RunState(Phase.RUNNING, attempt=1))
+    driver = GangDriver(run, 1, Ended(), "1")
+    driver.wall_time_is_near = True
+    driver.codes = dict.fromkeys(range(4), STOPPED)
+    if cancelled:
+        run.ask_to_stop("selma")
+    assert driver._next_phase(driver._ending()) is phase
