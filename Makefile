@@ -9,6 +9,8 @@ VENV = .venv/bin/python
 NOTEBOOKS = find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*'
 STRIP = $(VENV) -m nbstripout --keep-id --extra-keys metadata.language_info.version
 ARGS ?=
+# Two processes share the test files, one thread of torch each; one process: make test WORKERS=
+WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help lab demo test check lessons models bench emulator format set-up-lab set-up-demo set-up-test
@@ -23,7 +25,7 @@ demo: set-up-demo  ## the same way without a browser: train, evaluate and use a 
 	@$(VENV) -m kblib demo
 
 test: set-up-test  ## all tests that need no GPU and no network (ARGS="-k corpus" picks some)
-	@$(VENV) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest $(WORKERS) $(ARGS)
 
 check: set-up-test  ## lint, format, types, floors, stripped notebooks
 	@failed=0; \

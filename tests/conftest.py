@@ -38,6 +38,21 @@ _ARGUMENTS = [
 ]
 
 
+_LONGEST = ("test_execution.py", "tests/browser/", "tests/cluster/", "tests/hpc/")
+"""Files that take minutes: begun first, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file the order stays."""
+    places = {name: number for number, name in enumerate(_LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((n for name, n in places.items() if name in path), len(places))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Start the one Chromium of all tests; it finds no host but this one."""
