@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from kblib.corpora import Corpus
+from kblib.ngrams.concordance import concordance
 from kbnotebooks import _words
 from kbnotebooks.concordance_view import ConcordanceView
 
@@ -156,6 +157,17 @@ def test_wrong_regular_expression_is_answered_in_a_sentence(films: Corpus):
 def test_wrong_argument_is_answered_in_a_sentence(films: Corpus, wrong, said: str):
     view = ConcordanceView(films, "kungen", **wrong)
     assert said in view._message.value.replace("&#x27;", "'")
+
+
+def test_concordance_in_the_place_of_a_corpus_is_answered_in_a_sentence(films: Corpus):
+    view = ConcordanceView(concordance(films, "kungen"))
+    assert str(view.error).startswith("ConcordanceView got Concordance. A corpus was expected.")
+
+
+def test_unknown_word_chosen_by_code_is_answered(films: Corpus):
+    view = ConcordanceView(films, "kungen")
+    view.selection = {"query": "zyxzyx"}
+    assert "The word 'zyxzyx' is nowhere in corpus" in str(view.error)
 
 
 def test_failing_callback_is_told_below_the_view(films: Corpus, monkeypatch):

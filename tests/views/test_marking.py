@@ -137,6 +137,7 @@ def test_failing_save_is_told_below_the_view_and_the_line_stays(view, monkeypatc
     ("changes", "said"),
     [
         ({"who": ""}, "It is not said who marks."),
+        ({"who": None}, "It is not said who marks."),
         ({"path": "marks.csv"}, "Marks cannot be kept in 'marks.csv'."),
     ],
 )
@@ -147,6 +148,11 @@ def test_view_that_cannot_save_says_so_before_a_line_is_read(sample, path, chang
     view._buttons["yes"].click()
     assert "No marks are open." in view._message.value
     assert view.html
+
+
+def test_corpus_in_the_place_of_a_sample_is_answered_in_a_sentence(films, path):
+    view = MarkView(films, path, who="Selma")
+    assert str(view.error).startswith("MarkView got Corpus. What sample_query draws was expected.")
 
 
 def test_text_of_a_line_is_shown_as_text_not_as_html(films, path, structure):

@@ -56,6 +56,12 @@ def test_sentence_that_cannot_be_read_is_answered_and_recovered_from(view, text,
     assert len(view.table) == 6
 
 
+def test_selection_that_is_no_text_is_refused_and_the_sentence_stays(view):
+    view.selection = None
+    assert "The selection is None. A sentence was expected." in view._message.value
+    assert view.selection == SENTENCE
+
+
 def test_failing_model_is_told_below_the_view(view, monkeypatch):
     monkeypatch.setattr(type(tiny_model()), "surprisal", lambda *_: 1 / 0)
     view._button.click()
