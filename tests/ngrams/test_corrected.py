@@ -358,3 +358,11 @@ def test_nothing_marked_is_refused_with_what_to_do(world, tmp_path):
         query_quality(marks)
     assert "No hit of 'sol' is marked in" in str(error.value)
     assert "kb.MarkView" in str(error.value)
+
+
+def test_quality_prints_as_a_table(tmp_path):
+    corpus = Corpus.from_texts(["sol"] * 12, name="weather", year=1931)
+    marks = Marks.open(sample_query(corpus, "sol"), tmp_path / "marks.jsonl")
+    marks.add(1, "yes", who="Selma")
+    first, *_ = repr(query_quality(marks)).splitlines()
+    assert first == "Quality of 'sol' in 'weather'"

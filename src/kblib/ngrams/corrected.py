@@ -18,6 +18,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.marked_cells import Kinds, MarkedCell, MarkedSample, marked_sample
 from kblib.ngrams.marks import Marks
+from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import check_confidence
 from kblib.ngrams.stratified import ABOUT, About, Rule
 from kblib.ngrams.trends import PER_MILLION, Trend
@@ -38,8 +39,8 @@ MUCH = 0.1
 RATE = {"value": "per_million", "low": "low", "high": "high", "least": "least", "most": "most"}
 
 
-@dataclass(frozen=True, eq=False)
-class QueryQuality:
+@dataclass(frozen=True, eq=False, repr=False)
+class QueryQuality(Printed):
     """Precision and recall of a query.
 
     Attributes
@@ -62,6 +63,11 @@ class QueryQuality:
     def table(self) -> pd.DataFrame:
         """The measures as a pandas table."""
         return pandas_of(self.rows.lazy())
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        return f"Quality of '{self.provenance['query']}' in '{self.provenance['corpus']}'"
 
 
 @dataclass(frozen=True, eq=False)
