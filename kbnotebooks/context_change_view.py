@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 
 from kblib.ngrams.change_evidence import Side
-from kblib.ngrams.semantic_change import SemanticChange
+from kblib.ngrams.change_result import SemanticChange
 from kbnotebooks import _html, figures
 from kbnotebooks._counted import notes_html
 from kbnotebooks._errors import ViewError

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from kblib.ngrams.semantic_change import SemanticChange, semantic_change
+from kblib.ngrams.change_result import SemanticChange
+from kblib.ngrams.semantic_change import semantic_change
 from kbnotebooks import _words
 from kbnotebooks.context_change_view import ContextChangeView
 from tests.ngrams.test_semantic_change import NEW, OLD, planted

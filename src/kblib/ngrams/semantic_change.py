@@ -11,176 +11,36 @@ asked the same (`kblib.ngrams.drift`), and lines of both times are shown.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from kblib.corpora import Corpus
-from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
-from kblib.ngrams.change_evidence import Side, changed_words, typical
-from kblib.ngrams.change_points import Point, change_points, refuse_few, scores_of
-from kblib.ngrams.concordance import Concordance
+from kblib.ngrams.change_points import change_points, refuse_few, scores_of
+from kblib.ngrams.change_result import SemanticChange, WordChange, curve_of, rows_of
 from kblib.ngrams.contexts import Uses, at_home, uses_at
-from kblib.ngrams.drift import drift, like_words
-from kblib.ngrams.exchanged_dates import family_wise, films_of, p_value
+from kblib.ngrams.drift import like_words
+from kblib.ngrams.exchanged_dates import films_of
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, Ints, index_corpus
-from kblib.ngrams.printed import Printed
 from kblib.ngrams.queries import Hits, search
 from kblib.ngrams.resampling import Floats
 from kblib.ngrams.units import STRATA, name_of, periods_of, strata_of, unit_codes, unit_of
 from kblib.ngrams.word_vectors import NEAR, WordVectors, word_vectors
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-REFERENCES = (
-    (
-        "Hamilton, Leskovec and Jurafsky (2016), Diachronic word embeddings reveal statistical laws of "
-        "semantic change, ACL."
-    ),
-    (
-        "Dubossarsky, Weinshall and Grossman (2017), Outta control: laws of semantic change and "
-        "inherent biases in word representation models, EMNLP."
-    ),
+HAMILTON = (
+    "Hamilton, Leskovec and Jurafsky (2016), Diachronic word embeddings reveal statistical laws "
+    "of semantic change, ACL."
+)
+DUBOSSARSKY = (
+    "Dubossarsky, Weinshall and Grossman (2017), Outta control: laws of semantic change and "
+    "inherent biases in word representation models, EMNLP."
 )
 LEAST_EXCHANGES = 99
 PEER_EXCHANGES = 199
-BAND = 0.95
 MOST_OUTSIDE = 0.2
 """Share of uses outside their film's period from which films have no date to exchange."""
-
-
-@dataclass(frozen=True, eq=False)
-class WordChange:
-    """What was found for one query.
-
-    Letters: B exchanges (the first row is the true dates), C change points.
-
-    Attributes
-    ----------
-    hits, uses
-        Where it stands, and the uses that were compared.
-    points
-        The dates at which before and after could be compared.
-    scores
-        The statistics of all exchanges, by mean and standard deviation of each change point,
-        shape (B, C).
-    peers
-        The largest statistic on the true dates of each word of like frequency.
-    """
-
-    hits: Hits
-    uses: Uses
-    points: tuple[Point, ...]
-    scores: Floats
-    peers: Floats
-
-    @property
-    def best(self) -> Point:
-        """The change point with the largest statistic."""
-        return self.points[int(self.scores[0].argmax())]
-
-    @property
-    def largest(self) -> Floats:
-        """The largest statistic of each exchange."""
-        found: Floats = self.scores.max(axis=1)
-        return found
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SemanticChange(Printed):
-    """Words with the date at which their company changed most, and how sure that is.
-
-    Attributes
-    ----------
-    rows
-        One row a query: query, uses, films, before and after (the periods beside the date), z,
-        p (of this query, for all dates together), p_all (for all queries and dates together),
-        drift (share of words of like frequency, itself among them, that changed no less; None if
-        there are fewer than 19 of them).
-    curve
-        One row a query and date: query, before, after, uses_before, uses_after, films_before,
-        films_after, z, band (95 % of exchanges are below, at this date), limit (95 % of the
-        largest of all dates are below).
-    warnings
-        What a reader has to know, in sentences.
-    provenance
-        Corpus, fingerprint, filters, seed, version, and what was asked.
-    """
-
-    rows: pl.DataFrame
-    curve: pl.DataFrame
-    warnings: tuple[str, ...]
-    provenance: dict[str, Any]
-    found: tuple[WordChange, ...] = field(repr=False)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row a query, as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
-    def points(self) -> pd.DataFrame:
-        """A row a query and date, as a pandas table."""
-        return pandas_of(self.curve.lazy())
-
-    @property
-    def queries(self) -> list[str]:
-        """What was asked."""
-        return [one.hits.query for one in self.found]
-
-    @property
-    def title(self) -> str:
-        """What the table is of, in one line."""
-        return (
-            f"Change of company in '{self.provenance['corpus']}', periods of "
-            f"{self.provenance['years']} years, {self.provenance['exchanges']:,} exchanges of dates"
-        )
-
-    def changed(self, query: str | None = None) -> pd.DataFrame:
-        """Return the words that came near a query, and those that went, as a pandas table."""
-        return pandas_of(self.changed_rows(query).lazy())
-
-    def changed_rows(self, query: str | None = None) -> pl.DataFrame:
-        """Return the words that came near a query, and those that went."""
-        one = self.of(query)
-        about = self.provenance
-        return changed_words(
-            one.hits.index, one.uses, one.hits.length, about["unit"], about["window"], one.best.code
-        )
-
-    def lines(self, side: Side, query: str | None = None, *, n: int = 5) -> Concordance:
-        """Return lines of one side of the change: the uses that are least like the other side.
-
-        At most one a film, in the order of the text.
-
-        Parameters
-        ----------
-        side
-            ``before`` or ``after``.
-        """
-        if side not in ("before", "after"):
-            raise CorpusError(f"There is no side {side!r}.", "There are: before, after.")
-        one = self.of(query)
-        chosen = np.sort(one.uses.positions[typical(one.uses, one.best.code, side, n)])
-        hits = Hits(one.hits.index, one.hits.query, one.hits.slots, chosen)
-        said = {**self.provenance, "side": side, "n": n}
-        return Concordance(hits, ("text",), said["seed"], said["window"], said)
-
-    def of(self, query: str | None = None) -> WordChange:
-        """Return what was found for a query; the first if none is named."""
-        if query is None:
-            return self.found[0]
-        for one in self.found:
-            if one.hits.query == query:
-                return one
-        raise CorpusError(
-            f"'{query}' is not among the queries.", f"There are: {', '.join(self.queries)}."
-        )
 
 
 def semantic_change(
@@ -254,10 +114,10 @@ def semantic_change(
         "vector_words": len(work.vectors.weighed),
         "vector_rank": work.vectors.size,
         "vector_near": NEAR,
-        "references": REFERENCES,
+        "references": (HAMILTON, DUBOSSARSKY),
     }
     return SemanticChange(
-        _rows(found), _curve(found), work.warnings(found), index.provenance(**asked), found
+        rows_of(found), curve_of(found), work.warnings(found), index.provenance(**asked), found
     )
 
 
@@ -367,48 +227,6 @@ DRIFT = (
     "A change of company is not yet one of meaning: films that turn to other subjects change it, "
     "too. See how many words of like frequency changed no less (drift), and read the lines."
 )
-
-
-def _rows(found: Sequence[WordChange]) -> pl.DataFrame:
-    together = family_wise([one.largest for one in found])
-    return pl.DataFrame(
-        [
-            {
-                "query": one.hits.query,
-                "uses": len(one.uses),
-                "films": len(np.unique(one.uses.unit)),
-                "before": one.best.before,
-                "after": one.best.after,
-                "z": float(one.largest[0]),
-                "p": p_value(one.largest),
-                "p_all": p_all,
-                "drift": drift(float(one.largest[0]), one.peers),
-            }
-            for one, p_all in zip(found, together, strict=True)
-        ]
-    )
-
-
-def _curve(found: Sequence[WordChange]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {
-                "query": one.hits.query,
-                "before": point.before,
-                "after": point.after,
-                "year": point.year,
-                "uses_before": int((one.uses.period <= point.code).sum()),
-                "uses_after": int((one.uses.period > point.code).sum()),
-                "films_before": point.films_before,
-                "films_after": point.films_after,
-                "z": float(one.scores[0, place]),
-                "band": float(np.quantile(one.scores[:, place], BAND)),
-                "limit": float(np.quantile(one.largest, BAND)),
-            }
-            for one in found
-            for place, point in enumerate(one.points)
-        ]
-    )
 
 
 def _check(listed: list[str], years: int, window: int, exchanges: int, peers: int) -> None:
