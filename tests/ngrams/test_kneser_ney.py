@@ -191,3 +191,13 @@ def test_lmplz_slips_where_its_last_ngram_is_miscounted(newsreel, train):
     right, like_lmplz = train(texts, 3, size), train(texts, 3, size, like_lmplz=True)
     assert abs(right.discounts[1].once - like_lmplz.discounts[1].once) > 1e-3
     assert right.discounts[2].once == pytest.approx(like_lmplz.discounts[2].once)
+
+
+def test_rows_score_as_distributions_do_after_contexts_with_many_followers():
+    draw = np.random.default_rng(5)
+    texts = [[1, *draw.integers(3, 60, 9), 2] for _ in range(300)]
+    model = KneserNey.train(np.concatenate(texts), order=3, vocab_size=60, begin_id=1, end_id=2)
+    assert np.diff(model.trie.edges[0]).max() > 30  # found by their slots
+    rows = draw.integers(3, 60, (300, 3))
+    expected = [model.distribution(row[:2])[row[2]] for row in rows]
+    assert model.row_probs(rows)[:, 2] == pytest.approx(expected, rel=1e-12)

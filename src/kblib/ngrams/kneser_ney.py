@@ -230,16 +230,17 @@ class KneserNey:
         No n-gram of the model holds a begin after its first token or goes on after an end, so
         contexts stop there of themselves.
         """
-        from kblib.ngrams.score_loops import extend
+        from kblib.ngrams.score_loops import extend, weigh
 
-        probs_BT = self.probs[0][tokens_BT].astype(np.float64, order="C")
-        tokens, probs = np.ascontiguousarray(tokens_BT, np.int32).ravel(), probs_BT.ravel()
-        ranks, trie = tokens.copy(), self.trie
+        tokens, trie = np.ascontiguousarray(tokens_BT, np.int32).ravel(), self.trie
+        ranks, probs_T = tokens.copy(), np.ones(len(tokens))
+        longest = np.ones(len(tokens), np.int8), tokens.copy(), probs_T
         for k in range(2, self.order + 1):
-            arrays = (trie.edges[k - 2], trie.tokens[k - 1])
-            numbers = (self.backoffs[k - 2], self.probs[k - 1])
-            extend(*arrays, *numbers, tokens, tokens_BT.shape[1], ranks, probs)
-        return probs_BT
+            arrays = (trie.edges[k - 2], trie.tokens[k - 1], trie.slots[k - 2])
+            extend(k, arrays, self.backoffs[k - 2], tokens, tokens_BT.shape[1], ranks, longest)
+        for k in range(1, self.order + 1):
+            weigh(k, self.probs[k - 1], longest)
+        return probs_T.reshape(tokens_BT.shape)
 
 
 def _discounts(counted: CountedNgrams, k: int, *, like_lmplz: bool) -> Discounts:

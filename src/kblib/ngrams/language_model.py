@@ -274,7 +274,7 @@ class NgramLM:
 
     def _scored(self, texts: Iterable[str]) -> Iterator[tuple[Integers, Floats]]:
         """Yield the ids of some thousand texts at a time, and log10 of their probabilities."""
-        table = self.vocabulary.table  # made before threads ask for it
+        table, _ = self.vocabulary.table, self.model.trie.slots  # made before threads ask for it
 
         def scored(batch: tuple[bytes, int]) -> tuple[Integers, Floats]:
             ids = encoded(table, *batch)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Integers = NDArray[np.integer[Any]]  # in as few bytes as they need
 
+_ROOM = 3  # slots for two n-grams, at least
+
 
 @dataclass(frozen=True, eq=False)
 class NgramTrie:
@@ -103,6 +105,21 @@ class NgramTrie:
             columns.insert(0, self.tokens[order - 1][ranks])
             ranks = self.contexts(order, ranks)
         return [ranks, *columns]
+
+    @cached_property
+    def slots(self) -> tuple[Integers, ...]:
+        """Hash tables of the ranks of order 2 and more, for contexts with many followers.
+
+        A table only says where to look: whether an n-gram is there, edges and tokens tell.
+        """
+        from kblib.ngrams.trie_loops import NONE, fill_slots, n_in_slots
+
+        tables: list[Integers] = []
+        for edges, tokens in zip(self.edges, self.tokens[1:], strict=True):
+            size = 1 << (_ROOM * int(n_in_slots(edges)) // 2).bit_length()
+            tables.append(np.full(size, NONE, edges.dtype))
+            fill_slots(edges, tokens, tables[-1])
+        return tuple(tables)
 
     def bigrams_to(self, token: int) -> Ints:
         """Return the ranks of the bigrams that end in a token, rising."""

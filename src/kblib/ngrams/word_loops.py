@@ -54,6 +54,8 @@ def _slot(mixed: int, data_B: Any, at: Any, table_S: Any, blob_C: Any, edges: An
 @compiled
 def _is_space(byte: int) -> bool:
     """Say whether a byte stands between words; a newline ends a text besides."""
+    if byte > 32:  # most are
+        return False
     return byte == 32 or byte == 10 or byte == 13 or byte == 9 or byte == 0
 
 

@@ -87,13 +87,13 @@ class WordTable:
         """Make room for more words, where half of it is used."""
         if 2 * self.n_words >= len(self.edges) - 2:
             self.edges = _enlarged(self.edges, 2 * len(self.edges))
-        if 4 * self.n_words >= len(self._slots):
+        if 2 * self.n_words >= len(self._slots):
             self._slots = self._table()
 
     def _table(self) -> NDArray[np.int64]:
         from kblib.ngrams import word_loops
 
-        size = max(_FEW, 2 << (4 * self.n_words).bit_length())
+        size = max(_FEW, 1 << (2 * self.n_words).bit_length())
         slots = np.full(size, word_loops.EMPTY, np.int64)
         word_loops.fill(slots, self.blob, self.edges, self.n_words)
         return slots
