@@ -130,6 +130,7 @@ def test_batch_of_deepspeed_is_ours(config: TrainingConfig, shape: ModelShape) -
         "gradient_accumulation_steps": 3,
         "gradient_clipping": 0.7,
         "bf16": {"enabled": True},
+        "torch_autocast": {"enabled": False, "dtype": "bfloat16"},
         "zero_optimization": {
             "stage": 2,
             "reduce_bucket_size": 1000,

@@ -93,8 +93,8 @@ class DeepSpeedEngine:
 
     @property
     def _clips_here(self) -> bool:
-        """DeepSpeed clips float32 without ZeRO, but does not tell the norm."""
-        return self.zero_stage == 0 and self.dtype == torch.float32
+        """Without ZeRO DeepSpeed would clip, but not tell the norm."""
+        return self.zero_stage == 0
 
     def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
         """Forward and backward over the micro-batches, clip, update."""
@@ -193,14 +193,15 @@ def deepspeed_config(
 ) -> dict[str, Any]:
     """Return what DeepSpeed is told; our words on the right, its words on the left."""
     share = config.batch_size // world_size
-    # Without ZeRO and in float32 the engine clips, to know the norm.
-    clips = zero_stage > 0 or dtype != torch.float32
+    half = dtype == torch.bfloat16
     return {
         "train_batch_size": config.batch_size,
         "train_micro_batch_size_per_gpu": share // config.grad_accum_steps,
         "gradient_accumulation_steps": config.grad_accum_steps,
-        "gradient_clipping": config.clip_norm if clips else 0.0,
-        "bf16": {"enabled": dtype == torch.bfloat16},
+        "gradient_clipping": config.clip_norm if zero_stage else 0.0,
+        # Without ZeRO all weights stay in float32, as in torch's engine; with it, the optimiser's part.
+        "bf16": {"enabled": half and zero_stage > 0},
+        "torch_autocast": {"enabled": half and zero_stage == 0, "dtype": "bfloat16"},
         "zero_optimization": {
             "stage": zero_stage,
             "reduce_bucket_size": min(_BUCKET, n_parameters),
