@@ -199,7 +199,7 @@ def deepspeed_config(
         "train_micro_batch_size_per_gpu": share // config.grad_accum_steps,
         "gradient_accumulation_steps": config.grad_accum_steps,
         "gradient_clipping": config.clip_norm if zero_stage else 0.0,
-        # Without ZeRO all weights stay in float32, as in torch's engine; with it, the optimiser's part.
+        # Without ZeRO the weights stay in float32, as in torch's engine; else the optimiser's copy.
         "bf16": {"enabled": half and zero_stage > 0},
         "torch_autocast": {"enabled": half and zero_stage == 0, "dtype": "bfloat16"},
         "zero_optimization": {
