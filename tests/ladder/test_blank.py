@@ -23,6 +23,11 @@ def test_none_or_two_blanks_are_refused(text: str) -> None:
         Blank.of(text)
 
 
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"The text is None"):
+        Blank.of(None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("text", ["järn[MASK] går", "[MASK]vägen går"])
 def test_blank_inside_a_word_is_refused_with_the_word(text: str) -> None:
     with pytest.raises(ModelError) as caught:
@@ -48,6 +53,7 @@ def test_blank_without_a_word_beside_it_is_refused(text: str) -> None:
         ([], "There is no candidate."),
         ("kungen", "The candidates are one string: 'kungen'."),
         (["kungen", "två ord"], "The candidate 'två ord' is not one word."),
+        (["kungen", None], "The candidate None is not one word."),
         (["kungen."], "The candidate 'kungen.' is not one word."),
         ([""], "The candidate '' is not one word."),
     ],

@@ -15,6 +15,7 @@ from kblib.models import summaries
 from kblib.models.build import build_causal
 from kblib.models.causal import CausalLM
 from kblib.models.folder import save_model
+from kblib.models.generated import Generated
 from kblib.models.sampling import Sampling
 from kblib.models.shape import ModelShape
 from kblib.tokens.subwords import Tokenizer
@@ -182,6 +183,16 @@ def test_long_text_is_summed_up_piece_by_piece(model: CausalLM) -> None:
         assert model.generate_with(prompt, how, seed=1 + number).continuation.strip() == part
     assert found.provenance["n_pieces"] == len(found.pieces)
     assert found.table["summary"].tolist() == list(found.parts)
+
+
+def test_pieces_about_which_nothing_is_written_leave_no_empty_lines(
+    model: CausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "generate_with", lambda prompt, *_, **__: Generated(prompt, " \n"))
+    found = model.summarise("Kungen besökte Stockholm i dag. " * 12, max_tokens=10)
+    assert len(found.parts) > 2
+    assert found.summary == ""
+    assert str(found).startswith("(the model wrote nothing)\n(")
 
 
 def test_model_that_is_too_small_says_so(model: CausalLM, monkeypatch: pytest.MonkeyPatch) -> None:

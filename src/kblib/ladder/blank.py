@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kblib.errors import ModelError
+from kblib.models.given import check_text
 from kblib.ngrams.words import words_of
 
 MASK = "[MASK]"
@@ -32,14 +33,15 @@ class Blank:
         Raises
         ------
         ModelError
-            If there is no ``[MASK]``, more than one, or one inside a word; if nothing else is
-            there.
+            If it is no text; if there is no ``[MASK]``, more than one, or one inside a word; if
+            nothing else is there.
 
         Examples
         --------
         >>> Blank.of("Kungen och [MASK] besökte Stockholm.")
         Blank(before='Kungen och ', after=' besökte Stockholm.')
         """
+        check_text(text)
         text = " ".join(text.split())
         if text.count(MASK) != 1:
             raise ModelError(
@@ -99,10 +101,10 @@ def checked_words(words: Iterable[str]) -> tuple[str, ...]:
             "At least one word that may stand in the blank was expected.",
             'ladder.ask(text, candidates=["kungen", "drottningen"])',
         )
-    wrong = next((word for word in found if words_of(word) != [word]), None)
-    if wrong is not None:
+    wrong = [word for word in found if not isinstance(word, str) or words_of(word) != [word]]
+    if wrong:
         raise ModelError(
-            f"The candidate {wrong!r} is not one word.",
+            f"The candidate {wrong[0]!r} is not one word.",
             "Letters and digits were expected, with hyphens between them at most.",
             'ladder.ask(text, candidates=["kungen", "drottningen"])',
         )

@@ -42,7 +42,7 @@ def chat_prompt(model: CausalLM, messages: str | Sequence[Message], system: str 
     return str(prompt)
 
 
-def _check(messages: Sequence[Message]) -> None:
+def _check(messages: Sequence[object]) -> None:
     example = 'model.chat("Vad visar filmen?", seed=1)'
     if not messages:
         raise ModelError("There are no messages.", "At least one was expected.", example)

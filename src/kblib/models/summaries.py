@@ -86,7 +86,8 @@ def summarise(model: CausalLM, text: str, layout: str, sampling: Sampling, seed:
     ]
     parts = tuple(one.continuation.strip() for one in written)
     about = {**written[0].provenance, "layout": layout, "n_pieces": len(pieces)}
-    return Summary(text, "\n".join(parts), pieces, parts, _warning(model), about)
+    summary = "\n".join(part for part in parts if part)
+    return Summary(text, summary, pieces, parts, _warning(model), about)
 
 
 def _warning(model: CausalLM) -> str:
