@@ -214,6 +214,18 @@ def test_layout_that_cannot_be_loaded_is_refused(model_type: str, masked_folder:
         load_weights(masked_folder, AutoModelForMaskedLM)
 
 
+def test_model_of_another_kind_is_told_in_one_line(
+    causal_model: PreTrainedModel, bpe: Tokenizer, tmp_path: Path
+) -> None:
+    """Transformers goes on with the names of all layouts it knows."""
+    folder = saved(causal_model, bpe, tmp_path / "m")
+    with pytest.raises(ModelError) as refused:
+        load_weights(folder, AutoModelForMaskedLM)
+    assert type(causal_model.config).__name__ in str(refused.value)
+    assert "Model type should be" not in str(refused.value)
+    assert "CausalLM.open for models that go on" in str(refused.value)
+
+
 def test_code_in_a_model_folder_is_never_run(masked_folder: Path, tmp_path: Path) -> None:
     (masked_folder / "manifest.json").unlink()
     trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\nclass Trap: ...\n"
