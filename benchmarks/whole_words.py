@@ -38,7 +38,7 @@ class Asked:
     def shares(self, word: int, rung: int, temperature: float) -> Floats:
         """Return what a rung gives each candidate for a hidden word, shape (N,)."""
         score = self.scores[word][rung]
-        return Scores(score, None, np.isfinite(score)).shares(temperature)
+        return Scores(score.astype(np.float64), None, np.isfinite(score)).shares(temperature)
 
 
 def ask(
