@@ -101,7 +101,7 @@ def checked_words(words: Iterable[str]) -> tuple[str, ...]:
             "At least one word that may stand in the blank was expected.",
             'ladder.ask(text, candidates=["kungen", "drottningen"])',
         )
-    wrong = [word for word in found if not isinstance(word, str) or words_of(word) != [word]]
+    wrong = [word for word in found if not _is_word(word)]
     if wrong:
         raise ModelError(
             f"The candidate {wrong[0]!r} is not one word.",
@@ -109,3 +109,7 @@ def checked_words(words: Iterable[str]) -> tuple[str, ...]:
             'ladder.ask(text, candidates=["kungen", "drottningen"])',
         )
     return found
+
+
+def _is_word(given: object) -> bool:
+    return isinstance(given, str) and words_of(given) == [given]
