@@ -109,6 +109,7 @@ def test_unknown_decade_is_refused_with_those_there_are(ladder: Ladder) -> None:
         ({"candidates": []}, "There is no candidate"),
         ({"answer": "två ord"}, "The candidate 'två ord' is not one word"),
         ({"k": 0}, "k is 0"),
+        ({"k": 2.5}, "k is 2.5"),
     ],
 )
 def test_impossible_questions_are_refused(ladder: Ladder, asked, said: str) -> None:

@@ -138,8 +138,8 @@ class Ladder:
             a model reads, the decade is not known, or the candidates are no words.
         """
         blank = Blank.of(text)
-        if k < 1:
-            raise ModelError(f"k is {k}.", "At least 1 word a model was expected.", "k=8")
+        if type(k) is not int or k < 1:
+            raise ModelError(f"k is {k!r}.", "At least 1 word a model was expected.", "k=8")
         words = self.candidates if candidates is None else checked_words(candidates)
         rungs = self._rungs_of(decade)
         sources = self.sources_of(blank)
