@@ -129,7 +129,8 @@ class Pretraining:
     def _steps(self, objective: nn.Module, data: Prepared) -> int:
         """Return the steps of this run; the first attempt settles them for all."""
         settled = self.run.settled_file
-        if not settled.exists():
+        # Rank 0 looks for all: a late one would find what was settled a moment ago, and not vote.
+        if not self.ranks.same_for_all(int(settled.exists())):
             steps = self.ranks.same_for_all(self._work_out_steps(objective, data))
             if self.ranks.rank == 0:
                 files.write_json(settled, {"steps": steps, "threads": torch.get_num_threads()})
