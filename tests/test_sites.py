@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,11 +30,33 @@ def test_local_site_needs_no_scheduler() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
-def test_shipped_file_says_its_name_its_source_and_its_date(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert sites.load_site(path.stem).facts["name"] == path.stem
-    assert "source:" in text
-    assert "date:" in text
+def test_shipped_file_says_its_name_and_of_every_table_source_and_date(path: Path) -> None:
+    facts = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert facts["name"] == path.stem
+    tables = {name: table for name, table in facts.items() if isinstance(table, dict)}
+    assert tables or facts["scheduler"] == "none"
+    for table in tables.values():
+        assert table["source"]
+        assert isinstance(table["date"], date)
+
+
+@pytest.mark.parametrize("name", [name for name in sites.known_sites() if name != "local"])
+def test_facts_of_a_cluster_are_read(name: str) -> None:
+    cluster = sites.cluster_of(sites.load_site(name))
+    assert cluster.name == name
+    assert cluster.node.cores >= cluster.node.gpus > 0
+    assert 0 < cluster.most_nodes <= cluster.node.count
+
+
+def test_missing_and_wrong_facts_are_said_with_where_to_mend_them(own: Path) -> None:
+    (own / "mine.toml").write_text('scheduler = "slurm"\n[slurm]\npartition = "gpu"\n')
+    with pytest.raises(SiteError, match=r"has no 'count' under \[node\]"):
+        sites.cluster_of(sites.load_site("mine"))
+    (own / "mine.toml").write_text('scheduler = "slurm"\n[node]\ncount = "many"\n')
+    with pytest.raises(SiteError, match=r"says count = 'many' under \[node\]\. A whole number"):
+        sites.cluster_of(sites.load_site("mine"))
+    with pytest.raises(SiteError, match="has the scheduler 'none'"):
+        sites.cluster_of(sites.load_site("local"))
 
 
 def test_unknown_site_lists_the_known_and_where_to_describe_it(own: Path) -> None:

@@ -29,6 +29,8 @@ def main(arguments):
     if deed == "stop when asked":
         signal.signal(signal.SIGTERM, lambda *_: os._exit(85))
     if deed.startswith("step"):
+        while len(list(run.glob("rank-*-is-here"))) < int(os.environ["WORLD_SIZE"]) - 1:
+            time.sleep(0.01)
         line = {"attempt": attempt, "step": int(deed[5:]), "loss": 1.0, "steps": 9}
         with open(run / "metrics.jsonl", "a") as journal:
             journal.write(json.dumps(line) + "\\n")

@@ -11,7 +11,7 @@ import torch
 
 from kblib import files, settings
 from kblib.errors import TrainingError
-from kblib.jobs.exit_codes import DONE, FAILED
+from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE
 from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
 from kblib.runs import RunFolder
 
@@ -61,8 +61,15 @@ def test_full_disk_is_told_as_one_wherever_it_is_met(run: RunFolder) -> None:
 def test_first_failure_is_the_cause(run: RunFolder) -> None:
     """A peer that then loses its connection must not talk over it."""
     guarded(lambda: failing(TrainingError("The loss is nan.")), run, 1)
-    assert guarded(lambda: failing(RuntimeError("Connection closed by peer")), run, 1) == FAILED
+    lost = guarded(lambda: failing(RuntimeError("Connection closed by peer")), run, 1)
+    assert lost == INFRASTRUCTURE
     assert message(run) == "The loss is nan."
+
+
+def test_lost_peer_alone_is_no_failure_of_ours(run: RunFolder) -> None:
+    lost = guarded(lambda: failing(RuntimeError("Connection reset by peer [127.0.0.1]")), run, 1)
+    assert lost == INFRASTRUCTURE
+    assert not run.failure_file.exists()
 
 
 def test_traceback_goes_into_the_log(run: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
