@@ -195,8 +195,7 @@ def test_ranks_that_hang_tell_where_and_are_ended(drive) -> None:
     assert driven.process.wait(60) == INFRASTRUCTURE
     assert driven.run.state().why == "No step for 0.02 minutes; where each rank was is in log.txt."
     told = driven.log.read_text()
-    assert told.count('told_rank.py", line') == 2
-    assert "in main" in told
+    assert told.count("told_rank.py") == 2
 
 
 def test_ranks_that_prepare_or_score_are_given_time(drive) -> None:

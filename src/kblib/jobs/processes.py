@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,9 @@ from kblib.errors import IntegrityError
 from kblib.jobs.start import DRIVER_VARIABLE
 from kblib.runs import RunFolder
 from kblib.sites import this_machine
+
+_ONE_STACK_S = 0.2
+"""Between the stacks of two ranks, which would else be written into each other."""
 
 
 class RankProcesses(Protocol):
@@ -97,8 +101,11 @@ class RanksHere:
         self._signal(signal.SIGTERM)
 
     def dump_stacks(self) -> None:
-        """Send the signal at which `kblib.jobs.start` has Python write its stacks."""
-        self._signal(signal.SIGUSR2)
+        """Send the signal at which `kblib.jobs.start` has Python write its stacks, one by one."""
+        for rank in self._processes:
+            if rank.poll() is None:
+                rank.send_signal(signal.SIGUSR2)
+                time.sleep(_ONE_STACK_S)
 
     def kill(self) -> None:
         """End them at once, and wait until they are gone."""
