@@ -56,7 +56,9 @@ def test_part_of_the_gpus_is_given_to_a_part_of_the_jobs(emulator: Emulator) -> 
 @pytest.mark.slurm
 def test_killed_node_takes_its_processes_with_it_and_can_be_booted(emulator: Emulator) -> None:
     wrap = "--wrap=sleep 612.25"  # a number to know it by
-    done = emulator.run("sbatch", "--parsable", "--nodelist=gn3", "--mem=1G", wrap)
+    done = emulator.run(
+        "sbatch", "--parsable", "--output=/dev/null", "--nodelist=gn3", "--mem=1G", wrap
+    )
     job = done.stdout.strip()
     until(lambda: state(emulator, job) == "RUNNING", "the job runs")
     until(lambda: bool(busy()), "the process is there")
@@ -74,7 +76,7 @@ def busy() -> list[psutil.Process]:
 
 @pytest.mark.slurm
 def test_jobs_outlive_the_controller(emulator: Emulator) -> None:
-    done = emulator.run("sbatch", "--parsable", "--mem=1G", "--wrap=sleep 3")
+    done = emulator.run("sbatch", "--parsable", "--output=/dev/null", "--mem=1G", "--wrap=sleep 3")
     job = done.stdout.strip()
     until(lambda: state(emulator, job) == "RUNNING", "the job runs")
     emulator.stop_controller()
@@ -138,7 +140,7 @@ def with_accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
 
 @pytest.mark.slurm
 def test_unknown_account_is_refused(with_accounts: Emulator) -> None:
-    done = with_accounts.run("sbatch", "--account=nobody", "--wrap=hostname")
+    done = with_accounts.run("sbatch", "--output=/dev/null", "--account=nobody", "--wrap=hostname")
     assert done.returncode
     assert "Invalid account" in done.stderr
 
@@ -157,7 +159,13 @@ def test_finished_job_is_in_the_books(with_accounts: Emulator) -> None:
 @pytest.mark.slurm
 def test_quality_of_service_has_its_limits(with_accounts: Emulator) -> None:
     done = with_accounts.run(
-        "sbatch", "--parsable", "--account=project", "--qos=short", "--time=10", "--wrap=hostname"
+        "sbatch",
+        "--parsable",
+        "--output=/dev/null",
+        "--account=project",
+        "--qos=short",
+        "--time=10",
+        "--wrap=hostname",
     )
     job = done.stdout.strip()
 
