@@ -13,7 +13,7 @@ ARGS ?=
 WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check lessons models bench emulator format set-up-lab set-up-demo set-up-test
+.PHONY: help lab demo test check lessons models bench emulator matrix format set-up-lab set-up-demo set-up-test
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: set-up-demo  ## the same way without a browser: train, evaluate and use a 
 
 test: set-up-test  ## all tests that need no GPU and no network (ARGS="-k corpus" picks some)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest $(WORKERS) $(ARGS)
+
+matrix: set-up-test  ## what takes longer: every way a gang is struck, large simulations, all Swedish lessons
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest $(WORKERS) -m "survival or slow" $(ARGS)
 
 check: set-up-test  ## lint, format, types, floors, stripped notebooks
 	@failed=0; \
