@@ -23,7 +23,7 @@ BAR_EMBEDDED_S = 0.3  # again, with 100 sorted lines
 BAR_LARGE_S = 1.0  # at first and again, for up to 10,000 hits
 HITS = (10, 1_000, 10_000)
 WHAT = ("count", "trend", "lines")
-OWN_MEMORY_MB = 800
+OWN_MEMORY_MB = 1000
 MODULE = "benchmarks.counting_asked"
 ROOT = Path(__file__).resolve().parent.parent
 

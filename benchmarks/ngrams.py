@@ -122,8 +122,8 @@ def _texts(folder: Path, *, quick: bool) -> list[Text]:
     lines = newsreel_lines()[: 2_000 if quick else None]
     copies = perturbed(lines, 2) if quick else perturbed(lines)
     return [
-        Text("newsreels", write_lines(folder / "short", lines), 2 if quick else 5, 3.0),
-        Text("ten copies", write_lines(folder / "long", copies), 2 if quick else 3, 2.0),
+        Text("newsreels", write_lines(folder / "short", lines), 2 if quick else 3, 3.0),
+        Text("ten copies", write_lines(folder / "long", copies), 2 if quick else 1, 2.0),
     ]
 
 
