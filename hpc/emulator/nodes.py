@@ -50,9 +50,13 @@ def boot(folder: Path, name: str, environment: dict[str, str]) -> None:
 
 
 def power_off(folder: Path, name: str) -> None:
-    """End a node at once and everything on it, as a loss of power does."""
+    """End a node at once and everything on it, as a loss of power does; returns when all is gone."""
+    outside = processes.alive(_record(folder, name))
+    inside = outside.children() if outside is not None else []
     # unshare does not pass on TERM; killed, it takes the namespace with it (--kill-child).
     processes.end(_record(folder, name), by=signal.SIGKILL)
+    # The kernel ends the first process of a namespace after all others in it, but a moment later.
+    processes.gone(inside)
 
 
 def is_up(folder: Path, name: str) -> bool:

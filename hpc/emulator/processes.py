@@ -82,6 +82,32 @@ def end(file: Path, *, by: signal.Signals = signal.SIGTERM, patience_s: float = 
     file.unlink(missing_ok=True)
 
 
+def gone(those: Sequence[psutil.Process], *, patience_s: float = 10.0) -> None:
+    """Wait until processes of somebody else have ended; a zombie has.
+
+    Raises
+    ------
+    SiteError
+        If one is still there after `patience_s` seconds.
+    """
+    latest = time.monotonic() + patience_s
+    while there := [one.pid for one in those if _runs(one)]:
+        if time.monotonic() > latest:
+            raise SiteError(
+                f"The processes {there} are still there after {patience_s:.0f} s.",
+                "They were killed with their node.",
+                f"Look at what holds them: ps -o pid,stat,wchan,cmd -p {there[0]}",
+            )
+        time.sleep(_LOOK_S)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def start(command: Sequence[str], log: Path, file: Path, environment: dict[str, str]) -> None:
     """Start a process in a session of its own and write it down."""
     with open(log, "ab") as output:
