@@ -12,23 +12,19 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from kblib.cluster import gang
-from kblib.cluster.diagnose import why_it_ended
+from kblib.cluster.claim import claim, unless_slurm_is_silent
 from kblib.cluster.render import python_of
 from kblib.cluster.slurm_answers import expanded
 from kblib.cluster.step import StepRanks
-from kblib.errors import KblibError
 from kblib.jobs.driver import Driver, Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
-from kblib.runs import Phase, RunFolder, RunState, lock
+from kblib.runs import Phase, RunFolder
 
 log = logging.getLogger("kblib.gang")
 
-_PREDECESSOR_S = 60.0
 _SLURM_MISSES_A_NODE_S = 30.0
 """How long to wait for Slurm to say which node does not answer; sites give nodes up to 300 s."""
 MOST_LOSSES_IN_A_ROW = 3
@@ -84,7 +80,7 @@ class GangDriver(Driver):
         if goes_on and not self._gives_up():
             self._keep_away_from_bad_nodes()
             return Phase.QUEUED
-        _unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
+        unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
         return Phase.FAILED if goes_on else ending.phase
 
     def _gives_up(self) -> bool:
@@ -119,7 +115,7 @@ class GangDriver(Driver):
 
         latest = time.monotonic() + patience_s
         while True:
-            _unless_slurm_is_silent(ask)
+            unless_slurm_is_silent(ask)
             if broken or time.monotonic() > latest:
                 return broken
             time.sleep(1.0)
@@ -135,78 +131,20 @@ class GangDriver(Driver):
                 if job.waits and job.id != self.job:
                     slurm.exclude(job.id, bad)
 
-        _unless_slurm_is_silent(exclude)
-
-
-def _unless_slurm_is_silent(ask: Callable[[], object]) -> None:
-    """Do something with Slurm; where it does not answer on a node, training matters more."""
-    try:
-        ask()
-    except KblibError as error:
-        log.warning("%s", error)
+        unless_slurm_is_silent(exclude)
 
 
 def main(arguments: list[str]) -> int:
     """Carry out the next attempt of the run that the command line names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     run, job = RunFolder(Path(arguments[0])), os.environ["SLURM_JOB_ID"]
-    if lock.take(run.lock_file, patience_s=_PREDECESSOR_S) is None:
-        log.warning("job %s does not begin: another one has this run", job)
-        return INFRASTRUCTURE
-    state = run.written_state()
-    if state.over:
-        log.info("job %s has nothing to do: the run is %s", job, state.phase.value)
-        _unless_slurm_is_silent(lambda: gang.drop_waiting(run, own=job))
-        return DONE
-    _unless_slurm_is_silent(lambda: _tell_of_the_last(run))
-    attempt = run.begin_attempt(state.attempt, _about(job))
-    if attempt is None:
-        return INFRASTRUCTURE
+    claimed = claim(run, job)
+    if claimed.attempt is None:
+        return claimed.exit_code
     cluster = gang.cluster_of_run(run)
-    if cluster.chain_from_nodes:
-        _unless_slurm_is_silent(lambda: gang.queue_next(run, own=job))
     python = [*shlex.split(cluster.prefix), python_of(cluster)]
-    run.write_state(_queued(state, attempt))
-    return GangDriver(run, attempt, StepRanks(run, attempt, python), job).drive()
-
-
-def _tell_of_the_last(run: RunFolder) -> None:
-    """Add to the record of the last attempt how it ended, if its driver could not."""
-    records = run.attempt_records()
-    if not records or "ended" in records[-1]:
-        return
-    last, slurm = records[-1], gang.slurm_of(run)
-    job = slurm.job(str(last["job"]))
-    step = run.written_state().step
-    why = why_it_ended(job, run.log(20)).sentence
-    run.end_attempt(
-        int(last["attempt"]),
-        ended=time.time(),
-        exit_code=INFRASTRUCTURE,
-        why=why,
-        step=step,
-        saved=run.newest_checkpoint(),
-    )
-    for node in slurm.nodes(*expanded(str(last["nodes"]))):
-        if node.broken:
-            seen = f"Slurm: {node.state} {node.reason}".strip()
-            evidence = {"attempt": last["attempt"], "job": last["job"], "seen": seen}
-            run.add_bad_node(node.name, {**evidence, "time": time.time()})
-
-
-def _queued(state: RunState, attempt: int) -> RunState:
-    return replace(
-        state, phase=Phase.QUEUED, attempt=attempt, why="", exit_code=None, heartbeat=time.time()
-    )
-
-
-def _about(job: str) -> dict[str, str]:
-    return {
-        "site": os.environ.get("SLURM_CLUSTER_NAME", ""),
-        "job": job,
-        "nodes": os.environ.get("SLURM_JOB_NODELIST", ""),
-        "partition": os.environ.get("SLURM_JOB_PARTITION", ""),
-    }
+    ranks = StepRanks(run, claimed.attempt, python)
+    return GangDriver(run, claimed.attempt, ranks, job).drive()
 
 
 if __name__ == "__main__":
