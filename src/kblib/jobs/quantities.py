@@ -53,6 +53,8 @@ The rest is set-up, evaluation and saving.
 """
 _SHARES = {"mask_rate": 0.9, "valid": 0.5, "test": 0.5}
 """Shares that must be more than nothing, and their largest."""
+LATER = ("isolate_documents", "sample_prompt")
+"""What jobs of before did not have: where it is as usual nothing is said, so that keys stay."""
 ENGINES = ("torch", "deepspeed")
 _HIGHEST_ZERO_STAGE = 3
 _SHARES_OR_NOTHING = {"dropout": 0.9, "random_rate": 0.4, "keep_rate": 0.4}
@@ -84,6 +86,8 @@ class Numbers:
     split_by: str | None = None
     engine: str = "torch"
     zero_stage: int = 0
+    isolate_documents: bool = False
+    sample_prompt: str | None = None
     name: str | None = None
 
 
@@ -107,6 +111,7 @@ def check_numbers(job: Numbers) -> None:
     _check_shares(job)
     _check_warm_up(job)
     _check_engine(job)
+    _check_texts(job)
 
 
 def steps_in(minutes: float, seconds_a_step: float) -> int:
@@ -179,3 +184,10 @@ def _check_engine(job: Numbers) -> None:
             "ZeRO is DeepSpeed's; every rank of torch's engine holds the whole model.",
             f'kb.Pretrain(..., engine="deepspeed", zero_stage={job.zero_stage})',
         )
+
+
+def _check_texts(job: Numbers) -> None:
+    if not isinstance(job.isolate_documents, bool):
+        raise wrong(job, "isolate_documents", "True or False was expected.")
+    if job.sample_prompt is not None and not isinstance(job.sample_prompt, str):
+        raise wrong(job, "sample_prompt", "The beginning of a text was expected, or None.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from typing import Any
 from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
 from kblib.errors import JobError, MissingPartError
-from kblib.jobs.quantities import REAL, WHOLE, Numbers, check_numbers, wrong
+from kblib.jobs.mixture import (
+    OWN,
+    Mixture,
+    Monitor,
+    Source,
+    checked_mixture,
+    checked_monitor,
+)
+from kblib.jobs.quantities import LATER, REAL, WHOLE, Numbers, check_numbers, wrong
 from kblib.models.shape import ModelShape
 
 _HIGHEST_UNITS = ("film", "issue")
@@ -65,6 +73,20 @@ class Pretrain(Numbers):
         What carries out a step: ``torch`` or ``deepspeed``. With DeepSpeed the ranks may share out
         the optimiser's state (stage 1), the gradients (2) and the weights (3), so that larger
         models fit. The losses of the two agree to rounding.
+    mixture
+        Other corpora to read as well, each under a name with its share of the blocks, as in
+        ``{"web": (web, 0.2)}``; the rest is the job's own. Their parts for validation and test are
+        set aside by the same rule, and the vocabulary is learnt from the job's own corpus.
+    replay, replay_share
+        A corpus that an earlier training read, so that it is not forgotten: short for a mixture
+        ``{"replay": (replay, replay_share)}``.
+    monitor
+        Corpora whose validation parts are scored at every evaluation, each under a name: what is
+        learnt, or forgotten, besides. Their texts are not trained on.
+    isolate_documents
+        Whether a document sees nothing of its neighbours in a block.
+    sample_prompt
+        What a causal model goes on writing at every evaluation (`Run.samples`); by default nothing.
     name
         What the saved model is called; by default made from corpus and shape.
 
@@ -78,8 +100,15 @@ class Pretrain(Numbers):
 
     corpus: Corpus
     shape: ModelShape
+    _: KW_ONLY
+    mixture: Mixture = ()
+    monitor: Monitor = ()
+    replay: InitVar[Corpus | None] = None
+    replay_share: InitVar[float] = 0.1
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, replay: Corpus | None, replay_share: float) -> None:
+        object.__setattr__(self, "mixture", checked_mixture(self.mixture, replay, replay_share))
+        object.__setattr__(self, "monitor", checked_monitor(self.monitor))
         check_numbers(self)
         _check_architecture(self)
         for name in (*WHOLE, *REAL):  # 2 and 2.0 minutes are the same job
@@ -103,19 +132,40 @@ class Pretrain(Numbers):
             )
 
     @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is trained on, the job's own corpus first; the shares add up to 1."""
+        others = tuple(one for one in self.mixture if isinstance(one, Source))
+        return (Source(OWN, self.corpus, 1.0 - sum(one.share for one in others)), *others)
+
+    @property
+    def monitored(self) -> dict[str, Corpus]:
+        """The corpora that are looked at, by name."""
+        return dict(checked_monitor(self.monitor))
+
+    @property
     def group(self) -> str:
         """The column whose groups the split keeps whole."""
-        highest = (unit for unit in _HIGHEST_UNITS if unit in self.corpus.columns)
-        return self.split_by or next(highest, "id")
+        return self.group_of(self.corpus)
+
+    def group_of(self, corpus: Corpus) -> str:
+        """Return the column whose groups stay whole when this corpus is split."""
+        if self.split_by in corpus.columns:
+            return str(self.split_by)
+        return next((unit for unit in _HIGHEST_UNITS if unit in corpus.columns), "id")
 
     @property
     def groups(self) -> str:
         """A hash of which text is of which group: equal texts of other films split otherwise."""
-        if self.group == "id":  # part of the fingerprint
+        return self.groups_of(self.corpus)
+
+    def groups_of(self, corpus: Corpus) -> str:
+        """Return the hash of the groups of one of the job's corpora."""
+        group = self.group_of(corpus)
+        if group == "id":  # part of the fingerprint
             return ""
         digest = hashlib.sha256()
-        for batch in self.corpus.batches(columns=[self.group]):
-            digest.update(json.dumps(batch[self.group].to_list(), default=str).encode())
+        for batch in corpus.batches(columns=[group]):
+            digest.update(json.dumps(batch[group].to_list(), default=str).encode())
         return digest.hexdigest()
 
     @property
@@ -125,22 +175,31 @@ class Pretrain(Numbers):
         return _NOT_IN_NAMES.sub("-", said).strip(".-") or "model"
 
     def with_saved_corpus(self) -> Pretrain:
-        """Return the same job with its corpus on disk, where a run can read it."""
-        return replace(self, corpus=self.corpus.save())
+        """Return the same job with its corpora on disk, where a run can read them."""
+        return replace(
+            self,
+            corpus=self.corpus.save(),
+            mixture=[replace(one, corpus=one.corpus.save()) for one in self.sources[1:]],
+            monitor={name: corpus.save() for name, corpus in self.monitored.items()},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; the corpus as name, fingerprints and folder."""
         numbers = {field.name: getattr(self, field.name) for field in fields(Numbers)}
         if self.engine == "torch":  # jobs of before there was a choice keep their keys
             del numbers["engine"], numbers["zero_stage"]
-        folder = self.corpus.folder
-        corpus = {
-            "name": self.corpus.name,
-            "fingerprint": self.corpus.fingerprint,
-            "content": self.corpus.content,
-            "folder": None if folder is None else str(folder),
-        }
-        return {"kind": "pretrain", "corpus": corpus, "shape": self.shape.to_dict(), **numbers}
+        for name in LATER:  # these too: only what was chosen is said
+            if numbers[name] == getattr(Numbers, name):
+                del numbers[name]
+        corpora: dict[str, Any] = {"corpus": _corpus_to_dict(self.corpus)}
+        if self.mixture:
+            corpora["mixture"] = [
+                {"name": one.name, "share": one.share, "corpus": _corpus_to_dict(one.corpus)}
+                for one in self.sources[1:]
+            ]
+        if self.monitor:
+            corpora["monitor"] = {n: _corpus_to_dict(one) for n, one in self.monitored.items()}
+        return {"kind": "pretrain", **corpora, "shape": self.shape.to_dict(), **numbers}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Pretrain:
@@ -156,7 +215,14 @@ class Pretrain(Numbers):
         names = [field.name for field in fields(Numbers)]
         numbers = {name: content[name] for name in names if name in content}
         return cls(
-            _same_corpus(content["corpus"]), ModelShape.from_dict(content["shape"]), **numbers
+            _same_corpus(content["corpus"]),
+            ModelShape.from_dict(content["shape"]),
+            mixture=[
+                Source(one["name"], _same_corpus(one["corpus"]), one["share"])
+                for one in content.get("mixture", [])
+            ],
+            monitor={n: _same_corpus(one) for n, one in content.get("monitor", {}).items()},
+            **numbers,
         )
 
     @property
@@ -168,11 +234,23 @@ class Pretrain(Numbers):
         """
         content = {**self.to_dict(), "groups": self.groups}
         content["corpus"] = content["corpus"]["fingerprint"]
+        if self.mixture:
+            content["mixture"] = [
+                [one.name, one.share, one.corpus.fingerprint, self.groups_of(one.corpus)]
+                for one in self.sources[1:]
+            ]
+        if self.monitor:
+            content["monitor"] = [
+                [name, corpus.fingerprint, self.groups_of(corpus)]
+                for name, corpus in self.monitored.items()
+            ]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_architecture(job: Pretrain) -> None:
+    if job.sample_prompt is not None and job.shape.objective != "causal":
+        raise wrong(job, "sample_prompt", "Only a causal model goes on writing a text.")
     if job.shape.objective == "causal" and job.seq_len < 2:
         raise wrong(job, "seq_len", "In a block of one token there is no next one to learn.")
     if job.shape.architecture == "llama" and job.dropout:
@@ -181,6 +259,15 @@ def _check_architecture(job: Pretrain) -> None:
             "This layout has no dropout in its embeddings and feed-forward parts.",
             "kb.Pretrain(..., dropout=0.0)",
         )
+
+
+def _corpus_to_dict(corpus: Corpus) -> dict[str, Any]:
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "content": corpus.content,
+        "folder": None if corpus.folder is None else str(corpus.folder),
+    }
 
 
 def _same_corpus(said: dict[str, Any]) -> Corpus:
