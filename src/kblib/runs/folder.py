@@ -12,6 +12,12 @@
           failure.json           the error that ended an attempt
           script.sh              what was sent to the scheduler
           bad_nodes.json         nodes that were lost, with when and how it was seen
+          staged.json            what the job needs: sizes and checksums when it was sent
+          code/                  the library as it was then, where it is used from a checkout
+          events.jsonl           what the driver saw besides the ranks, appended by it alone
+          tls/                   the keys of the run's Dask: its owner only, gone at the end
+          scheduler.json         where the run's Dask listens: its owner only
+          telemetry.jsonl        how busy the nodes are, appended by the Dask scheduler
           checkpoints/step-00000123/
           result/
 """
@@ -64,6 +70,12 @@ class RunFolder:
         self.lock_file = path / ".lock"
         self.script_file = path / "script.sh"
         self.bad_nodes_file = path / "bad_nodes.json"
+        self.staged_file = path / "staged.json"
+        self.code = path / "code"
+        self.events_file = path / "events.jsonl"
+        self.tls = path / "tls"
+        self.scheduler_file = path / "scheduler.json"
+        self.telemetry_file = path / "telemetry.jsonl"
         self._reserve = path / ".reserve"
 
     @property
