@@ -8,6 +8,7 @@ ours is wrong, what still waits is taken out of the queue.
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePosixPath
 from typing import Unpack
 
@@ -16,6 +17,8 @@ from kblib.cluster.access import shell_of
 from kblib.cluster.render import Script, python_of, render
 from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.slurm import Slurm
+from kblib.cluster.snapshot import place_of
+from kblib.cluster.staging import stage
 from kblib.errors import RunError, SiteError
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
@@ -32,11 +35,13 @@ def script_of(run: RunFolder) -> str:
 
 
 def _script(run: RunFolder, cluster: Cluster) -> Script:
+    code = place_of(run)
     return Script(
         name=run.name,
         log=PurePosixPath(run.log_file),
         command=[python_of(cluster), "-m", DRIVER, str(run.path)],
         variables=_variables(cluster),
+        code=PurePosixPath(code) if code else None,
         exclude=sorted(run.bad_nodes()),
     )
 
@@ -71,17 +76,25 @@ def begin(run: RunFolder) -> list[str]:
     Raises
     ------
     SiteError
-        If the scheduler refuses the job or does not answer. Nothing is queued then.
+        If the scheduler refuses the job or does not answer, or the site's Python cannot carry it
+        out. Nothing is queued then.
+    IntegrityError
+        If something that the job needs is missing or damaged.
     """
     slurm = slurm_of(run)
+    stage(run, cluster_of_run(run), slurm.shell)
     script = script_of(run)
-    files.write_atomic(run.script_file, script.encode())
-    first = slurm.submit(script)
+    queued: list[str] = []
     try:
-        return [first, slurm.submit(script)]
+        files.write_atomic(run.script_file, script.encode())
+        queued.append(slurm.submit(script))
+        queued.append(slurm.submit(script))
     except SiteError:
-        slurm.cancel(first)
+        run.script_file.unlink()
+        if queued:
+            slurm.cancel(*queued)
         raise
+    return queued
 
 
 def queue_next(run: RunFolder, *, own: str) -> None:
@@ -121,5 +134,12 @@ def cluster_of_run(run: RunFolder) -> Cluster:
 
 
 def _variables(cluster: Cluster) -> dict[str, str]:
-    interface = cluster.interface
-    return {"GLOO_SOCKET_IFNAME": interface} if interface else {}
+    """Return what jobs are told: a copy of the library does not know where its checkout was."""
+    places = (str(folder) for folder in settings.model_folders())
+    interface = {"GLOO_SOCKET_IFNAME": cluster.interface} if cluster.interface else {}
+    return {
+        settings.HOME_VARIABLE: str(settings.home()),
+        settings.MODELS_VARIABLE: os.pathsep.join(places),
+        **({} if cluster.internet else {"HF_HUB_OFFLINE": "1"}),
+        **interface,
+    }

@@ -18,6 +18,7 @@ from kblib.cluster import gang
 from kblib.cluster.claim import claim, unless_slurm_is_silent
 from kblib.cluster.render import python_of
 from kblib.cluster.slurm_answers import expanded
+from kblib.cluster.staging import check_staged
 from kblib.cluster.step import StepRanks
 from kblib.jobs.driver import Driver, Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
@@ -57,6 +58,10 @@ class GangDriver(Driver):
     def _hear_of_the_wall_time(self, *_: object) -> None:
         self.wall_time_is_near = True
         self._ask_ranks_to_stop("the wall time is near")
+
+    def _start_ranks(self) -> None:
+        check_staged(self.run)
+        super()._start_ranks()
 
     def _ending(self) -> Ending:
         cancelled = self.run.asked_to_stop(self.attempt) is not None

@@ -34,6 +34,8 @@ class Script:
         What the shell becomes.
     variables
         Set for the command, beside those of the site.
+    code
+        Folder from which Python takes the library, before any other; None for the installed one.
     exclude
         Nodes that are to be avoided.
     one_after_another
@@ -46,6 +48,7 @@ class Script:
     log: PurePosixPath
     command: Sequence[str]
     variables: Mapping[str, str] = field(default_factory=dict)
+    code: PurePosixPath | None = None
     exclude: Sequence[str] = ()
     one_after_another: bool = True
     small: bool = False
@@ -73,6 +76,7 @@ def render(script: Script, cluster: Cluster, asked: Resources) -> str:
     head = list(directives(script, cluster, asked))
     variables = {**cluster.environment, **script.variables}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    exports += [python_path(script.code)] if script.code else []
     parts = [["#!/usr/bin/env bash", *head], [*cluster.setup, *exports], [_exec(script, cluster)]]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -80,6 +84,11 @@ def render(script: Script, cluster: Cluster, asked: Resources) -> str:
 def python_of(cluster: Cluster) -> str:
     """Return the Python that jobs of a site run."""
     return cluster.python or sys.executable
+
+
+def python_path(code: PurePosixPath) -> str:
+    """Return the line that puts a folder before all others; what modules have set stays behind."""
+    return f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}"
 
 
 def walltime(hours: float) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kblib.errors import KblibError
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.jobs.processes import RankProcesses, RanksHere, out_of_memory_kills
 from kblib.jobs.watchdog import HANG_MIN, Watchdog
@@ -90,6 +91,9 @@ class Driver:
             self._start_ranks()
             self._watch()
             ending = self._ending()
+        except KblibError as error:
+            self._end_ranks()
+            ending = Ending(FAILED, str(error))
         except Exception as error:
             log.exception("the driver failed")
             self._end_ranks()
