@@ -38,7 +38,7 @@ def unmasked(batch: Batch) -> Tensor:
 
 def test_step_reads_the_blocks_of_the_order(whole: BlockBatches, blocks: TokenBlocks) -> None:
     (batch,) = whole.step(3)
-    assert unmasked(batch).tolist() == blocks.blocks(whole.order.batch(3), 16).tolist()
+    assert unmasked(batch).tolist() == blocks.blocks(whole.order.batch(3)[1], 16).tolist()
 
 
 @pytest.mark.parametrize("world_size", [2, 4, 8])
@@ -169,7 +169,7 @@ def test_causal_batch_is_the_blocks_alone(
     batches = BlockBatches(causal_blocks, bpe, causal_shape, config)
     (batch,) = batches.step(1)
     assert set(batch) == {"input_ids"}
-    expected = causal_blocks.blocks(batches.order.batch(1), 16)
+    expected = causal_blocks.blocks(batches.order.batch(1)[1], 16)
     assert batch["input_ids"].tolist() == expected.tolist()
 
 

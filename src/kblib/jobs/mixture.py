@@ -9,11 +9,10 @@ from typing import Any
 
 from kblib.corpora import Corpus
 from kblib.errors import JobError
+from kblib.training.mixture import WINDOW
 
 OWN, REPLAY = "corpus", "replay"
 """What the job's own corpus and a replayed one are called in metrics and results."""
-WINDOW = 1000
-"""Of so many blocks in a row each corpus gets exactly its share: a multiple of 1/WINDOW."""
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -129,7 +128,7 @@ def _wrong_name(name: object, argument: str, expected: str) -> JobError:
 def _wrong_form(argument: str, value: object) -> JobError:
     forms = {"mixture": '{"old": (corpus, 0.1)}', "monitor": '{"old": corpus}'}
     return JobError(
-        f"Pretrain got {argument}={value!r}.",
+        f"Pretrain got a {type(value).__name__} in {argument}.",
         "Names, each with its corpus"
         + (" and its share, were" if argument == "mixture" else ", were")
         + " expected.",

@@ -250,7 +250,11 @@ class Pretrain(Numbers):
 
 def _check_architecture(job: Pretrain) -> None:
     if job.sample_prompt is not None and job.shape.objective != "causal":
-        raise wrong(job, "sample_prompt", "Only a causal model goes on writing a text.")
+        raise JobError(
+            f"A {job.shape.architecture} was given sample_prompt={job.sample_prompt!r}.",
+            "Only a causal model goes on writing a text.",
+            'kb.ModelShape(..., architecture="gpt_neox")',
+        )
     if job.shape.objective == "causal" and job.seq_len < 2:
         raise wrong(job, "seq_len", "In a block of one token there is no next one to learn.")
     if job.shape.architecture == "llama" and job.dropout:

@@ -112,7 +112,8 @@ def masked_logits(
     model: PreTrainedModel,
     input_ids_BT: Tensor,
     positions_BK: Tensor,
-    attention_mask_BT: Tensor | None = None,
+    attention_mask: Any = None,
+    position_ids: Tensor | None = None,
 ) -> Tensor:
     """Return the vocabulary logits at the asked positions, shape (B, K, V).
 
@@ -125,16 +126,24 @@ def masked_logits(
     ModelError
         If the model is no masked model of a known architecture.
     """
-    states_BTD = masked_states(model, input_ids_BT, attention_mask_BT)
+    states_BTD = masked_states(model, input_ids_BT, attention_mask, position_ids)
     index_BKD = positions_BK.unsqueeze(-1).expand(-1, -1, states_BTD.shape[-1])
     return apply_head(model, states_BTD.gather(1, index_BKD))
 
 
 def masked_states(
-    model: PreTrainedModel, input_ids_BT: Tensor, attention_mask_BT: Tensor | None = None
+    model: PreTrainedModel,
+    input_ids_BT: Tensor,
+    attention_mask: Any = None,
+    position_ids: Tensor | None = None,
 ) -> Tensor:
-    """Return the last hidden states of a masked model's body, shape (B, T, D)."""
-    states: Tensor = model.base_model(input_ids=input_ids_BT, attention_mask=attention_mask_BT)[0]
+    """Return the last hidden states of a masked model's body, shape (B, T, D).
+
+    The mask is one of padding, shape (B, T), or what the model's own layers take.
+    """
+    states: Tensor = model.base_model(
+        input_ids=input_ids_BT, attention_mask=attention_mask, position_ids=position_ids
+    )[0]
     return states
 
 

@@ -214,6 +214,11 @@ class Tokenizer:
         """Id that ends a text: ``[SEP]`` or ``<|endoftext|>``."""
         return self._role("eos_token" if "eos_token" in self.roles else "sep_token")
 
+    @property
+    def first_id(self) -> int:
+        """Id that begins a text of masked models: ``[CLS]``."""
+        return self._role("cls_token")
+
     @cached_property
     def special_ids(self) -> tuple[int, ...]:
         """Ids of all special pieces, sorted; a model is never asked to guess one of them."""

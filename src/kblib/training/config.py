@@ -39,6 +39,8 @@ class TrainingConfig:
         Steps between evaluations on held-out text, and between checkpoints.
     keep_checkpoints
         How many of the newest checkpoints stay.
+    isolate_documents
+        Whether a document sees nothing of its neighbours in a block.
     """
 
     steps: int
@@ -57,3 +59,4 @@ class TrainingConfig:
     keep_rate: float = 0.0
     seed: int = 1
     keep_checkpoints: int = 2
+    isolate_documents: bool = False

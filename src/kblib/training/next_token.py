@@ -20,15 +20,18 @@ from transformers import PreTrainedModel
 _STRIP = 512  # tokens; the best of 128 to 2,048 on two cores with 8,192 pieces
 
 
-def next_token_loss(model: nn.Module, input_ids_BT: Tensor) -> Tensor:
-    """Return the mean cross-entropy of all tokens but the first of each row, in nats."""
+def next_token_loss(model: nn.Module, input_ids_BT: Tensor, **apart: Any) -> Tensor:
+    """Return the mean cross-entropy of all tokens but the first of each row, in nats.
+
+    What keeps documents apart (`kblib.training.documents`) is handed to the model.
+    """
     targets_N = input_ids_BT[:, 1:].flatten()
     head = _plain_head(model)
     if head is None or torch.is_autocast_enabled(input_ids_BT.device.type):
-        logits_BTV = model(input_ids=input_ids_BT, use_cache=False).logits
+        logits_BTV = model(input_ids=input_ids_BT, use_cache=False, **apart).logits
         return cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), targets_N)
     body = cast(PreTrainedModel, model).base_model
-    states_BTD = body(input_ids=input_ids_BT, use_cache=False)[0]
+    states_BTD = body(input_ids=input_ids_BT, use_cache=False, **apart)[0]
     return strip_loss(states_BTD[:, :-1].flatten(0, 1), head.weight, targets_N)
 
 

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from kblib.models.build import masked_logits
 from kblib.models.shape import ModelShape
+from kblib.training.documents import kept_apart
 from kblib.training.next_token import next_token_loss
 
 # B blocks, T tokens a block, K masked positions a block, V pieces in the vocabulary.
@@ -25,16 +26,22 @@ class MaskedObjective(nn.Module):
         self.model = model
 
     def forward(
-        self, input_ids: Tensor, positions: Tensor, targets: Tensor, weights: Tensor
+        self,
+        input_ids: Tensor,
+        positions: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        documents: Tensor | None = None,
     ) -> Tensor:
-        """Return the loss of a micro-batch: shapes (B, T), then (B, K) thrice.
+        """Return the loss of a micro-batch: shapes (B, T), then (B, K) thrice, then (B, T).
 
-        Surplus positions weigh 0.
+        Surplus positions weigh 0. Documents that are numbered are kept apart.
 
         The sum is divided by B * K whatever the weights, so that the mean over ranks and
         micro-batches is the mean over the whole batch.
         """
-        logits_BKV = masked_logits(self.model, input_ids, positions)
+        apart = kept_apart(self.model, documents)
+        logits_BKV = masked_logits(self.model, input_ids, positions, **apart)
         losses = cross_entropy(
             logits_BKV.flatten(0, 1).float(), targets.flatten(), reduction="none"
         )
@@ -48,9 +55,12 @@ class CausalObjective(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Return the mean loss of all tokens but the first of each block, input of shape (B, T)."""
-        return next_token_loss(self.model, input_ids)
+    def forward(self, input_ids: Tensor, documents: Tensor | None = None) -> Tensor:
+        """Return the mean loss of all tokens but the first of each block, inputs of shape (B, T).
+
+        Documents that are numbered are kept apart.
+        """
+        return next_token_loss(self.model, input_ids, **kept_apart(self.model, documents))
 
 
 def objective_for(model: PreTrainedModel, shape: ModelShape) -> nn.Module:

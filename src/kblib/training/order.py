@@ -30,12 +30,15 @@ class BlockOrder:
         Blocks a step takes, over all ranks.
     seed
         The seed of the run.
+    *also
+        Further numbers of the seed, where several orders belong to one run.
     """
 
-    def __init__(self, n_blocks: int, batch_size: int, seed: int) -> None:
+    def __init__(self, n_blocks: int, batch_size: int, seed: int, *also: int) -> None:
         self.n_blocks = n_blocks
         self.batch_size = batch_size
         self.seed = seed
+        self._also = also
         self._first, self._known = 0, np.empty(0, dtype=np.int64)
 
     def batch(self, step: int) -> NDArray[np.int64]:
@@ -47,15 +50,18 @@ class BlockOrder:
         stop = start + self.batch_size
         if not self._first <= start <= stop <= self._first + len(self._known):
             self._first = start
-            self._known = self._blocks(start, start + max(self.batch_size, _AHEAD))
+            ahead = start + max(self.batch_size, _AHEAD)
+            self._known = self.at(np.arange(start, ahead, dtype=np.int64))
         return self._known[start - self._first : stop - self._first]
 
-    def _blocks(self, start: int, stop: int) -> NDArray[np.int64]:
-        epochs, places = np.divmod(np.arange(start, stop, dtype=np.int64), self.n_blocks)
+    def at(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the blocks at these places of the row of all epochs, in any order of asking."""
+        epochs, places = np.divmod(numbers, self.n_blocks)
         blocks = np.empty_like(places)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            blocks[here] = permuted(places[here], self.n_blocks, seed=(self.seed, int(epoch)))
+            seed = (self.seed, int(epoch), *self._also)
+            blocks[here] = permuted(places[here], self.n_blocks, seed=seed)
         return blocks
 
     def serial(self, step: int) -> NDArray[np.int64]:
