@@ -272,6 +272,14 @@ SYSTEM_PARTS = (
         250,
         all_of_them=True,
     ),
+    SystemPart(
+        "OpenSSH",
+        ("sshd", "ssh", "ssh-keygen"),
+        "openssh-server openssh-client",
+        "the tests of a cluster that is reached by ssh",
+        10,
+        all_of_them=True,
+    ),
 )
 
 

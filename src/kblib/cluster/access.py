@@ -8,24 +8,23 @@ A notebook on a login node is ``via = "here"``. A Hub session or a laptop that i
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from kblib import settings
+from kblib.cluster.command import TIMEOUT_S, Completed, completed
+from kblib.cluster.ssh import Ssh
 from kblib.errors import MissingPartError, SiteError
 from kblib.sites import Cluster
+from kblib.sites.facts import overlay
 
 EMULATOR = "emulator"
 EMULATOR_VARIABLE = "KBNOTEBOOKS_EMULATOR"
 """Names the folder of an emulator that is not in the home folder."""
-TIMEOUT_S = 60.0
-"""How long a command of the scheduler may take; a busy controller answers within ten seconds."""
-Completed = subprocess.CompletedProcess[str]
+SSH = "ssh:"
 
 
 class Shell(Protocol):
@@ -74,7 +73,7 @@ class Here:
                 "It is there on a login node of the cluster.",
                 'From elsewhere, name the login node in the site file: via = "ssh:ALIAS"',
             )
-        return _completed(command, environment, text, timeout_s)
+        return completed(command, environment, text, timeout_s)
 
     def put(self, local: Path, remote: PurePosixPath) -> None:
         """Copy, unless both are the same place."""
@@ -93,15 +92,27 @@ def shell_of(cluster: Cluster) -> Shell:
     SiteError
         If the site says a way that is not known, or the emulator is not up.
     """
+    if is_elsewhere(cluster):
+        return ssh_of(cluster)
     if cluster.via != "here":
         raise SiteError(
             f"Site '{cluster.name}' is reached via '{cluster.via}'.",
-            "Known is 'here'.",
-            'via = "here"',
+            "Known are 'here', and 'ssh:' before a host of your ~/.ssh/config.",
+            f'Put it right in {overlay(cluster.site)}: via = "ssh:ALIAS"',
         )
     if cluster.name == EMULATOR:
         return Here({"SLURM_CONF": str(_emulator_conf())})
     return Here()
+
+
+def is_elsewhere(cluster: Cluster) -> bool:
+    """Say whether a site's commands, and its disks, are on another machine."""
+    return cluster.via.startswith(SSH) and len(cluster.via) > len(SSH)
+
+
+def ssh_of(cluster: Cluster) -> Ssh:
+    """Return the connection to a site that is elsewhere."""
+    return Ssh(cluster.via.removeprefix(SSH), cluster.ssh_config, cluster.name)
 
 
 def _emulator_conf() -> Path:
@@ -125,26 +136,3 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target)
     else:
         shutil.copy2(source, target)
-
-
-def _completed(
-    command: Sequence[str], environment: Mapping[str, str], text: str | None, timeout_s: float
-) -> Completed:
-    try:
-        return subprocess.run(
-            list(command),
-            input=text,
-            stdin=None if text is not None else subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            env=dict(environment),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SiteError(
-            f"{shlex.join(command)} gave no answer within {timeout_s:.0f} s.",
-            "The scheduler, or the way to it, is busy or down.",
-            "Try again in a minute; what runs goes on.",
-        ) from None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kblib.cluster import slurm_answers as answers
-from kblib.cluster.access import Completed, Shell
+from kblib.cluster.access import Shell
+from kblib.cluster.command import Completed
 from kblib.cluster.slurm_answers import SlurmJob, SlurmNode
 from kblib.errors import SiteError
 

@@ -85,6 +85,10 @@ class Cluster:
         The Python that jobs run; empty for the one that submits.
     prefix
         What stands before each command: a container's ``exec``, for instance.
+    ssh_config
+        For ``ssh:ALIAS``: another configuration of OpenSSH than the user's own; empty for that.
+    remote_home
+        For ``ssh:ALIAS``: the folder there under which runs lie; empty for kblib's own there.
     """
 
     site: Site
@@ -107,6 +111,8 @@ class Cluster:
     setup: tuple[str, ...]
     python: str
     prefix: str
+    ssh_config: str = ""
+    remote_home: str = ""
 
     @property
     def name(self) -> str:
@@ -158,6 +164,8 @@ def cluster_of(site: Site) -> Cluster:
         setup=tuple(read.of("software", "setup", list, [])),
         python=read.of("software", "python", str, ""),
         prefix=read.of("software", "prefix", str, ""),
+        ssh_config=read.of("ssh", "config", str, ""),
+        remote_home=read.of("ssh", "remote_home", str, ""),
     )
 
 
