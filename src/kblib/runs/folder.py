@@ -17,13 +17,17 @@
           events.jsonl           what the driver saw besides the ranks, appended by it alone
           tls/                   the keys of the run's Dask: its owner only, gone at the end
           scheduler.json         where the run's Dask listens: its owner only
+          dask.txt               what its processes print
           telemetry.jsonl        how busy the nodes are, appended by the Dask scheduler
           checkpoints/step-00000123/
-          result/
+          result/                a model; of a batch one file a shard (kblib.runs.shards)
+          failed/                of a batch: shards whose function failed, each with why
+          functions/             of a batch: the function's module, where it is not installed
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -66,6 +70,8 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.result = path / "result"
         self.model = self.result / "model"
+        self.failed = path / "failed"
+        self.functions = path / "functions"
         self.settled_file = path / "settled.json"
         self.lock_file = path / ".lock"
         self.script_file = path / "script.sh"
@@ -75,6 +81,7 @@ class RunFolder:
         self.events_file = path / "events.jsonl"
         self.tls = path / "tls"
         self.scheduler_file = path / "scheduler.json"
+        self.dask_log_file = path / "dask.txt"
         self.telemetry_file = path / "telemetry.jsonl"
         self._reserve = path / ".reserve"
 
@@ -229,6 +236,33 @@ class RunFolder:
     def add_bad_node(self, node: str, evidence: Mapping[str, Any]) -> None:
         """Remember that a node was lost."""
         files.write_json(self.bad_nodes_file, {**self.bad_nodes(), node: dict(evidence)})
+
+    def announce_scheduler(self, address: str) -> None:
+        """Tell the owner of the run, and nobody else, where its Dask listens."""
+        aside = self.scheduler_file.with_name(f".{self.scheduler_file.name}.{os.getpid()}")
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"address": address, "pid": os.getpid()}, file)
+        os.replace(aside, self.scheduler_file)
+
+    def scheduler_address(self) -> str | None:
+        """Return where the run's Dask listens; None while there is none."""
+        try:
+            return str(files.read_json(self.scheduler_file)["address"])
+        except IntegrityError:
+            return None
+
+    def tell(self, event: str, **about: object) -> None:
+        """Write down something that happened besides the ranks; only the driver may."""
+        record = {"event": event, "time": time.time(), **about}
+        with suppress(OSError):  # a full disk: what is told here stands in the log as well
+            journal.append(self.events_file, record)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what happened besides steps, whoever told it, in the order of time."""
+        told = [record for record in self.metrics() if "event" in record]
+        told += journal.Tail(self.events_file).new()
+        return sorted(told, key=lambda record: float(record.get("time", 0.0)))
 
     def stop_file(self, attempt: int) -> Path:
         """Return the file whose being there asks the ranks of an attempt to stop."""
