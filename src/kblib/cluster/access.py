@@ -17,6 +17,7 @@ from typing import Protocol
 from kblib import settings
 from kblib.cluster.command import TIMEOUT_S, Completed, completed
 from kblib.cluster.ssh import Ssh
+from kblib.cluster.variables import that_go_along
 from kblib.errors import MissingPartError, SiteError
 from kblib.sites import Cluster
 from kblib.sites.facts import overlay
@@ -49,7 +50,7 @@ class Here:
     Parameters
     ----------
     variables
-        Set beside this process's own environment, such as ``SLURM_CONF``.
+        Set beside what of this process's own environment goes along, such as ``SLURM_CONF``.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Here:
         SiteError
             If it does not end in time.
         """
-        environment = {**os.environ, **self.variables}
+        environment = {**that_go_along(os.environ), **self.variables}
         if shutil.which(command[0], path=environment.get("PATH")) is None:
             raise MissingPartError(
                 f"The program {command[0]} is not on this machine.",
