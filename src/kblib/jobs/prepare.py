@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,9 +18,11 @@ from kblib import settings
 from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, TokenError, TrainingError
 from kblib.files import sealed_folder
+from kblib.jobs.mixture import OWN
 from kblib.jobs.specs import Pretrain
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
+from kblib.training.batches import Share
 from kblib.training.scoring import HeldOut
 
 log = logging.getLogger("kblib.prepare")
@@ -32,7 +34,8 @@ PARTS = ("train", "valid", "test")
 class Prepared:
     """What a pretraining reads.
 
-    A tokenizer that saw the training part only, and the three parts as blocks.
+    A tokenizer that saw the training part only, and the three parts as blocks. Besides them
+    by name: training parts of a mixture's other corpora, and validation parts of monitored ones.
     """
 
     folder: Path
@@ -40,6 +43,18 @@ class Prepared:
     train: TokenBlocks
     valid: TokenBlocks
     test: TokenBlocks
+    others: dict[str, TokenBlocks] = field(default_factory=dict)
+    monitored: dict[str, TokenBlocks] = field(default_factory=dict)
+
+    def shares(self, job: Pretrain) -> list[Share]:
+        """Return all that is trained on, each with its share of the blocks."""
+        blocks = {OWN: self.train, **self.others}
+        return [Share(one.name, blocks[one.name], one.share) for one in job.sources]
+
+    def monitors(self, job: Pretrain, *, most_blocks: int) -> dict[str, HeldOut]:
+        """Return the blocks of each monitored corpus to score models on, by name."""
+        about = (self.tokenizer, job.shape.objective, job.seq_len, most_blocks)
+        return {name: HeldOut(blocks, *about) for name, blocks in self.monitored.items()}
 
     def held_out(self, part: str, job: Pretrain, *, most_blocks: int) -> HeldOut:
         """Return the blocks of ``valid`` or ``test`` to score models on."""
@@ -82,15 +97,42 @@ def prepare(job: Pretrain) -> Prepared:
             blocks[name] = TokenBlocks.open(folder / name)
             _check_origin(folder / name, blocks[name], tokenizer, parts.get(name))
         _check_size(job, name, blocks[name])
-    return Prepared(folder, tokenizer, **blocks)
+    others = {
+        one.name: _part_of(one.corpus, "train", tokenizer, job)
+        for one in job.sources
+        if one.name != OWN
+    }
+    monitored = {
+        name: _part_of(corpus, "valid", tokenizer, job) for name, corpus in job.monitored.items()
+    }
+    return Prepared(folder, tokenizer, **blocks, others=others, monitored=monitored)
 
 
-def split_parts(job: Pretrain) -> tuple[Corpus, Corpus, Corpus]:
-    """Return the training, validation and test part of a job's corpus."""
-    train, valid, test = job.corpus.split(
-        test=job.test, valid=job.valid, by=job.group, seed=job.seed
+def split_parts(job: Pretrain, corpus: Corpus | None = None) -> tuple[Corpus, Corpus, Corpus]:
+    """Return the training, validation and test part of a job's corpus, or of another one."""
+    chosen = job.corpus if corpus is None else corpus
+    train, valid, test = chosen.split(
+        test=job.test, valid=job.valid, by=job.group_of(chosen), seed=job.seed
     )
     return train, valid, test
+
+
+def _part_of(corpus: Corpus, name: str, tokenizer: Tokenizer, job: Pretrain) -> TokenBlocks:
+    """Return one part of a further corpus, packed with a tokenizer that is there already."""
+    split = [job.valid, job.test, job.group_of(corpus), job.groups_of(corpus), job.seed]
+    decides = [corpus.fingerprint, tokenizer.fingerprint, split]
+    key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+    folder = settings.writable_home() / "tokens" / key / name
+    if not folder.is_dir():
+        log.info("packing the %s part of '%s'", name, corpus.name)
+        part = split_parts(job, corpus)[PARTS.index(name)]
+        with _first_wins(folder):
+            TokenBlocks.pack(part, tokenizer, folder)
+    with _made_again(folder):
+        blocks = TokenBlocks.open(folder)
+        _check_origin(folder, blocks, tokenizer, None)
+    _check_size(job, name, blocks, corpus)
+    return blocks
 
 
 @contextmanager
@@ -137,12 +179,16 @@ def _train_tokenizer(job: Pretrain, texts: Corpus, target: Path) -> None:
         tokenizer.save(aside, seq_len=job.shape.seq_len)
 
 
-def _check_size(job: Pretrain, name: str, blocks: TokenBlocks) -> None:
+def _check_size(
+    job: Pretrain, name: str, blocks: TokenBlocks, corpus: Corpus | None = None
+) -> None:
     if blocks.n_blocks(job.seq_len):
         return
+    of = job.corpus if corpus is None else corpus
     raise TrainingError(
-        f"The {name} part of corpus '{job.corpus.name}' has {blocks.n_tokens} tokens.",
-        f"At least one block of {job.seq_len} was expected; the corpus was split by '{job.group}' "
+        f"The {name} part of corpus '{of.name}' has {blocks.n_tokens} tokens.",
+        f"At least one block of {job.seq_len} was expected; "
+        f"the corpus was split by '{job.group_of(of)}' "
         f"into parts for training, validation ({job.valid}) and test ({job.test}).",
         "Use more text, larger shares (valid=0.1, test=0.1), or a smaller seq_len.",
     )

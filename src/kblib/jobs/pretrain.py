@@ -68,14 +68,14 @@ class Pretraining:
         config = training_config(self.job, steps=self._steps(objective, data))
         engine = self._engine(objective, config)
         first = self._take_up(engine, config)
-        held_out = data.held_out("valid", self.job, most_blocks=_EVALUATION_BLOCKS)
+        batches = self._batches(data, config)
         done = train(
             engine,
-            self._batches(data, config),
+            batches,
             config,
             first_step=first,
             record=self._record,
-            evaluate=lambda: _named(held_out.score(model)),
+            evaluate=partial(self._evaluate, data, model),
             save=partial(self._save, engine, config),
             stop=stop,
         )
@@ -118,7 +118,7 @@ class Pretraining:
 
     def _batches(self, data: Prepared, config: TrainingConfig) -> BlockBatches:
         return BlockBatches(
-            data.train,
+            data.shares(self.job),
             data.tokenizer,
             self.job.shape,
             config,
@@ -146,7 +146,8 @@ class Pretraining:
             return max(1, math.ceil(job.tokens / a_step))
         if job.epochs is not None:
             n_blocks = data.train.n_blocks(job.seq_len)
-            return max(1, math.ceil(job.epochs * n_blocks / job.batch_size))
+            own = job.sources[0].share * job.batch_size  # of the job's own corpus it reads a step
+            return max(1, math.ceil(job.epochs * n_blocks / own))
         return steps_in(job.minutes or 0, self._seconds_a_step(objective, data))
 
     def _seconds_a_step(self, objective: nn.Module, data: Prepared) -> float:
@@ -176,6 +177,14 @@ class Pretraining:
             }
         )
         return step
+
+    def _evaluate(self, data: Prepared, model: PreTrainedModel) -> dict[str, float]:
+        """Score the validation part, and those of the monitored corpora."""
+        held_out = data.held_out("valid", self.job, most_blocks=_EVALUATION_BLOCKS)
+        scores = _named(held_out.score(model))
+        for name, other in data.monitors(self.job, most_blocks=_EVALUATION_BLOCKS).items():
+            scores[f"eval_loss_{name}"] = other.score(model)["loss"]
+        return scores
 
     def _save(self, engine: Engine, config: TrainingConfig, step: int) -> None:
         save_checkpoint(self.run, engine, step, keep=config.keep_checkpoints)
@@ -219,6 +228,7 @@ def training_config(job: Pretrain, *, steps: int) -> TrainingConfig:
         seed=job.seed,
         eval_every=job.eval_every,
         save_every=job.save_every,
+        isolate_documents=job.isolate_documents,
     )
 
 
