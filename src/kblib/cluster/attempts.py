@@ -1,0 +1,63 @@
+"""What the attempts at a run took: from when to when, on which nodes, how many GPU-hours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kblib.runs import RunFolder
+
+COLUMNS = (
+    "attempt", "job", "nodes", "begun", "ended", "hours", "gpus", "gpu_hours", "exit_code", "why",
+)  # fmt: skip
+
+
+def attempts_table(run: RunFolder) -> pd.DataFrame:
+    """Return one row an attempt, the first one first.
+
+    ``begun`` and ``ended`` are in UTC; an attempt that goes on has no end, and its hours are those
+    until its driver was last heard. ``gpus`` are what the job held, used or not: on all its nodes.
+    ``gpu_hours`` count from the driver's first word to its last; the seconds in which a scheduler
+    makes nodes ready are not in them.
+
+    Returns
+    -------
+    DataFrame
+        Shape (n_attempts, 10).
+    """
+    held = _gpus(run.config())
+    records = run.attempt_records()
+    heard = run.written_state().heartbeat
+    rows = [_row(one, held, heard) for one in records]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in ("begun", "ended"):
+        table[name] = pd.to_datetime(table[name].astype("Float64"), unit="s", utc=True)
+    return table.astype({"exit_code": "Int64"})
+
+
+def gpu_hours(run: RunFolder) -> float:
+    """Return the GPU-hours that a run has taken so far, over all its attempts."""
+    return float(attempts_table(run)["gpu_hours"].sum())
+
+
+def _gpus(config: dict[str, Any]) -> int:
+    asked = config.get("resources", {})
+    return int(asked.get("nodes") or 0) * int(asked.get("gpus_per_node") or 0)
+
+
+def _row(record: dict[str, Any], gpus: int, heard: float) -> tuple[Any, ...]:
+    begun, ended = float(record["submitted"]), record.get("ended")
+    hours = max(0.0, float(ended or heard) - begun) / 3600
+    return (
+        record["attempt"],
+        str(record.get("job", "")),
+        str(record.get("nodes", "")),
+        begun,
+        ended,
+        hours,
+        gpus,
+        hours * gpus,
+        record.get("exit_code"),
+        str(record.get("why", "")),
+    )
