@@ -94,6 +94,7 @@ def begin(run: RunFolder) -> list[str]:
         if queued:
             slurm.cancel(*queued)
         raise
+    run.write_sent_jobs(*queued)
     return queued
 
 

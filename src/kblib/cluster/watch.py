@@ -56,7 +56,7 @@ def observed(run: RunFolder, written: RunState) -> RunState:
     current = run.written_state()  # it may have ended between the two looks
     if current.over or current.heartbeat > written.heartbeat or silence_s < FRESH_S:
         return current
-    why = why_it_ended(answer.last, run.log(20)).sentence
+    why = str(why_it_ended(answer.last, run.log(20)))
     return replace(current, phase=Phase.FAILED, why=why, exit_code=INFRASTRUCTURE)
 
 
@@ -66,7 +66,7 @@ def _starting(written: RunState, job: SlurmJob) -> RunState:
 
 
 def _waiting(written: RunState, job: SlurmJob) -> str:
-    waits = f"Job {job.id} waits: {why_it_waits(job).sentence}"
+    waits = f"Job {job.id} waits: {why_it_waits(job)}"
     return f"{written.why} {waits}" if written.why and written.attempt else waits
 
 
@@ -82,12 +82,20 @@ def _ask(run: RunFolder, now: float) -> _Answer:
     try:
         slurm = gang.slurm_of(run)
         jobs = slurm.queue(run.name)
-        records = run.attempt_records()
-        last = slurm.job(str(records[-1]["job"])) if not jobs and records else None
+        number = "" if jobs else _last_job(run)
+        last = slurm.job(number) if number else None
     except KblibError:
         return _Answer(now, None, None)
     # The one that runs, or is next, comes first.
     return _Answer(now, sorted(jobs, key=lambda job: (job.waits, int(job.id))), last)
+
+
+def _last_job(run: RunFolder) -> str:
+    """Return the number of the last job that was to carry out a run, begun or not."""
+    begun, sent = run.attempt_records(), run.sent_jobs()
+    if sent and (not begun or begun[-1]["submitted"] < sent["time"]):
+        return str(sent["jobs"][0])
+    return str(begun[-1]["job"]) if begun else ""
 
 
 def forget(run: RunFolder) -> None:

@@ -12,6 +12,7 @@
           failure.json           the error that ended an attempt
           script.sh              what was sent to the scheduler
           bad_nodes.json         nodes that were lost, with when and how it was seen
+          sent.json              the jobs that were queued last from outside, and when
           staged.json            what the job needs: sizes and checksums when it was sent
           code/                  the library as it was then, where it is used from a checkout
           events.jsonl           what the driver saw besides the ranks, appended by it alone
@@ -74,8 +75,10 @@ class RunFolder:
         self.functions = path / "functions"
         self.settled_file = path / "settled.json"
         self.lock_file = path / ".lock"
+        self.begin_lock_file = path / ".begin.lock"
         self.script_file = path / "script.sh"
         self.bad_nodes_file = path / "bad_nodes.json"
+        self.sent_file = path / "sent.json"
         self.staged_file = path / "staged.json"
         self.code = path / "code"
         self.events_file = path / "events.jsonl"
@@ -119,6 +122,10 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """Return what was submitted."""
         return files.read_json(self.config_file)
+
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Let the next jobs of this run ask for other resources than those at submit."""
+        files.write_json(self.config_file, {**self.config(), "resources": dict(resources)})
 
     def write_state(self, state: RunState) -> None:
         """Replace the state.
@@ -225,6 +232,17 @@ class RunFolder:
         """Return what is known of each attempt, the first one first."""
         files_there = sorted(self.attempts.glob("[0-9]*.json"))
         return [files.read_json(path) for path in files_there if path.stat().st_size]
+
+    def write_sent_jobs(self, *jobs: str) -> None:
+        """Remember the numbers of jobs that were queued for this run: they may never begin."""
+        files.write_json(self.sent_file, {"jobs": list(jobs), "time": time.time()})
+
+    def sent_jobs(self) -> dict[str, Any]:
+        """Return the jobs that were queued last from outside, and when; empty if none was."""
+        try:
+            return files.read_json(self.sent_file)
+        except IntegrityError:
+            return {}
 
     def bad_nodes(self) -> dict[str, Any]:
         """Return the nodes that were lost under this run, each with the evidence."""
