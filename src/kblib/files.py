@@ -109,7 +109,13 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False) -> Iterator[Path]:
+def sealed_folder(
+    target: Path,
+    about: dict[str, Any],
+    *,
+    replace: bool = False,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Path]:
     """Give a folder to write into; when the block ends well, seal it and rename it to `target`.
 
     Parameters
@@ -120,6 +126,8 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
         What the manifest says besides the files. May be changed inside the block.
     replace
         Whether a folder already at `target` gives way; otherwise it is an error.
+    known
+        Bytes and SHA-256 of files whose writers have computed them: they are not read again.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def sealed_folder(target: Path, about: dict[str, Any], *, replace: bool = False)
     aside.mkdir()
     try:
         yield aside
-        seal(aside, about)
+        seal(aside, about, known=known or {})
         if replace:
             replace_folder(aside, target)
         else:
@@ -160,15 +168,21 @@ def replace_folder(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def seal(folder: Path, about: Mapping[str, Any]) -> None:
+def seal(
+    folder: Path, about: Mapping[str, Any], *, known: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
     """Write the manifest of a folder: `about`, then size and SHA-256 of every file below it."""
-    files = {}
+    files: dict[str, Mapping[str, Any]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
         # As the folder allows: some libraries write files for their owner alone.
         path.chmod(folder.stat().st_mode & 0o666)
+        name = path.relative_to(folder).as_posix()
+        if known and name in known:
+            files[name] = known[name]
+            continue
         with open(path, "rb") as file:
             os.fsync(file.fileno())
-        files[path.relative_to(folder).as_posix()] = {
+        files[name] = {
             "bytes": path.stat().st_size,
             "sha256": sha256(path),
         }

@@ -27,6 +27,7 @@ from kblib.training.deepspeed_engine import DeepSpeedEngine
 from kblib.training.engine import Batch, Engine, TorchEngine
 from kblib.training.loop import seed_step
 from kblib.training.objective import objective_for
+from kblib.training.state_files import shard_name
 
 STAGES = (0, 1, 2, 3)
 STEPS, HALF = 6, 3
@@ -95,7 +96,7 @@ class Comparison:
         lacking = self.folder / "lacking"
         if self.rank == 0:
             shutil.copytree(RunFolder(self.folder / "run-1").checkpoint(HALF), lacking)
-            next(lacking.rglob("*rank_1_*optim_states.pt")).unlink()
+            (lacking / shard_name(1)).unlink()
         engine = self.engine(1)
         engine.any_rank(False)
         try:

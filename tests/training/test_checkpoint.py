@@ -17,6 +17,7 @@ from kblib.training.checkpoint import (
     save_checkpoint,
 )
 from kblib.training.engine import Batch, StepOutcome
+from kblib.training.state_files import Sums
 from tests.disks import fill
 from tests.training.conftest import MakeEngine
 
@@ -38,9 +39,10 @@ class Writer:
     def give_weights_to(self, objective: nn.Module) -> None:
         raise NotImplementedError
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path) -> Sums:
         (folder / "model.safetensors").write_bytes(os.urandom(4096))
         (folder / "optimizer.safetensors").write_bytes(os.urandom(8192))
+        return {}
 
 
 @pytest.fixture

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kblib import files
 from kblib.errors import IntegrityError, TrainingError
 from kblib.runs import RunFolder
 from kblib.training.engine import Engine
+
+_SUMS = ".sums-"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
         _write_parts(engine, parts)
         if engine.rank == 0:
             about = {"kind": "checkpoint", "step": step, "world_size": engine.world_size}
-            with files.sealed_folder(target, about, replace=True) as aside:
+            known = _sums_of_all(parts)
+            with files.sealed_folder(target, about, replace=True, known=known) as aside:
                 for part in parts.iterdir():
                     part.rename(aside / part.name)
             parts.rmdir()
@@ -57,8 +61,17 @@ def _write_parts(engine: Engine, parts: Path) -> None:
         shutil.rmtree(parts, ignore_errors=True)
         parts.mkdir(parents=True)
     engine.any_rank(False)
-    engine.save(parts)
+    files.write_json(parts / f"{_SUMS}{engine.rank}", engine.save(parts))
     engine.any_rank(False)
+
+
+def _sums_of_all(parts: Path) -> dict[str, Any]:
+    """Return the checksums that the ranks computed while they wrote: nothing is read again."""
+    found: dict[str, Any] = {}
+    for path in parts.glob(f"{_SUMS}*"):
+        found.update(files.read_json(path))
+        path.unlink()
+    return found
 
 
 def _let_go(run: RunFolder, step: int, keep: int) -> None:

@@ -2,13 +2,20 @@
 
 Stage 1 shares out the optimiser's state, 2 the gradients as well, 3 the weights too (Rajbhandari et
 al. 2020). Batches, learning rates, optimiser and clipping are those of `TorchEngine`; the losses
-agree with its own to rounding, and a resumed run's bits with those of an undisturbed one.
+agree with its own to rounding, and a resumed run's bits with those of an undisturbed one. A
+checkpoint of any stage and any number of ranks is taken up by any other.
+
+There is no other parallelism, on purpose. Without a fork of transformers' models DeepSpeed splits
+their matrices (AutoTP; its tutorial joins it to the stages 0 to 2) or their inputs (Ulysses), and
+offers no pipeline for them. ZeRO stage 3 divides by all ranks what those would divide by a few: it
+is the way for a model beyond one GPU, and `kb.plan` shows that 20 billion parameters fit.
+Checkpoints are written while the ranks wait; see `checkpoint` for what is done aside.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -19,7 +26,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from kblib.errors import IntegrityError
+from kblib.training import deepspeed_state as kept
 from kblib.training.config import TrainingConfig
 from kblib.training.engine import (
     Batch,
@@ -30,12 +37,16 @@ from kblib.training.engine import (
     mean_over_ranks,
 )
 from kblib.training.precision import choose_dtype
+from kblib.training.state_files import (
+    Piece,
+    StateReader,
+    Sums,
+    check_same_model,
+    shard_name,
+    write_layout,
+    write_tensors,
+)
 
-_TAG = "deepspeed"
-"""The folder inside a checkpoint that holds DeepSpeed's own files."""
-_SHARDS = "*_optim_states.pt"
-_WRITTEN_SHORT = "unexpected pos"
-"""What torch says when it could not write all; the system's own error is lost on the way."""
 _BUCKET = 500_000_000
 """DeepSpeed's own: numbers that are reduced at a time. It sets so much memory aside."""
 
@@ -57,6 +68,9 @@ class DeepSpeedEngine:
     dtype
         What is computed in; by default what the machine has units for. The optimiser's own copy of
         the weights is always float32.
+    offload
+        ``"cpu"`` keeps the optimiser's state, and from stage 3 on the weights, in the memory of the
+        node instead of the GPU's.
     """
 
     def __init__(
@@ -67,6 +81,7 @@ class DeepSpeedEngine:
         *,
         zero_stage: int,
         dtype: torch.dtype | None = None,
+        offload: str | None = None,
     ) -> None:
         deepspeed = _deepspeed(device)
         self.objective = objective
@@ -76,13 +91,15 @@ class DeepSpeedEngine:
         self.dtype = dtype or choose_dtype(device)
         self.clip_norm = config.clip_norm
         self._parameters = dict(objective.named_parameters())
-        n_parameters = sum(value.numel() for value in self._parameters.values())
+        self._shapes = kept.shapes_of(self._parameters)
+        n_parameters = sum(math.prod(shape) for shape in self._shapes.values())
         told = deepspeed_config(
             config,
             world_size=self.world_size,
             zero_stage=zero_stage,
             dtype=self.dtype,
             n_parameters=n_parameters,
+            offload=offload,
         )
         self._engine, self._optimizer, _, _ = deepspeed.initialize(
             model=objective,
@@ -110,7 +127,9 @@ class DeepSpeedEngine:
                 norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.clip_norm)
             self._engine.step()  # updates after the last one only
             loss += part.detach().float() / len(micro_batches)
-        if not self._clips_here:
+        if self._is_scaled and self._optimizer.overflow:
+            norm = 0.0  # the scale was too high for float16: it is halved, nothing was learnt
+        elif not self._clips_here:
             norm = self._engine.get_global_grad_norm()
         return StepOutcome(loss=mean_over_ranks(loss), grad_norm=float(norm))
 
@@ -118,43 +137,37 @@ class DeepSpeedEngine:
         """Say whether `flag` is true on at least one rank."""
         return any_of_the_ranks(flag, self.device)
 
-    def save(self, folder: Path) -> None:
-        """Write this rank's part as DeepSpeed's own tools read it; every rank calls this.
-
-        Raises
-        ------
-        OSError
-            If the disk is full.
-        """
-        try:
-            self._engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
-        except RuntimeError as error:
-            if _WRITTEN_SHORT not in str(error):
-                raise
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+    def save(self, folder: Path) -> Sums:
+        """Write what this rank keeps, and rank 0 the layout; every rank calls this."""
+        mine = self._pieces()
+        if self.zero_stage == 0:
+            mine = kept.my_share(mine, self.rank, self.world_size)
+        sums = write_tensors(folder / shard_name(self.rank), kept.tensors_of(mine, self._inner))
+        if self.rank == 0:
+            about = {
+                "ranks": self.world_size,
+                "zero_stage": self.zero_stage,
+                "steps": kept.steps_taken(mine, self._inner),
+                "loss_scale": kept.scale_of(self._optimizer) if self._is_scaled else {},
+            }
+            sums |= write_layout(folder, self._shapes, about)
+        return sums
 
     def load(self, folder: Path) -> None:
-        """Take up weights and optimiser state; every rank reads.
-
-        DeepSpeed's files are pickles: only a folder that was compared with its manifest may come
-        here (`find_checkpoint` does so).
+        """Take up weights and optimiser state; every rank reads the stretches that it keeps.
 
         Raises
         ------
         IntegrityError
-            If the checkpoint was written by another number of ranks, or is of another model.
+            If the checkpoint is of a model with other parameters, or not all of it is there.
         """
-        self._check_same_world(folder)
-        try:
-            self._engine.load_checkpoint(str(folder), tag=_TAG)
-        except RuntimeError as error:
-            if "Error(s) in loading state_dict" not in str(error):
-                raise
-            raise IntegrityError(
-                f"{folder} holds another model: {str(error).splitlines()[-1].strip()}",
-                "A checkpoint of this job's own model was expected.",
-                "Start anew with kb.submit(job, fresh=True).",
-            ) from None
+        layout = check_same_model(folder, self._shapes)
+        with StateReader(folder) as reader:
+            reader.check_complete(self._shapes)
+            kept.take_up(reader, self._pieces(), self._inner, int(layout["steps"]))
+        kept.hand_on(self._optimizer, self.zero_stage)
+        if self._is_scaled:
+            kept.set_scale(self._optimizer, layout["loss_scale"])
 
     def give_weights_to(self, objective: nn.Module) -> None:
         """Copy the optimiser's float32 weights into another module; every rank takes part."""
@@ -170,14 +183,20 @@ class DeepSpeedEngine:
         whole: Tensor = safe_get_full_fp32_param(parameter)
         return whole.cpu()
 
-    def _check_same_world(self, folder: Path) -> None:
-        n_shards = len(list((folder / _TAG).glob(_SHARDS)))
-        if self.zero_stage and n_shards != self.world_size:
-            raise IntegrityError(
-                f"{folder} was written by {n_shards} ranks; {self.world_size} read it.",
-                f"With ZeRO stage {self.zero_stage} each rank has a part of its own.",
-                f"Go on with {n_shards} ranks, or start anew with kb.submit(job, fresh=True).",
-            )
+    def _pieces(self) -> list[Piece]:
+        return kept.pieces_of(self._optimizer, self._parameters, self.zero_stage, self.rank)
+
+    @property
+    def _inner(self) -> torch.optim.Optimizer:
+        """The optimiser that steps; ZeRO's own is around it."""
+        inner: torch.optim.Optimizer = (
+            self._optimizer if self.zero_stage == 0 else self._optimizer.optimizer
+        )
+        return inner
+
+    @property
+    def _is_scaled(self) -> bool:
+        return self.dtype == torch.float16
 
     def _here(self, batch: Batch) -> Batch:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
@@ -190,10 +209,20 @@ def deepspeed_config(
     zero_stage: int,
     dtype: torch.dtype,
     n_parameters: int,
+    offload: str | None = None,
 ) -> dict[str, Any]:
     """Return what DeepSpeed is told; our words on the right, its words on the left."""
     share = config.batch_size // world_size
     half = dtype == torch.bfloat16
+    zero: dict[str, Any] = {
+        "stage": zero_stage,
+        "reduce_bucket_size": min(_BUCKET, n_parameters),
+        "allgather_bucket_size": min(_BUCKET, n_parameters),
+    }
+    if offload:
+        zero["offload_optimizer"] = {"device": offload}
+        if zero_stage == 3:
+            zero["offload_param"] = {"device": offload}
     return {
         "train_batch_size": config.batch_size,
         "train_micro_batch_size_per_gpu": share // config.grad_accum_steps,
@@ -202,11 +231,8 @@ def deepspeed_config(
         # Without ZeRO the weights stay in float32, as in torch's engine; else the optimiser's copy.
         "bf16": {"enabled": half and zero_stage > 0},
         "torch_autocast": {"enabled": half and zero_stage == 0, "dtype": "bfloat16"},
-        "zero_optimization": {
-            "stage": zero_stage,
-            "reduce_bucket_size": min(_BUCKET, n_parameters),
-            "allgather_bucket_size": min(_BUCKET, n_parameters),
-        },
+        "fp16": {"enabled": dtype == torch.float16},  # its loss scale follows what overflows
+        "zero_optimization": zero,
         "zero_force_ds_cpu_optimizer": False,  # it would be compiled for two minutes
     }
 

@@ -13,13 +13,13 @@ from typing import Protocol
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from kblib.errors import IntegrityError
 from kblib.training.config import TrainingConfig
 from kblib.training.precision import choose_dtype
+from kblib.training.state_files import Sums, refuse_other_model, write_tensors
 
 Batch = Mapping[str, Tensor]
 """The tensors of one micro-batch by name, as the objective's `forward` takes them."""
@@ -51,8 +51,11 @@ class Engine(Protocol):
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank; every rank gets the same answer."""
 
-    def save(self, folder: Path) -> None:
-        """Write this rank's part of weights and optimiser state into `folder`; every rank calls."""
+    def save(self, folder: Path) -> Sums:
+        """Write this rank's part of weights and optimiser state into `folder`; every rank calls.
+
+        Return the checksums of what it wrote, computed on the way.
+        """
 
     def load(self, folder: Path) -> None:
         """Take up weights and optimiser state from `folder`; every rank calls."""
@@ -111,15 +114,12 @@ class TorchEngine:
         """Say whether `flag` is true on at least one rank."""
         return any_of_the_ranks(flag, self.device)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path) -> Sums:
         """Write weights and optimiser state as safetensors; all ranks hold the same, one writes."""
         if self.rank:
-            return
-        save_file(
-            {name: value.detach().contiguous() for name, value in self._parameters.items()},
-            folder / WEIGHTS,
-        )
-        save_file(dict(self._optimizer_tensors()), folder / OPTIMIZER)
+            return {}
+        sums = write_tensors(folder / WEIGHTS, self._parameters)
+        return sums | write_tensors(folder / OPTIMIZER, dict(self._optimizer_tensors()))
 
     def load(self, folder: Path) -> None:
         """Take up weights and optimiser state; every rank reads.
@@ -147,16 +147,7 @@ class TorchEngine:
     def _check_same_model(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
         want = {name: tuple(value.shape) for name, value in self._parameters.items()}
         have = {name: tuple(value.shape) for name, value in weights.items()}
-        if want != have:
-            other = sorted(
-                name for name in want.keys() | have.keys() if want.get(name) != have.get(name)
-            )
-            name = other[0]
-            raise IntegrityError(
-                f"{folder} holds another model: {name} is {have.get(name, 'absent')} there.",
-                f"This job's model has {want.get(name, 'no such parameter')}; {len(other)} differ.",
-                "Start anew with kb.submit(job, fresh=True).",
-            )
+        refuse_other_model(folder, want, have)
 
     def _optimizer_tensors(self) -> Iterator[tuple[str, Tensor]]:
         for name, parameter in self._parameters.items():
