@@ -19,7 +19,19 @@ def job(state: str, reason: str = "", **more: object) -> SlurmJob:
         ("PartitionNodeLimit", "it will never begin."),
         ("QOSMaxWallDurationPerJobLimit", "its wall time is longer than its quality of service"),
         ("QOSMaxJobsPerUserLimit", "allows no more jobs at a time"),
-        ("AssocGrpBillingMinutes", "the account's allocation is used"),
+        ("AssocGrpBillingMinutes", "the compute time of its account is used up"),
+        ("AssocGrpCPURunMinutesLimit", "the compute time of its account is used up"),
+        ("QOSGrpNodeLimit", "other jobs have all that its quality of service allows at a time"),
+        ("MaxGRESPerAccount", "other jobs have all that its account allows at a time"),
+        ("PartitionConfig", "more nodes or time than the partition allows"),
+        ("AccountNotAllowed", "may not use this partition, so it will never begin."),
+        ("QOSNotAllowed", "is not allowed in this partition"),
+        ("InvalidAccount", "its account is not valid here"),
+        ("InvalidQOS", "its quality of service is not valid here"),
+        ("MaxMemPerLimit", "more memory than the partition gives"),
+        ("JobHeldAdmin", "it was held by the site."),
+        ("launch failed requeued held", "its nodes could not start it"),
+        ("AssocSomethingOfTomorrow", "a limit of its account holds it back"),
         ("ReqNodeNotAvail, UnavailableNodes:gn[1-2]", "is down or reserved"),
         ("SomethingNew", "Slurm's reason is SomethingNew."),
         ("", "the scheduler has not looked at it yet."),
@@ -29,6 +41,33 @@ def test_reason_for_waiting_is_told_in_plain_words(reason: str, words: str) -> N
     told = why_it_waits(job("PENDING", reason))
     assert words in told.sentence
     assert told.next_step
+
+
+@pytest.mark.parametrize(
+    ("reason", "never"),
+    [
+        ("QOSMaxWallDurationPerJobLimit", True),
+        ("QOSMaxNodePerJobLimit", True),
+        ("QOSMaxGRESPerJob", True),
+        ("AssocMaxCpuPerNode", True),
+        ("QOSMinGRES", True),
+        ("QOSMaxNodePerUserLimit", False),
+        ("QOSMaxSubmitJobPerUserLimit", False),
+        ("AssocGrpGRES", False),
+        ("QOSMaxGRESMinutesPerJob", True),
+    ],
+)
+def test_limits_of_one_job_never_pass_and_those_of_many_do(reason: str, never: bool) -> None:
+    told = why_it_waits(job("PENDING", reason))
+    assert ("it will never begin" in told.sentence) is never
+    assert reason in told.sentence
+
+
+def test_only_what_there_is_to_do_stands_beside_the_reason() -> None:
+    assert str(why_it_waits(job("PENDING", "Priority"))) == "other jobs come first."
+    assert str(why_it_waits(job("PENDING", "JobHeldUser"))) == (
+        "it was held by its user. Let it go: scontrol release 81234"
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,6 +95,9 @@ def test_states_of_slurm_go_before_the_log(state: str, words: str) -> None:
         ),
         ("/env/bin/python: No module named 'kblib'", "lacks a package"),
         ("bash: line 9: exec: /env/bin/python: not found", "was not found on the node"),
+        ("env: '/env/bin/python3.11': No such file", "Job 81234 ended"),
+        ("/spool/slurm_script: 4: module: not found", "A module that the site file loads"),
+        ("bash: line 9: module: command not found", "A module that the site file loads"),
         ("torch.OutOfMemoryError: CUDA out of memory.", "A GPU was out of memory."),
     ],
 )

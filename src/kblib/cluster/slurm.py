@@ -144,6 +144,22 @@ _REFUSALS = {
         "More nodes were asked for than the partition gives to one job.",
         "How many it has: sinfo --format='%P %D'",
     ),
+    r"[Gg]roup not permitted|Access/permission denied|not permitted to use": (
+        "You may not use this partition.",
+        "Who may: scontrol show partition; ask the site",
+    ),
+    r"Invalid feature specification": (
+        "No node has a feature that was asked for.",
+        "What nodes have: sinfo --format='%P %D %f'",
+    ),
+    r"Invalid node name": (
+        "A node that was named is not there.",
+        "The nodes: sinfo --Node",
+    ),
+    r"[Mm]emory specification|memory.*limit|[Mm]emory required": (
+        "More memory was asked for than a node of the partition has.",
+        "What nodes have: sinfo --format='%P %D %m'",
+    ),
     r"QOS.*limit|Job violates accounting/QOS policy": (
         "The account or its quality of service has a limit that this job exceeds.",
         "The limits: sacctmgr show qos format=name,maxwall,maxtrespu,maxjobspu",
@@ -157,7 +173,8 @@ _REFUSALS = {
 
 def refusal(said: str) -> SiteError:
     """Return the error for what sbatch said when it refused a job."""
-    words = " ".join(re.sub(r"(?m)^sbatch: (error: )?", "", said).split())
+    lines = (re.sub(r"^sbatch: (error: )?", "", line).strip() for line in said.splitlines())
+    words = "; ".join(line.rstrip(".") for line in lines if line)
     for pattern, (meaning, next_step) in _REFUSALS.items():
         if re.search(pattern, said, re.IGNORECASE):
             return SiteError(f"The job was refused. {meaning}", f"Slurm said: {words}.", next_step)

@@ -56,6 +56,8 @@ def observed(run: RunFolder, written: RunState) -> RunState:
     current = run.written_state()  # it may have ended between the two looks
     if current.over or current.heartbeat > written.heartbeat or silence_s < FRESH_S:
         return current
+    if not run.script_file.exists():  # whoever submitted it was killed before it was sent
+        return replace(current, why="It was not sent to the scheduler; submit the job again.")
     why = str(why_it_ended(answer.last, run.log(20)))
     return replace(current, phase=Phase.FAILED, why=why, exit_code=INFRASTRUCTURE)
 
