@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
 from kblib.errors import JobError
+from kblib.jobs.choices import CHOICES, Choices, check_choices
 
 _LENGTHS = ("steps", "tokens", "epochs", "minutes")
 WHOLE = (
@@ -53,7 +54,7 @@ The rest is set-up, evaluation and saving.
 """
 _SHARES = {"mask_rate": 0.9, "valid": 0.5, "test": 0.5}
 """Shares that must be more than nothing, and their largest."""
-LATER = ("isolate_documents", "sample_prompt")
+LATER = ("isolate_documents", "sample_prompt", *CHOICES)
 """What jobs of before did not have: where it is as usual nothing is said, so that keys stay."""
 ENGINES = ("torch", "deepspeed")
 _HIGHEST_ZERO_STAGE = 3
@@ -61,7 +62,7 @@ _SHARES_OR_NOTHING = {"dropout": 0.9, "random_rate": 0.4, "keep_rate": 0.4}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbers:
+class Numbers(Choices):
     """The numbers of a pretraining that have a default."""
 
     steps: int | None = None
@@ -111,6 +112,7 @@ def check_numbers(job: Numbers) -> None:
     _check_shares(job)
     _check_warm_up(job)
     _check_engine(job)
+    check_choices(job)
     _check_texts(job)
 
 

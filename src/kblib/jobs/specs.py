@@ -24,7 +24,9 @@ from kblib.jobs.mixture import (
     checked_mixture,
     checked_monitor,
 )
+from kblib.jobs.origin import origin_to_dict, same_origin
 from kblib.jobs.quantities import LATER, REAL, WHOLE, Numbers, check_numbers, wrong
+from kblib.models.origin import folder_of_origin, origin_fingerprint, shape_of_origin
 from kblib.models.shape import ModelShape
 
 _HIGHEST_UNITS = ("film", "issue")
@@ -37,14 +39,15 @@ _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True)
 class Pretrain(Numbers):
-    """Train a language model from nothing on a corpus.
+    """Train a language model on a corpus, from nothing or from a model that is there.
 
     Parameters
     ----------
     corpus
         What to learn from. Its parts for validation and test are set aside by `split_by`.
     shape
-        The model: masked (``modernbert``, ``bert``) or causal (``gpt_neox``, ``llama``).
+        The model: masked (``modernbert``, ``bert``) or causal (``gpt_neox``, ``llama``, ``gpt2``).
+        Not needed where the job goes on from a model.
     steps, tokens, epochs, minutes
         How long: exactly one of them. Minutes are turned into steps by a measurement when the run
         starts, once; what came out is in the run folder and holds for every resumption.
@@ -73,6 +76,26 @@ class Pretrain(Numbers):
         What carries out a step: ``torch`` or ``deepspeed``. With DeepSpeed the ranks may share out
         the optimiser's state (stage 1), the gradients (2) and the weights (3), so that larger
         models fit. The losses of the two agree to rounding.
+    continue_from
+        A model to go on from: a folder with safetensors, or a name on the model hub. Its weights,
+        layout and tokenizer are taken over; who it is belongs to the job's key.
+    schedule, final_learning_rate
+        How the rate falls after the warm-up, ``linear`` or ``cosine``, to which share of its top. A
+        model that goes on is warmed up again, as a new one (Ibrahim et al. 2024).
+    beta2
+        How slowly AdamW forgets the size of gradients.
+    dtype
+        What is computed in: ``fp32``, ``bf16``, ``fp16``; by default what the machine has units
+        for. The optimiser's weights are fp32 always.
+    activation_checkpointing
+        Whether a layer's inside is computed again for its gradient instead of kept: a third more
+        work, much less memory.
+    offload
+        ``"cpu"`` keeps what ZeRO shares out in the memory of the node.
+    whole_words
+        Whether a masked model guesses all pieces of a word or none.
+    keep
+        How many of the newest checkpoints stay.
     mixture
         Other corpora to read as well, each under a name with its share of the blocks, as in
         ``{"web": (web, 0.2)}``; the rest is the job's own. Their parts for validation and test are
@@ -99,7 +122,7 @@ class Pretrain(Numbers):
     """
 
     corpus: Corpus
-    shape: ModelShape
+    shape: ModelShape = None  # type: ignore[assignment]  # then that of the model to go on from
     _: KW_ONLY
     mixture: Mixture = ()
     monitor: Monitor = ()
@@ -107,6 +130,7 @@ class Pretrain(Numbers):
     replay_share: InitVar[float] = 0.1
 
     def __post_init__(self, replay: Corpus | None, replay_share: float) -> None:
+        _take_origin(self)
         object.__setattr__(self, "mixture", checked_mixture(self.mixture, replay, replay_share))
         object.__setattr__(self, "monitor", checked_monitor(self.monitor))
         check_numbers(self)
@@ -176,8 +200,10 @@ class Pretrain(Numbers):
 
     def with_saved_corpus(self) -> Pretrain:
         """Return the same job with its corpora on disk, where a run can read them."""
+        origin = self.continue_from
         return replace(
             self,
+            continue_from=None if origin is None else str(folder_of_origin(origin)),
             corpus=self.corpus.save(),
             mixture=[replace(one, corpus=one.corpus.save()) for one in self.sources[1:]],
             monitor={name: corpus.save() for name, corpus in self.monitored.items()},
@@ -199,6 +225,8 @@ class Pretrain(Numbers):
             ]
         if self.monitor:
             corpora["monitor"] = {n: _corpus_to_dict(one) for n, one in self.monitored.items()}
+        if self.continue_from is not None:
+            numbers["continue_from"] = origin_to_dict(self.continue_from)
         return {"kind": "pretrain", **corpora, "shape": self.shape.to_dict(), **numbers}
 
     @classmethod
@@ -214,6 +242,8 @@ class Pretrain(Numbers):
         """
         names = [field.name for field in fields(Numbers)]
         numbers = {name: content[name] for name in names if name in content}
+        if "continue_from" in numbers:
+            numbers["continue_from"] = same_origin(numbers["continue_from"])
         return cls(
             _same_corpus(content["corpus"]),
             ModelShape.from_dict(content["shape"]),
@@ -234,6 +264,8 @@ class Pretrain(Numbers):
         """
         content = {**self.to_dict(), "groups": self.groups}
         content["corpus"] = content["corpus"]["fingerprint"]
+        if self.continue_from is not None:
+            content["continue_from"] = origin_fingerprint(folder_of_origin(self.continue_from))
         if self.mixture:
             content["mixture"] = [
                 [one.name, one.share, one.corpus.fingerprint, self.groups_of(one.corpus)]
@@ -248,7 +280,27 @@ class Pretrain(Numbers):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _take_origin(job: Pretrain) -> None:
+    """Fill in what is read off the model to go on from, and refuse a job without any model."""
+    if job.continue_from is not None:
+        object.__setattr__(job, "continue_from", str(job.continue_from))
+        if job.shape is None:
+            object.__setattr__(job, "shape", shape_of_origin(str(job.continue_from)))
+    if not isinstance(job.shape, ModelShape):
+        raise JobError(
+            f"Pretrain got shape={job.shape!r}.",
+            "The shape of a new model was expected, or a model to go on from.",
+            'kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), ...), or continue_from="kb-mini-causal"',
+        )
+
+
 def _check_architecture(job: Pretrain) -> None:
+    if job.whole_words and job.shape.objective != "masked":
+        raise JobError(
+            f"Pretrain got whole_words=True for a {job.shape.architecture}.",
+            "Only masked models guess words in the middle.",
+            "kb.Pretrain(..., whole_words=False)",
+        )
     if job.sample_prompt is not None and job.shape.objective != "causal":
         raise JobError(
             f"A {job.shape.architecture} was given sample_prompt={job.sample_prompt!r}.",
