@@ -19,7 +19,7 @@ NODES, RANKS_PER_NODE = 2, 2
 
 
 def send(job: Pretrain, **resources: Any) -> Run:
-    """Send a job to two emulated nodes, two ranks on each."""
+    """Send a job to two emulated nodes, two ranks on each; Dask stands beside where it is asked."""
     asked: dict[str, Any] = {
         "nodes": NODES,
         "ranks_per_node": RANKS_PER_NODE,
@@ -27,6 +27,7 @@ def send(job: Pretrain, **resources: Any) -> Run:
         "cores_per_node": RANKS_PER_NODE,
         "memory_gib": 4,
         "walltime_hours": 0.5,
+        "dask": False,
     }
     return submit(job, site="emulator", **(asked | resources))
 

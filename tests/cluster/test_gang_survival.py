@@ -10,11 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from kblib.hpc.emulator import Emulator
 
@@ -44,6 +47,8 @@ pytest.importorskip("deepspeed", reason="DeepSpeed comes with the extra 'cluster
 pytestmark = pytest.mark.slurm
 
 STRIKE_AT = 60
+LONG = 20_000
+"""Steps of a run that is struck twice, and stopped after."""
 SAVED_EVERY = 25
 
 
@@ -83,6 +88,39 @@ def undisturbed(cluster: Emulator, job: Pretrain) -> Run:
     run = ended(send(replace(job, name="calm")))
     assert [one["exit_code"] for one in attempts(run)] == [DONE]
     return run
+
+
+class Calm:
+    """A long run that nothing disturbs, carried as far as it is asked for.
+
+    What is struck is compared with it step by step; it begins anew when more is asked of it.
+    """
+
+    def __init__(self, job: Pretrain) -> None:
+        self.job = replace(job, steps=LONG, name="calm-long")
+        self.losses: dict[int, float] = {}
+
+    def up_to(self, step: int) -> dict[int, float]:
+        """Return its losses up to a step at least."""
+        if step not in self.losses:
+            run = until_stopped(reached(send(self.job, fresh=True), step))
+            assert codes(run) == [STOPPED]
+            self.losses = losses(run)
+        return self.losses
+
+
+@pytest.fixture(scope="module")
+def calm(cluster: Emulator, job: Pretrain) -> Calm:
+    """Give what long runs are compared with."""
+    return Calm(job)
+
+
+def assert_equal(struck: Run, calm: Calm) -> None:
+    """Compare all losses of a run that was stopped, one for each step, with undisturbed ones."""
+    found = losses(struck)
+    expected = calm.up_to(struck.state.step)
+    assert list(found) == list(range(1, struck.state.step + 1))
+    assert found == {step: expected[step] for step in found}
 
 
 def codes(run: Run) -> list[int]:
@@ -195,20 +233,62 @@ def test_damaged_part_of_the_newest_checkpoint_is_passed_over(
 
 
 @pytest.mark.survival
-def test_wall_time_reached_twice_is_two_more_jobs(cluster: Emulator, job: Pretrain) -> None:
+def test_lost_dask_costs_no_step(cluster: Emulator, job: Pretrain, calm: Calm) -> None:
+    """Worker and scheduler are killed; both come back, and the ranks notice neither."""
+    run = send(replace(job, steps=LONG, name="dask"), dask=True)
+    nodes = nodes_of(reached(run, 1))
+    until(lambda: seen_since(run, 0.0) == set(nodes), patience_s=START_S)
+    for role, node in (("worker", nodes[1]), ("scheduler", nodes[0])):
+        struck_at = time.time()
+        dask_process(run, role, node).send_signal(signal.SIGKILL)
+        part = f"worker on {node}" if role == "worker" else role
+        told = {"event": "dask_lost", "part": part, "why": "it was killed (SIGKILL)", "attempt": 1}
+        until(lambda told=told: told in without_time(run.events()), patience_s=START_S)
+        until(lambda at=struck_at: seen_since(run, at + 1) == set(nodes), patience_s=START_S)
+    with run.client(timeout_s=START_S) as client:
+        client.wait_for_workers(2, timeout=START_S)
+        there = {one["name"] for one in client.scheduler_info()["workers"].values()}
+    assert there == set(nodes)
+    stopped = until_stopped(reached(run, run.state.step + 10))
+    assert codes(stopped) == [STOPPED]
+    assert not stopped.folder.joinpath("tls").exists()
+    assert_equal(stopped, calm)
+
+
+def dask_process(run: Run, role: str, node: str) -> psutil.Process:
+    """Return Dask's scheduler beside a run, or its worker on a node."""
+    words = ("kblib.cluster.beside", role, str(run.folder))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            beside = process.name() != "srun" and set(words) <= set(process.cmdline())
+            if beside and process.environ().get("SLURMD_NODENAME") == node:
+                return process
+    raise AssertionError(f"no {role} on {node}")
+
+
+def seen_since(run: Run, moment: float) -> set[str]:
+    """Return the nodes that telemetry tells of since a moment."""
+    table = run.telemetry()
+    return set(table["node"][table["time"] > moment])
+
+
+def without_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in event.items() if k != "time"} for event in events]
+
+
+@pytest.mark.survival
+def test_wall_time_reached_twice_is_two_more_jobs(
+    cluster: Emulator, job: Pretrain, calm: Calm
+) -> None:
     """Slurm itself tells the drivers: the end of each job is brought near while it runs."""
-    long = replace(job, steps=20_000, name="walltime")
-    run = send(long)
+    run = send(replace(job, steps=LONG, name="walltime"))
     for _ in range(2):
         bring_the_wall_time_near(cluster, run)
     stopped = until_stopped(reached(run, run.state.step + 30))
     assert codes(stopped) == [STOPPED] * 3
     resumed = [event["step"] for event in run.events()]
     assert resumed == [0, *(one["step"] for one in attempts(run)[:2])]
-    calm = until_stopped(reached(send(replace(long, name="no-walltime")), resumed[-1] + 10))
-    common = sorted(losses(run).keys() & losses(calm).keys())
-    assert common[-1] >= resumed[-1] + 10
-    assert [losses(run)[step] for step in common] == [losses(calm)[step] for step in common]
+    assert_equal(stopped, calm)
 
 
 def bring_the_wall_time_near(cluster: Emulator, run: Run) -> None:

@@ -16,10 +16,12 @@ from pathlib import Path
 
 from kblib.cluster import gang
 from kblib.cluster.claim import claim, unless_slurm_is_silent
+from kblib.cluster.gang_dask import Beside, why_none
 from kblib.cluster.render import python_of
 from kblib.cluster.slurm_answers import expanded
 from kblib.cluster.staging import check_staged
 from kblib.cluster.step import StepRanks
+from kblib.cluster.tls import remove_keys
 from kblib.jobs.driver import Driver, Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.runs import Phase, RunFolder
@@ -45,13 +47,23 @@ class GangDriver(Driver):
         The step.
     job
         Slurm's number of this job.
+    beside
+        The Dask beside the ranks, if there is to be one.
     """
 
     ranks: StepRanks
 
-    def __init__(self, run: RunFolder, attempt: int, ranks: StepRanks, job: str) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        attempt: int,
+        ranks: StepRanks,
+        job: str,
+        beside: Beside | None = None,
+    ) -> None:
         super().__init__(run, attempt, ranks)
         self.job = job
+        self.beside = beside
         self.wall_time_is_near = False
         signal.signal(signal.SIGUSR1, self._hear_of_the_wall_time)
 
@@ -62,6 +74,20 @@ class GangDriver(Driver):
     def _start_ranks(self) -> None:
         check_staged(self.run)
         super()._start_ranks()
+
+    def _watch(self) -> None:
+        try:
+            super()._watch()
+        finally:
+            if self.beside is not None:
+                self.beside.stop()
+
+    def _heartbeat(self) -> None:
+        super()._heartbeat()
+        # Starting Dask takes seconds of a core on each node: the ranks have begun to train by then.
+        begun = self.watchdog.has_seen_a_step and self.stop_asked_at is None
+        if self.beside is not None and begun:
+            self.beside.tend()
 
     def _ending(self) -> Ending:
         cancelled = self.run.asked_to_stop(self.attempt) is not None
@@ -86,6 +112,7 @@ class GangDriver(Driver):
             self._keep_away_from_bad_nodes()
             return Phase.QUEUED
         unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
+        remove_keys(self.run)
         return Phase.FAILED if goes_on else ending.phase
 
     def _gives_up(self) -> bool:
@@ -149,7 +176,20 @@ def main(arguments: list[str]) -> int:
     cluster = gang.cluster_of_run(run)
     python = [*shlex.split(cluster.prefix), python_of(cluster)]
     ranks = StepRanks(run, claimed.attempt, python)
-    return GangDriver(run, claimed.attempt, ranks, job).drive()
+    beside = _beside(run, claimed.attempt, python, cluster.gpu_option)
+    return GangDriver(run, claimed.attempt, ranks, job, beside).drive()
+
+
+def _beside(run: RunFolder, attempt: int, python: list[str], gpu_option: str) -> Beside | None:
+    """Return the Dask of an attempt; None, with the reason in log and events, if it has none."""
+    why = why_none(run)
+    if why:
+        log.info("no Dask beside the ranks: %s", why)
+        if not run.config().get("no_dask"):
+            run.tell("dask_absent", why=why, attempt=attempt)
+        return None
+    nodes = expanded(os.environ["SLURM_JOB_NODELIST"])
+    return Beside(run, attempt, nodes, python, gpu_option)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kblib.cluster import gang
+from kblib.cluster.attach import client_of
 from kblib.cluster.local import start_attempt
+from kblib.cluster.telemetry import telemetry_table
+from kblib.cluster.tls import make_keys, remove_keys
 from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
-from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
+from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from kblib.models.causal import CausalLM
     from kblib.models.masked import MaskedLM
 
@@ -113,9 +118,32 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """Return what happened besides steps.
 
-        Starts, resumptions, checkpoints that were passed over.
+        Starts, resumptions, checkpoints that were passed over, what was lost beside the ranks.
         """
-        return [record for record in self._folder.metrics() if "event" in record]
+        return self._folder.events()
+
+    def telemetry(self) -> pd.DataFrame:
+        """Return how busy the nodes were, one row a reading of a node.
+
+        Columns: time (Unix seconds), attempt, node, cpu_percent (of all cores), memory_gib,
+        memory_total_gib, gpu_memory_gib, gpu_memory_total_gib. Empty for a run without Dask.
+        """
+        return telemetry_table(self._folder)
+
+    def client(self, timeout_s: float = 10.0) -> Client:
+        """Return a Dask client of the nodes that train, for a look at them or work on the side.
+
+        Each node has a worker of one thread, under the node's name and without its GPUs. Close the
+        client when it is no longer needed; the run goes on either way.
+
+        Raises
+        ------
+        RunError
+            If the run has no Dask, or none now, or it does not answer.
+        MissingPartError
+            If Dask is not installed here.
+        """
+        return client_of(self._folder, self.state, timeout_s)
 
     def tail(self) -> Tail:
         """Return a reader of the metrics that gives only what is new since its last call."""
@@ -163,6 +191,7 @@ class Run:
             if state.phase is Phase.QUEUED and not gang.slurm_of(self._folder).queue(self.name):
                 # No driver is there to say so.
                 why = f"Stopped on request of {_user()} while it waited."
+                remove_keys(self._folder)
                 self._folder.write_state(replace(state, phase=Phase.STOPPED, why=why))
         return self
 
@@ -180,15 +209,30 @@ class Run:
         if not self._on_a_cluster:
             start_attempt(self._folder)
             return
+        with lock.held(self._folder.begin_lock_file):
+            if not self._another_was_faster():
+                self._queue()
+        forget(self._folder)
+
+    def _another_was_faster(self) -> bool:
+        """Say whether somebody else has begun the run since it was looked at."""
+        state = self._folder.written_state()
+        if state.over:
+            return state.phase is Phase.DONE
+        return bool(gang.slurm_of(self._folder).queue(self.name))
+
+    def _queue(self) -> None:
         state = self._folder.written_state()
         queued = replace(state, phase=Phase.QUEUED, why="", heartbeat=time.time(), exit_code=None)
         self._folder.write_state(queued)
         try:
+            if not self.config.get("no_dask"):
+                make_keys(self._folder)
             gang.begin(self._folder)
         except KblibError:
+            remove_keys(self._folder)
             self._folder.write_state(state)
             raise
-        forget(self._folder)
 
     def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM:
         """Wait for the end and open the model that was trained.

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 import kblib
 from kblib import settings, sites
+from kblib.cluster.attach import reason_for_none
 from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
 from kblib.errors import JobError, RunError, SiteError
@@ -29,6 +30,7 @@ def submit(
     ranks: int | None = None,
     fresh: bool = False,
     hang_min: float = HANG_MIN,
+    dask: bool = True,
     **resources: Unpack[Asked],
 ) -> Run:
     """Send a job to a site and return its run at once.
@@ -53,6 +55,8 @@ def submit(
     hang_min
         Minutes without a step after which ranks count as hung: each writes into the log where it
         is, then they are ended, and on a cluster the next job goes on.
+    dask
+        On a cluster: whether Dask stands beside the ranks, for `Run.client` and `Run.telemetry`.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def submit(
     else:
         _refuse_ranks(site, ranks)
         filled = Resources(**resources).at(sites.cluster_of(place))
-        world, asked = filled.ranks, {"resources": asdict(filled)}
+        world, asked = filled.ranks, {"resources": asdict(filled), "no_dask": reason_for_none(dask)}
     check_ranks(job, world)
     config = {"site": site, "ranks": world, "hang_min": _minutes(hang_min), **asked}
     run = Run(_folder_for(job, config, fresh=fresh))

@@ -93,7 +93,7 @@ def security(run: RunFolder) -> Security:
         If Dask is not installed.
     """
     require_dask()
-    _check(run)
+    check_keys(run)
     from distributed import Security
 
     pair = {
@@ -104,19 +104,14 @@ def security(run: RunFolder) -> Security:
     return Security(require_encryption=True, tls_ca_file=str(run.tls / _AUTHORITY), **pair)
 
 
-def remove_keys(run: RunFolder) -> None:
-    """Remove the keys of a run that is over, and where its Dask was; neither need be there."""
-    for folder in (run.tls, *run.path.glob(f".{run.tls.name}.*")):
-        shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):
-        run.scheduler_file.unlink(missing_ok=True)
+def check_keys(run: RunFolder) -> None:
+    """Check that the keys of a run are there, and their owner's alone.
 
-
-def _are_there(run: RunFolder) -> bool:
-    return all((run.tls / name).is_file() for name in _FILES)
-
-
-def _check(run: RunFolder) -> None:
+    Raises
+    ------
+    RunError
+        If not.
+    """
     if not _are_there(run):
         raise RunError(
             f"Run '{run.name}' has no keys in {run.tls}.",
@@ -130,6 +125,18 @@ def _check(run: RunFolder) -> None:
                 "Who reads the keys of a run can run programs as its owner; no Dask is started.",
                 f"chmod -R go-rwx {run.tls}",
             )
+
+
+def remove_keys(run: RunFolder) -> None:
+    """Remove the keys of a run that is over, and where its Dask was; neither need be there."""
+    for folder in (run.tls, *run.path.glob(f".{run.tls.name}.*")):
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        run.scheduler_file.unlink(missing_ok=True)
+
+
+def _are_there(run: RunFolder) -> bool:
+    return all((run.tls / name).is_file() for name in _FILES)
 
 
 def _pems(name: str) -> dict[str, bytes]:

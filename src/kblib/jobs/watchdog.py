@@ -44,6 +44,11 @@ class Watchdog:
                 self._step = record["step"]
 
     @property
+    def has_seen_a_step(self) -> bool:
+        """Whether the ranks of this attempt have begun to train."""
+        return self._step > 0
+
+    @property
     def patience_min(self) -> float:
         """How many minutes of silence are borne now."""
         between = self._step > 0 and self._step != self._steps_in_all

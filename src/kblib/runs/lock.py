@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _RETRY_S = 0.1
@@ -26,6 +28,17 @@ def take(path: Path, *, patience_s: float) -> int | None:
             return None
         time.sleep(_RETRY_S)
     return handle
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a lock while a block runs; wait for whoever has it, who may be copying a corpus."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_held(path: Path) -> bool | None:
