@@ -77,7 +77,8 @@ class Course:
 
     def _record(self, record: Mapping[str, Any]) -> None:
         self.records.append(dict(record))
-        self.deeds.append(f"{'loss' if 'loss' in record else 'score'} {record['step']}")
+        if "checkpoint_s" not in record:
+            self.deeds.append(f"{'loss' if 'loss' in record else 'score'} {record['step']}")
 
     def _evaluate(self) -> dict[str, float]:
         return {"eval_loss": 2.5}
@@ -123,26 +124,51 @@ def test_record_of_a_step(course: Course) -> None:
     assert third["time"] == pytest.approx(time.time(), abs=60)
     assert set(third) == {
         *("step", "loss", "learning_rate", "grad_norm"),
-        *("tokens", "tokens_per_s", "seconds_left", "time"),
+        *("tokens", "tokens_per_s", "seconds_left", "time", "data_s", "compute_s"),
     }
 
 
 def test_record_of_an_evaluation(course: Course) -> None:
     course.run()
+    seconds = course.records[2].pop("evaluation_s")
     assert course.records[2] == {"step": 2, "eval_loss": 2.5}
+    assert 0 <= seconds < 60
+
+
+def test_record_of_a_checkpoint(course: Course) -> None:
+    course.run()
+    saved = [record for record in course.records if "checkpoint_s" in record]
+    assert [record["step"] for record in saved] == course.saved == [3, 6, 7]
+    assert all(set(record) == {"step", "checkpoint_s"} for record in saved)
 
 
 def test_rate_of_tokens_and_time_left_by_hand(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step of 8 blocks of 16 tokens every two seconds, whatever evaluation and saving take."""
-    clock = iter([0.0, 2.0, 100.0, 102.0, 200.0, 202.0, 300.0, 302.0, 400.0, 402.0, 500.0, 502.0,
-                  600.0, 602.0])  # fmt: skip
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    now = 0.0
+
+    def passes(seconds: float, deed: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*arguments: Any) -> Any:
+            nonlocal now
+            now += seconds
+            return deed(*arguments)
+
+        return slow
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(Numbered, "step", passes(0.5, Numbered.step))
+    monkeypatch.setattr(Told, "step", passes(1.5, Told.step))
+    monkeypatch.setattr(Course, "_evaluate", passes(40.0, Course._evaluate))
+    monkeypatch.setattr(Course, "_save", passes(70.0, Course._save))
     course.run()
     steps = [record for record in course.records if "loss" in record]
     assert [record["tokens_per_s"] for record in steps] == [64.0] * 7
     assert [record["seconds_left"] for record in steps] == [12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 0.0]
+    assert {(record["data_s"], record["compute_s"]) for record in steps} == {(0.5, 1.5)}
+    told = {name: r[name] for r in course.records for name in r if name.endswith("ion_s")}
+    assert told == {"evaluation_s": 40.0}
+    assert {r["checkpoint_s"] for r in course.records if "checkpoint_s" in r} == {70.0}
 
 
 def test_rates_are_those_of_the_schedule(course: Course) -> None:

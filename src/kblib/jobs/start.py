@@ -44,6 +44,7 @@ def number_by_slurm() -> None:
 def main(arguments: list[str]) -> None:
     """Watch the driver, carry out the module's own `main`, and end with its exit code."""
     faulthandler.register(signal.SIGUSR2, all_threads=True)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler would fill the log with lines
     if DRIVER_VARIABLE in os.environ:
         end_with_driver()
     else:
