@@ -9,6 +9,7 @@ ours is wrong, what still waits is taken out of the queue.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Unpack
 
@@ -31,18 +32,21 @@ def script_of(run: RunFolder) -> str:
     """Return the batch script of a run; nodes that were lost under it are excluded."""
     config = run.config()
     cluster = cluster_of_run(run)
-    return render(_script(run, cluster), cluster, Resources(**config["resources"]))
+    script = _script(run, cluster, config.get("driver", DRIVER))
+    script = replace(script, small="pool" in config)  # the head of a pool
+    return render(script, cluster, Resources(**config["resources"]))
 
 
-def _script(run: RunFolder, cluster: Cluster) -> Script:
+def _script(run: RunFolder, cluster: Cluster, driver: str = DRIVER) -> Script:
     code = place_of(run)
     return Script(
         name=run.name,
         log=PurePosixPath(run.log_file),
-        command=[python_of(cluster), "-m", DRIVER, str(run.path)],
-        variables=_variables(cluster),
+        command=[python_of(cluster), "-m", driver, str(run.path)],
+        variables=variables_of(cluster),
         code=PurePosixPath(code) if code else None,
         exclude=sorted(run.bad_nodes()),
+        shared=run.is_shared,
     )
 
 
@@ -134,7 +138,7 @@ def cluster_of_run(run: RunFolder) -> Cluster:
     return sites.cluster_of(sites.load_site(str(config["site"])))
 
 
-def _variables(cluster: Cluster) -> dict[str, str]:
+def variables_of(cluster: Cluster) -> dict[str, str]:
     """Return what jobs are told: a copy of the library does not know where its checkout was."""
     places = (str(folder) for folder in settings.model_folders())
     interface = {"GLOO_SOCKET_IFNAME": cluster.interface} if cluster.interface else {}

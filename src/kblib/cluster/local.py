@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 from kblib.errors import RunError
-from kblib.runs import Phase, RunFolder, RunState
+from kblib.runs import Phase, RunFolder, RunState, sharing
 from kblib.runs.state import NEVER_BEGUN_S
 
 _LOOK_S = 0.05
@@ -38,14 +38,16 @@ def start_attempt(run: RunFolder) -> None:
 
 
 def _start_driver(run: RunFolder, number: int) -> None:
+    driver = run.config().get("driver", "kblib.jobs.driver")
     with open(run.log_file, "ab") as log:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "kblib.jobs.driver", str(run.path), str(number)],
+            [sys.executable, "-m", driver, str(run.path), str(number)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=run.path,
+            umask=sharing.UMASK if run.is_shared else -1,
         )
     # The thread takes the exit code in time, so that no zombie stays behind in a long-lived kernel.
     threading.Thread(target=driver.wait, daemon=True).start()

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from kblib.cluster.resources import Resources
+from kblib.runs.sharing import UMASK
 from kblib.sites import Cluster
 
+_UMASK = [f"umask {UMASK:04o}", f"export SLURM_UMASK={UMASK:04o}"]
+"""The shell's own, and that which srun gives to its tasks (srun(1), ENVIRONMENT VARIABLES)."""
 _LEAST_NOTICE_S, _MOST_NOTICE_S = 30, 300
 
 
@@ -42,6 +45,8 @@ class Script:
         Whether it waits until no other job of its name is there.
     small
         Whether it goes where the site wants small jobs.
+    shared
+        Whether a group may read, and not write, what it writes.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Script:
     exclude: Sequence[str] = ()
     one_after_another: bool = True
     small: bool = False
+    shared: bool = False
 
 
 def render(script: Script, cluster: Cluster, asked: Resources) -> str:
@@ -77,6 +83,7 @@ def render(script: Script, cluster: Cluster, asked: Resources) -> str:
     variables = {**cluster.environment, **script.variables}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     exports += [python_path(script.code)] if script.code else []
+    exports += _UMASK if script.shared else []
     parts = [["#!/usr/bin/env bash", *head], [*cluster.setup, *exports], [_exec(script, cluster)]]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 

@@ -36,14 +36,14 @@ import socket
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from kblib import files, settings
 from kblib.errors import IntegrityError, RunError
-from kblib.runs import journal, lock
+from kblib.runs import journal, lock, sharing
 from kblib.runs.state import NEVER_BEGUN_S, Phase, RunState
 
 _RESERVE_BYTES = 64 << 10
@@ -103,14 +103,15 @@ class RunFolder:
             If another submit was faster, or the run is an old one.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        shared = config.get("share") == sharing.GROUP
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))  # mode 0700
         try:
-            new = cls(aside)
-            for folder in (new.attempts, new.checkpoints, new.result):
-                folder.mkdir()
-            files.write_json(new.config_file, config)
-            new.set_reserve_aside()
-            new.write_state(RunState(Phase.QUEUED, heartbeat=time.time(), attempt=0))
+            if shared:
+                sharing.open_to_group(aside)
+            with sharing.shared_umask(shared):
+                cls(aside)._fill(config)
+                if shared:  # a scheduler would make it as it likes
+                    cls(aside).log_file.touch()
             os.rename(aside, path)
         except BaseException as error:
             shutil.rmtree(aside, ignore_errors=True)
@@ -118,6 +119,32 @@ class RunFolder:
                 raise FileExistsError(path) from None
             raise
         return cls(path)
+
+    def _fill(self, config: Mapping[str, Any]) -> None:
+        for folder in (self.attempts, self.checkpoints, self.result):
+            folder.mkdir()
+        files.write_json(self.config_file, config)
+        self.set_reserve_aside()
+        self.write_state(RunState(Phase.QUEUED, heartbeat=time.time(), attempt=0))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a group may read this run."""
+        return self.config_file.exists() and self.config().get("share") == sharing.GROUP
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this run is another user's, who lets this one look at it."""
+        return not os.access(self.path, os.W_OK)
+
+    @property
+    def owner(self) -> str:
+        """The name of the user whose run this is."""
+        return sharing.owner_name(self.path)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Return a block in which what is written gets the run's permissions."""
+        return sharing.shared_umask(self.is_shared)
 
     def config(self) -> dict[str, Any]:
         """Return what was submitted."""
@@ -149,6 +176,7 @@ class RunFolder:
                 if left.suffix != ".old":  # a whole one that was to give way, and may be needed
                     shutil.rmtree(left, ignore_errors=True)
         self.failure_file.unlink(missing_ok=True)
+        self.meeting_file(0).parent.mkdir(mode=0o700, exist_ok=True)
         self.set_reserve_aside()
 
     def set_reserve_aside(self) -> None:
@@ -287,8 +315,11 @@ class RunFolder:
         return self.path / f".stop-{attempt}"
 
     def meeting_file(self, attempt: int) -> Path:
-        """Return the file by which the ranks of an attempt find each other."""
-        return self.path / f".ranks-{attempt}"
+        """Return the file by which the ranks of an attempt find each other.
+
+        They trust whoever finds them, so its folder is the owner's alone in shared runs too.
+        """
+        return self.path / ".meeting" / f"ranks-{attempt}"
 
     def checkpoint(self, step: int) -> Path:
         """Return the place of the checkpoint of a step."""
@@ -331,9 +362,9 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def list_runs() -> list[RunFolder]:
-    """Return the runs under the home folder, the newest submit first."""
-    root = settings.runs_folder()
+def list_runs(root: Path | None = None) -> list[RunFolder]:
+    """Return the runs in a folder, by default that of the home, the newest submit first."""
+    root = settings.runs_folder() if root is None else root
     if not root.is_dir():
         return []
     found = [path for path in root.iterdir() if not path.name.startswith(".") and _is_run(path)]
