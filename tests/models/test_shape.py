@@ -85,7 +85,7 @@ def test_shape_survives_its_dictionary() -> None:
 
 def test_objective_and_short_name() -> None:
     assert [ModelShape(1, 1, 16, a).objective for a in ARCHITECTURES] == [  # type: ignore[arg-type]
-        "masked", "masked", "causal", "causal",
+        "masked", "masked", "causal", "causal", "causal",
     ]  # fmt: skip
     assert str(ModelShape(4, 4, 256)) == "modernbert 4x256"
 
@@ -114,8 +114,8 @@ def test_size_that_is_no_positive_number_is_refused(name: str, value: float) -> 
 
 
 def test_unknown_architecture_is_refused() -> None:
-    with pytest.raises(ModelError, match="No architecture is called 'gpt2'"):
-        ModelShape(1, 1, 16, architecture="gpt2")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="No architecture is called 'gpt9'"):
+        ModelShape(1, 1, 16, architecture="gpt9")  # type: ignore[arg-type]
 
 
 def test_dictionary_with_unknown_or_missing_sizes_is_refused() -> None:

@@ -286,9 +286,10 @@ def _take_origin(job: Pretrain) -> None:
         object.__setattr__(job, "continue_from", str(job.continue_from))
         if job.shape is None:
             object.__setattr__(job, "shape", shape_of_origin(str(job.continue_from)))
-    if not isinstance(job.shape, ModelShape):
+    shape: object = job.shape  # what a caller gave, whatever its type should be
+    if not isinstance(shape, ModelShape):
         raise JobError(
-            f"Pretrain got shape={job.shape!r}.",
+            f"Pretrain got shape={shape!r}.",
             "The shape of a new model was expected, or a model to go on from.",
             'kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), ...), or continue_from="kb-mini-causal"',
         )

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     LlamaConfig,
@@ -69,7 +71,7 @@ def build_causal(
     ----------
     dropout
         Share of numbers dropped while training, in embeddings, attention and feed-forward alike;
-        ``gpt_neox`` only.
+        not in a ``llama``.
     seed
         Equal seeds give equal weights. The generator of the caller is left as it was.
     end_id
@@ -86,6 +88,8 @@ def build_causal(
     if shape.architecture == "gpt_neox":
         config = GPTNeoXConfig(**common, hidden_dropout=dropout, attention_dropout=dropout)
         return _seeded(GPTNeoXForCausalLM, config, seed)
+    if shape.architecture == "gpt2":
+        return _seeded(GPT2LMHeadModel, _gpt2_config(common, dropout), seed)
     if shape.architecture == "llama":
         if dropout:
             raise ModelError(
@@ -96,7 +100,7 @@ def build_causal(
         return _seeded(LlamaForCausalLM, LlamaConfig(**common), seed)
     raise ModelError(
         f"'{shape.architecture}' is a masked architecture.",
-        "A causal one was expected: gpt_neox or llama.",
+        "A causal one was expected: gpt_neox, llama or gpt2.",
         f"build_masked({shape!r}, seed={seed})",
     )
 
@@ -207,6 +211,14 @@ def _bert_config(shape: ModelShape, dropout: float, ids: dict[str, int]) -> Bert
         pad_token_id=ids["pad"],
         bos_token_id=ids["cls"],
         eos_token_id=ids["sep"],
+    )
+
+
+def _gpt2_config(common: dict[str, Any], dropout: float) -> GPT2Config:
+    # GPT-2 says the inner width by a word of its own; the other sizes it takes by either.
+    inner = common.pop("intermediate_size")
+    return GPT2Config(
+        **common, n_inner=inner, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout
     )
 
 

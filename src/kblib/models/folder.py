@@ -240,7 +240,7 @@ def shape_of(config: Any) -> ModelShape | None:
         architecture=config.model_type,
         vocab_size=config.vocab_size,
         seq_len=config.max_position_embeddings,
-        n_inner=config.intermediate_size,
+        n_inner=config.n_inner if config.model_type == "gpt2" else config.intermediate_size,
         tied=None if config.model_type in MASKED else bool(config.tie_word_embeddings),
     )
 

@@ -1,6 +1,6 @@
 """The shape of a language model: its sizes, and what follows from them, without building it.
 
-Four layouts, each exactly as transformers builds it, biases and norms included:
+Five layouts, each exactly as transformers builds it, biases and norms included:
 
 - ``modernbert``: masked; norms before each part, rotary positions, gated GELU, tied embeddings
   (Warner et al. 2024);
@@ -8,7 +8,9 @@ Four layouts, each exactly as transformers builds it, biases and norms included:
 - ``gpt_neox``: causal; attention and feed-forward side by side, rotary positions on a quarter of
   each head, untied embeddings as published (Black et al. 2022);
 - ``llama``: causal; RMS norms, rotary positions, gated SiLU, untied embeddings as published
-  (Touvron et al. 2023).
+  (Touvron et al. 2023);
+- ``gpt2``: causal; norms before each part, learnt positions, tied embeddings as published (Radford
+  et al. 2019).
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from typing import Any, Literal, get_args
 
 from kblib.errors import ModelError
 
-Architecture = Literal["modernbert", "bert", "gpt_neox", "llama"]
+Architecture = Literal["modernbert", "bert", "gpt_neox", "llama", "gpt2"]
 ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
 MASKED = ("modernbert", "bert")
+_TIED = (*MASKED, "gpt2")
+"""Layouts whose head was published as the matrix of their embeddings."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,14 @@ class ModelShape:
     n_embd
         Width of the model.
     architecture
-        ``modernbert``, ``bert`` (masked), ``gpt_neox`` or ``llama`` (causal).
+        ``modernbert``, ``bert`` (masked), ``gpt_neox``, ``llama`` or ``gpt2`` (causal).
     vocab_size
         Pieces in the vocabulary.
     seq_len
-        Longest input, in tokens. Only ``bert`` spends parameters on it.
+        Longest input, in tokens. Only ``bert`` and ``gpt2`` spend parameters on it.
     n_inner
-        Width inside the feed-forward part. By default 4 times the width for ``bert`` and
-        ``gpt_neox``; for the gated ones, rounded up to a multiple of 64: 3/2 times for
+        Width inside the feed-forward part. By default 4 times the width for ``bert``,
+        ``gpt_neox`` and ``gpt2``; for the gated ones, rounded up to a multiple of 64: 3/2 times for
         ``modernbert`` (1152 at 768, as published), 8/3 times for ``llama`` (published models round
         on: 11008 at 4096 instead of 10944).
     tied
@@ -102,7 +106,7 @@ class ModelShape:
     @property
     def head_is_tied(self) -> bool:
         """Whether the head is the matrix of the embeddings, as said or as published."""
-        return self.architecture in MASKED if self.tied is None else self.tied
+        return self.architecture in _TIED if self.tied is None else self.tied
 
     @property
     def inner(self) -> int:
@@ -111,7 +115,13 @@ class ModelShape:
 
     def parameters_by_part(self) -> dict[str, int]:
         """Return parameters by part of the model; a tied matrix counts once, as embeddings."""
-        count = {"modernbert": _modernbert, "bert": _bert, "gpt_neox": _gpt_neox, "llama": _llama}
+        count = {
+            "modernbert": _modernbert,
+            "bert": _bert,
+            "gpt_neox": _gpt_neox,
+            "llama": _llama,
+            "gpt2": _gpt2,
+        }
         return count[self.architecture](self)
 
     def parameters(self) -> int:
@@ -181,7 +191,7 @@ def _check_heads(shape: ModelShape) -> None:
             f"ModelShape(n_layer={shape.n_layer}, n_head={nearest}, n_embd={shape.n_embd})",
         )
     # Rotary positions turn pairs of numbers; GPT-NeoX turns a quarter of each head.
-    step = {"bert": 1, "gpt_neox": 8}.get(shape.architecture, 2)
+    step = {"bert": 1, "gpt2": 1, "gpt_neox": 8}.get(shape.architecture, 2)
     if shape.n_embd // shape.n_head % step:
         raise ModelError(
             f"Heads of {shape.n_embd // shape.n_head} numbers ({shape.n_embd} / {shape.n_head}) "
@@ -197,12 +207,12 @@ def _check_tied(shape: ModelShape) -> None:
             "Its head is always the matrix of its embeddings.",
             f"ModelShape(..., architecture='{shape.architecture}')",
         )
-    if shape.tied == (shape.architecture in MASKED):
+    if shape.tied == (shape.architecture in _TIED):
         object.__setattr__(shape, "tied", None)  # equal shapes are equal, however they are said
 
 
 def _usual_inner(architecture: str, n_embd: int) -> int:
-    if architecture in ("bert", "gpt_neox"):
+    if architecture in ("bert", "gpt_neox", "gpt2"):
         return 4 * n_embd
     times, over = (3, 2) if architecture == "modernbert" else (8, 3)
     return -(-n_embd * times // (over * 64)) * 64
@@ -248,5 +258,16 @@ def _llama(s: ModelShape) -> dict[str, int]:
         "attention": s.n_layer * 4 * d * d,
         "feed_forward": s.n_layer * 3 * d * s.inner,
         "norms": s.n_layer * 2 * d + d,
+        "head": 0 if s.head_is_tied else v * d,
+    }
+
+
+def _gpt2(s: ModelShape) -> dict[str, int]:
+    d, v = s.n_embd, s.vocab_size
+    return {
+        "embeddings": (v + s.seq_len) * d,
+        "attention": s.n_layer * 4 * (d * d + d),
+        "feed_forward": s.n_layer * (2 * d * s.inner + s.inner + d),
+        "norms": s.n_layer * 4 * d + 2 * d,
         "head": 0 if s.head_is_tied else v * d,
     }
