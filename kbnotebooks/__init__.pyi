@@ -1,4 +1,5 @@
 from kblib.cluster import Run as Run
+from kblib.cluster import emulator_is_up as emulator_is_up
 from kblib.cluster import job_script as job_script
 from kblib.cluster import submit as submit
 from kblib.corpora import Corpus as Corpus
@@ -65,7 +66,9 @@ from kbnotebooks.perplexity_view import PerplexityView as PerplexityView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
 from kbnotebooks.probe_view import ProbeView as ProbeView
+from kbnotebooks.replaying import replay as replay
 from kbnotebooks.runs import RunView as RunView
+from kbnotebooks.runs_view import RunsView as RunsView
 from kbnotebooks.surprisal_view import SurprisalView as SurprisalView
 from kbnotebooks.token_lens_view import TokenLensView as TokenLensView
 from kbnotebooks.trend_view import TrendView as TrendView

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ _LOOKS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("loss", later("training"), {"color": _html.QUIET, "linewidth": 1}),
     ("eval_loss", later("held-out"), {"color": _html.ACCENT, "marker": "o", "markersize": 4}),
 )
+_QUEUE_AT_END = re.compile(r"(.*?) ?(Job \d+ (?:waits|starts).*)?", re.DOTALL)
 _FIRST_WIDTH = 4
 """A run of days is drawn on a quarter of the width at first, not as a line too thin to see."""
 
@@ -147,7 +149,7 @@ def phase_in_words(state: RunState) -> str:
         if state.steps
         else say("step {step:,}", step=state.step)
     )
-    why = f" {heard(state.why)}" if state.why else ""
+    why = f" {why_in_words(state.why)}" if state.why else ""
     if state.phase is Phase.QUEUED:
         return say("Waiting to start.") + why
     if state.phase is Phase.RUNNING:
@@ -157,6 +159,12 @@ def phase_in_words(state: RunState) -> str:
     if state.phase is Phase.STOPPED:
         return f"{say('Stopped at {far}.', far=far)}{why} {say('Go on with run.resume().')}"
     return say("Failed at {far}.", far=far) + why
+
+
+def why_in_words(why: str) -> str:
+    """Return the reason in the reader's language; what the queue says may follow another reason."""
+    before, queue = _QUEUE_AT_END.fullmatch(why).groups()  # type: ignore[union-attr]  fits all
+    return " ".join(heard(part) for part in (before, queue) if part)
 
 
 def _running_in_words(state: RunState, far: str) -> str:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as w
 import pandas as pd
 
+from kblib.cluster.replay import Replay
+from kblib.cluster.run import Run
 from kblib.errors import RunError
 from kblib.runs import RunFolder, RunState, Tail, open_run_folder
 from kbnotebooks import _html
+from kbnotebooks._attempts import cluster_html, recording_html
 from kbnotebooks._record import RunRecord, phase_in_words
 from kbnotebooks._view import View
 from kbnotebooks._words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from kblib.cluster.run import Run
 
 FIRST_LOOK_S, BUSY_S, IDLE_S, BACK_OFF = 0.5, 2.0, 10.0, 1.25
 """A look each half second at first, each two seconds while lines come, each ten when none come: the
@@ -29,7 +30,7 @@ LOG_LINES = 40
 
 
 class RunView(View):
-    """Watch a run: how far it is, how well it learns, what it says.
+    """Watch a run: how far it is, how well it learns, what it says, and on a cluster what it took.
 
     Everything comes from the files of the run. Close the tab, restart the kernel, come back
     tomorrow: the same line shows the same run. In one kernel there is one view a run, however often
@@ -39,6 +40,8 @@ class RunView(View):
     ----------
     run
         A `Run`, its name, or its folder.
+    read_only
+        Whether it is only to be looked at. A run of somebody else always is.
 
     Attributes
     ----------
@@ -53,15 +56,17 @@ class RunView(View):
     _folder: RunFolder | None
     _lock: threading.Lock
 
-    def __new__(cls, run: Run | str | Path) -> RunView:
+    def __new__(cls, run: Run | str | Path, *, read_only: bool = False) -> RunView:  # noqa: ARG004
         """Return the view that watches this run already, if there is one."""
         found = cls._live.get(_path(run))
         return found if found is not None else super().__new__(cls)
 
-    def __init__(self, run: Run | str | Path) -> None:
+    def __init__(self, run: Run | str | Path, *, read_only: bool = False) -> None:
         if self._live.get(_path(run)) is not self:
             super().__init__()
+            self.run: Run | None = None
             self._build()
+            self._read_only = read_only
             self._try(lambda: self._attach(run))
         if self._folder is not None:
             self._try(self.look)
@@ -80,12 +85,14 @@ class RunView(View):
     def look(self) -> None:
         """Read what is new. Sets traits and nothing else, so that a thread may call it."""
         with self._lock:
-            if self._folder is None or self._tail is None:
+            if self.run is None or self._folder is None or self._tail is None:
                 return
-            new, state = self._tail.new(), self._folder.state()
+            new, state = self._tail.new(), self.run.state
             for line in new:
                 self._record.take(line)
-            self._changed = bool(new) or _differ(state, self.state)
+            readings = self._telemetry.new() if self._telemetry is not None else []
+            self._readings.update({str(one["node"]): one for one in readings})
+            self._changed = bool(new or readings) or _differ(state, self.state)
             self.state = state
             if self._changed:
                 self._paint(self._folder, state)
@@ -94,13 +101,28 @@ class RunView(View):
         """End the thread that looks; the run itself goes on."""
         self._enough.set()
 
+    def rest(self) -> None:
+        """End the thread that looks, unless the view stands in a cell of its own."""
+        if not self._displayed:
+            self.stop_watching()
+
+    @classmethod
+    def forget(cls, folder: Path) -> None:
+        """Have the next view of a run read its folder from the beginning."""
+        known = cls._live.pop(folder.resolve(), None)
+        if known is not None:
+            known.stop_watching()
+
     def _build(self) -> None:
         self._folder, self.state = None, None
         self._tail: Tail | None = None
+        self._telemetry: Tail | None = None
+        self._readings: dict[str, dict[str, Any]] = {}
         self._record, self._changed = RunRecord(), False
         self._lock, self._enough = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._head, self._curve, self._numbers, self._log = (w.HTML() for _ in range(4))
+        self._head, self._curve, self._numbers = (w.HTML() for _ in range(3))
+        self._cluster, self._log = w.HTML(), w.HTML()
         self._stop = w.Button(
             description=say("Stop"),
             tooltip=say("Save a checkpoint and stop the run"),
@@ -110,12 +132,15 @@ class RunView(View):
             [self._log], titles=(say("Last lines of the log"),), selected_index=None
         )
         folded.layout.max_width = "46rem"
-        self._lay_out(self._head, self._curve, self._numbers, self._stop, folded)
+        parts = (self._head, self._curve, self._numbers, self._stop, self._cluster)
+        self._lay_out(*parts, folded)
         self._on_click(self._stop, self._ask_to_stop)
 
     def _attach(self, run: Run | str | Path) -> None:
         self._folder = open_run_folder(_path(run))
-        self._tail = self._folder.tail()
+        self.run = run if isinstance(run, Run) else Run(self._folder)
+        self._tail, self._telemetry = self._folder.tail(), Tail(self._folder.telemetry_file)
+        self._read_only |= self._folder.is_foreign
         self._live[_path(run)] = self
 
     def _watch(self) -> None:
@@ -138,18 +163,19 @@ class RunView(View):
             pause = min(pause * BACK_OFF, BUSY_S if self._changed else IDLE_S)
 
     def _ask_to_stop(self) -> None:
-        from kblib.cluster.run import Run
-
-        Run.open(self.selection).cancel()
+        if self.run is not None:
+            self.run.cancel()
         self._stop.disabled, self._stop.description = True, say("Stopping")
 
     def _paint(self, folder: RunFolder, state: RunState) -> None:
-        self._head.value = _html.wrap(self._record.head(folder.name, state))
+        self._head.value = _html.wrap(self._head_html(folder, state))
         self._curve.value = _html.wrap(self._record.curve(state.steps))
         self._numbers.value = _html.wrap(self._record.numbers(over=state.over))
+        self._cluster.value = _html.wrap(cluster_html(folder, self._readings))
         self._log.value = _html.wrap(_log_html(folder))
         if state.over or self._stop.description == say("Stop"):
-            self._stop.disabled, self._stop.description = state.over, say("Stop")
+            self._stop.disabled = state.over or self._read_only
+            self._stop.description = say("Stop")
 
     def _refresh(self) -> None:
         self._try(self.look)  # the thread may be a look behind the cell that waited for the run
@@ -158,10 +184,15 @@ class RunView(View):
     def _still(self) -> str:
         if self._folder is None or self.state is None:
             return ""
-        head = self._record.head(self._folder.name, self.state)
+        head = self._head_html(self._folder, self.state)
         numbers = self._record.numbers(over=self.state.over)
         log = _html.details(say("Last lines of the log"), _log_html(self._folder))
-        return head + self._record.curve(self.state.steps) + numbers + log
+        took = cluster_html(self._folder, self._readings)
+        return head + self._record.curve(self.state.steps) + numbers + took + log
+
+    def _head_html(self, folder: RunFolder, state: RunState) -> str:
+        speed = self.run.speed if isinstance(self.run, Replay) else None
+        return recording_html(folder.config(), speed) + self._record.head(folder.name, state)
 
     def _figure(self) -> Figure:
         where = phase_in_words(self.state) if self.state is not None else ""
