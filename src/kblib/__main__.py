@@ -1,7 +1,7 @@
 """``python -m kblib``: what can be done without a notebook.
 
-doctor: what is here and what is missing; demo: the whole way once; models: the embedded
-ones made again; status, logs, cancel, resume: runs.
+doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
+models: the embedded ones made again; status, logs, cancel, resume: runs.
 """
 
 from __future__ import annotations
@@ -14,13 +14,25 @@ from collections.abc import Sequence
 from kblib.errors import KblibError
 
 
-def doctor(_: argparse.Namespace) -> int:
-    """Print what this machine has, and the command for each part that is missing."""
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print what this machine has and what is missing; of a site what its file has wrong."""
+    if arguments.site:
+        return _compare(arguments.site)
     from kblib.doctor import findings
 
     for finding in findings():
         print(finding)
     return 0
+
+
+def _compare(site: str) -> int:
+    from kblib.cluster.site_doctor import compare_site, overlay_of
+
+    compared = compare_site(site)
+    print(*compared, sep="\n")
+    if lines := overlay_of(site, compared):
+        print(f"\n{lines}")
+    return int(any(one.verdict == "differs" for one in compared))
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -106,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     root = argparse.ArgumentParser(prog="python -m kblib", description=__doc__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("doctor", help="what is here and what is missing").set_defaults(do=doctor)
+    one = commands.add_parser("doctor", help="what is here and what is missing")
+    one.add_argument("--site", metavar="NAME", help="compare a site file with its cluster")
+    one.set_defaults(do=doctor)
     one = commands.add_parser("demo", help="corpus, training, model: the whole way once")
     one.add_argument(
         "--minutes", type=float, default=1.5, help="minutes of training (default: 1.5)"

@@ -13,6 +13,7 @@ import pytest
 from kblib.hpc.emulator import Emulator, Hardware
 
 from kblib import settings
+from kblib.__main__ import main
 from kblib.cluster import Run, submit
 from kblib.cluster.access import Here
 from kblib.cluster.diagnose import why_it_ended
@@ -247,3 +248,23 @@ def test_run_whose_job_never_began_says_why(
     assert run.state.phase is Phase.FAILED
     assert run.state.why.startswith("The job's Python was not found on the node. The log says: ")
     assert run.state.why.endswith("[software] python in the site's overlay.")
+
+
+def test_doctor_compares_the_accounts(
+    here: Emulator, tmp_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_home / "config" / "kbnotebooks" / "sites" / "emulator.toml"
+    overlay.parent.mkdir(parents=True)
+    overlay.write_text('[slurm]\naccount = "projekt"\nqos = "short"\n[limits]\nnodes = 9\n')
+    assert main(["doctor", "--site", "emulator"]) == 1
+    told = capsys.readouterr().out
+    differing = [line for line in told.splitlines() if line.startswith("differs")]
+    assert differing == [
+        "differs  wall time, h           site file: 48; cluster: 0.08333",
+        "differs  nodes of one job       site file: 9; cluster: 1",
+        "differs  account                site file: projekt; yours: project, root",
+    ]
+    assert told.endswith(
+        f"Into {overlay}:\n\n[limits]\nwalltime_hours = 0.08\nnodes = 1\n\n"
+        '[slurm]\naccount = "project"\n'
+    )

@@ -73,7 +73,7 @@ class SlurmNode:
 
 def job_of_scontrol(answer: str) -> SlurmJob:
     """Read ``scontrol --oneliner show job ID``."""
-    found = _fields(answer)
+    found = fields(answer)
     code, signal = _exit(found.get("ExitCode", "0:0"))
     state = found["JobState"]
     over = state not in (*PENDING, *RUNNING)
@@ -217,7 +217,7 @@ def _expanded(part: str) -> Iterator[str]:
                 yield f"{before}{number:0{len(first)}d}{rest}"
 
 
-def _fields(answer: str) -> dict[str, str]:
+def fields(answer: str) -> dict[str, str]:
     """Read ``Name=value`` pairs; values may hold spaces, and a command at the end equals signs."""
     places = list(_FIELD.finditer(answer))
     ends = [place.start() for place in places[1:]] + [len(answer)]
