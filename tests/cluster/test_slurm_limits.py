@@ -26,7 +26,7 @@ PARTITION_20 = (
 
 
 def test_partitions_are_read() -> None:
-    assert limits.partitions_of("\n".join([PARTITION_22, PARTITION_24, PARTITION_20])) == [
+    assert limits.partitions_of(f"{PARTITION_22}\n{PARTITION_24}\n{PARTITION_20}") == [
         Partition("gpu", "UP", 4, math.inf, 48.0, math.inf),
         Partition(
             "boost_usr_prod",
