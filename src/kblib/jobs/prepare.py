@@ -20,6 +20,7 @@ from kblib.errors import IntegrityError, TokenError, TrainingError
 from kblib.files import sealed_folder
 from kblib.jobs.mixture import OWN
 from kblib.jobs.specs import Pretrain
+from kblib.models.origin import folder_of_origin
 from kblib.tokens.pack import TokenBlocks
 from kblib.tokens.subwords import Tokenizer
 from kblib.training.batches import Share
@@ -82,9 +83,13 @@ def prepare(job: Pretrain) -> Prepared:
         return parts[name]
 
     if not (folder / "tokenizer").is_dir():
-        log.info("training a tokenizer of %d pieces", job.shape.vocab_size)
         with _first_wins(folder / "tokenizer"):
-            _train_tokenizer(job, part("train"), folder / "tokenizer")
+            if job.continue_from is not None:
+                origin = folder_of_origin(job.continue_from)
+                _keep_tokenizer(job, origin, folder / "tokenizer")
+            else:
+                log.info("training a tokenizer of %d pieces", job.shape.vocab_size)
+                _train_tokenizer(job, part("train"), folder / "tokenizer")
     with _made_again(folder / "tokenizer"):
         tokenizer = Tokenizer.open(folder / "tokenizer")
     blocks = {}
@@ -172,6 +177,24 @@ def _check_origin(
         )
 
 
+def _keep_tokenizer(job: Pretrain, folder: Path, target: Path) -> None:
+    """Take over the tokenizer of the model that the job goes on from."""
+    tokenizer = Tokenizer.open(folder)
+    if tokenizer.vocab_size > job.shape.vocab_size:
+        raise TokenError(
+            f"The tokenizer in {folder} has {tokenizer.vocab_size} pieces.",
+            f"Its model has {job.shape.vocab_size} embeddings; each piece needs one.",
+        )
+    role = "mask_token" if job.shape.objective == "masked" else "eos_token"
+    if not tokenizer.has(role):
+        raise TokenError(
+            f"The tokenizer in {folder} has no {role}.",
+            f"A {job.shape.objective} model needs one to be trained.",
+        )
+    with sealed_folder(target, {"kind": "tokenizer", "from": str(folder)}) as aside:
+        tokenizer.save(aside, seq_len=job.shape.seq_len)
+
+
 def _train_tokenizer(job: Pretrain, texts: Corpus, target: Path) -> None:
     kind: Literal["wordpiece", "bpe"] = "wordpiece" if job.shape.objective == "masked" else "bpe"
     tokenizer = Tokenizer.train(texts, kind=kind, vocab_size=job.shape.vocab_size)
@@ -196,7 +219,7 @@ def _check_size(
 
 def _key(job: Pretrain) -> str:
     """Hash what decides the ids: texts, split and vocabulary."""
-    decides = {
+    decides: dict[str, object] = {
         "corpus": job.corpus.fingerprint,
         "objective": job.shape.objective,
         "vocab_size": job.shape.vocab_size,
@@ -204,4 +227,7 @@ def _key(job: Pretrain) -> str:
         "groups": job.groups,
         "format": 1,
     }
+    if job.continue_from is not None:  # its tokenizer, and not one learnt from the texts
+        folder = folder_of_origin(job.continue_from)
+        decides["tokenizer"] = Tokenizer.open(folder).fingerprint
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from kblib import files
 from kblib.jobs.exit_codes import DONE, STOPPED
+from kblib.jobs.first_model import engine_for, first_model
 from kblib.jobs.measure import seconds_a_step
 from kblib.jobs.prepare import Prepared, prepare
 from kblib.jobs.quantities import USUAL_WARM_UP, steps_in
@@ -24,13 +25,12 @@ from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
 from kblib.jobs.rates import keep_rate, median_rate
 from kblib.jobs.result import save_result
 from kblib.jobs.specs import Pretrain, check_ranks
-from kblib.models.build import build_model
-from kblib.models.initialise import start_from_frequencies, start_from_neighbours
+from kblib.models.continued import same_layout
 from kblib.runs import RunFolder, journal
 from kblib.training.batches import BlockBatches
 from kblib.training.checkpoint import find_checkpoint, save_checkpoint
 from kblib.training.config import TrainingConfig
-from kblib.training.engine import Engine, TorchEngine
+from kblib.training.engine import Engine
 from kblib.training.loop import train
 from kblib.training.objective import objective_for
 
@@ -63,7 +63,7 @@ class Pretraining:
         """Prepare, train from the newest checkpoint, save the result; return the exit code."""
         check_ranks(self.job, self.ranks.world_size)
         data = self._prepared()
-        model = self._model(data)
+        model = first_model(self.job, data)
         objective = objective_for(model, self.job.shape)
         config = training_config(self.job, steps=self._steps(objective, data))
         engine = self._engine(objective, config)
@@ -93,26 +93,14 @@ class Pretraining:
         self.ranks.wait_for_all()
         return prepare(self.job)
 
-    def _model(self, data: Prepared) -> PreTrainedModel:
-        model = build_model(self.job.shape, dropout=self.job.dropout, seed=self.job.seed)
-        special = data.tokenizer.special_ids
-        start_from_neighbours(model, data.train, special_ids=special, seed=self.job.seed)
-        if self.job.shape.objective == "masked":  # a causal head has no bias
-            start_from_frequencies(model, data.train, special_ids=special)
-        return model
-
     def _engine(self, objective: nn.Module, config: TrainingConfig) -> Engine:
-        if self.job.engine == "torch":
-            return TorchEngine(objective, config, self.ranks.device)
-        from kblib.training.deepspeed_engine import DeepSpeedEngine
-
-        return DeepSpeedEngine(objective, config, self.ranks.device, zero_stage=self.job.zero_stage)
+        return engine_for(self.job, objective, config, self.ranks.device)
 
     def _trained(self, engine: Engine, model: PreTrainedModel) -> PreTrainedModel:
         """Return the model whole, in one process, and in the optimiser's precision."""
         if self.job.engine == "torch":
             return model
-        whole = build_model(self.job.shape, dropout=self.job.dropout, seed=self.job.seed)
+        whole = same_layout(model)
         engine.give_weights_to(objective_for(whole, self.job.shape))
         return whole
 
@@ -229,6 +217,11 @@ def training_config(job: Pretrain, *, steps: int) -> TrainingConfig:
         eval_every=job.eval_every,
         save_every=job.save_every,
         isolate_documents=job.isolate_documents,
+        schedule=job.schedule,
+        final_learning_rate=job.final_learning_rate,
+        beta2=job.beta2,
+        whole_words=job.whole_words,
+        keep_checkpoints=job.keep,
     )
 
 

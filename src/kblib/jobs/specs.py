@@ -11,7 +11,7 @@ import re
 from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
@@ -286,7 +286,7 @@ def _take_origin(job: Pretrain) -> None:
         object.__setattr__(job, "continue_from", str(job.continue_from))
         if job.shape is None:
             object.__setattr__(job, "shape", shape_of_origin(str(job.continue_from)))
-    shape: object = job.shape  # what a caller gave, whatever its type should be
+    shape = cast(Any, job).shape  # what a caller gave, whatever its type should be
     if not isinstance(shape, ModelShape):
         raise JobError(
             f"Pretrain got shape={shape!r}.",

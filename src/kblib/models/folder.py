@@ -134,7 +134,7 @@ def check_model(folder: Path | str) -> dict[str, Any]:
 
 
 def load_weights(
-    folder: Path, model_class: Any, *, device: str | torch.device | None = None
+    folder: Path, model_class: Any, *, device: str | torch.device | None = None, **changes: Any
 ) -> PreTrainedModel:
     """Load a model for use: 32-bit floats, on a GPU if there is one, torch's own fused attention.
 
@@ -144,6 +144,8 @@ def load_weights(
         A saved model, ours or anyone's with safetensors.
     model_class
         One of transformers' AutoModel classes: which head is wanted.
+    **changes
+        What its configuration shall say instead, such as another dropout.
 
     Raises
     ------
@@ -170,6 +172,7 @@ def load_weights(
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                **changes,
             )
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise ModelError(

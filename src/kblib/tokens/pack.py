@@ -1,6 +1,7 @@
 """Packed tokens: a corpus as one long stream of ids on disk, read in blocks without padding.
 
-The stream is every document's ids, framed as the tokenizer frames a text, in the corpus's order.
+The stream is every document's ids, framed as the tokenizer frames a text, in the corpus's order. A
+tokenizer that does not mark where a text ends, as those of GPT-2 and Llama, has its end mark added.
 Block `i` of length T is ids ``i*T`` to ``(i+1)*T`` of it, so a block may begin and end inside a
 document, and nothing is padded; what is left at the end of the stream and fills no block is not
 read.
@@ -86,9 +87,9 @@ class TokenBlocks:
         total = len(corpus) if isinstance(corpus, Sized) else None
         with sealed_folder(Path(folder), about, replace=replace) as aside:
             writer = ShardWriter(aside, np.dtype(about["dtype"]), shard_bytes=shard_bytes)
-            done = 0
+            done, end_mark = 0, _missing_end(tokenizer)
             for texts in _batches(corpus, _BATCH):
-                writer.write(_ids(texts, tokenizer))
+                writer.write(_ids(texts, tokenizer, end_mark))
                 done += len(texts)
                 if progress is not None:
                     progress(done, total)
@@ -234,9 +235,19 @@ def _batches(corpus: Iterable[str] | HasTexts, size: int) -> Iterator[list[str]]
         yield batch
 
 
-def _ids(texts: Sequence[str], tokenizer: Tokenizer) -> npt.NDArray[np.int64]:
+def _missing_end(tokenizer: Tokenizer) -> list[int]:
+    """Return the id that must be added to each text, if the tokenizer has one and adds it not."""
+    if not (tokenizer.has("eos_token") or tokenizer.has("sep_token")):
+        return []
+    end = [tokenizer.end_id]
+    return [] if tokenizer.encode("a")[-1:] == end else end
+
+
+def _ids(
+    texts: Sequence[str], tokenizer: Tokenizer, end_mark: Sequence[int]
+) -> npt.NDArray[np.int64]:
     found = tokenizer.encode_batch(texts)
-    ids = np.fromiter((i for document in found for i in document), dtype=np.int64)
+    ids = np.fromiter((i for document in found for i in (*document, *end_mark)), dtype=np.int64)
     if ids.size and int(ids.max()) >= tokenizer.vocab_size:
         raise _beyond(int(ids.max()), tokenizer.vocab_size)
     return ids

@@ -23,8 +23,12 @@ class TrainingConfig:
         At the top, after the warm-up.
     warmup_steps
         Steps from zero to the top.
-    final_learning_rate
-        Share of the top that is left at the last step.
+    schedule, final_learning_rate
+        How the rate falls after the warm-up, ``linear`` or ``cosine``, and the share of the top
+        that is left at the last step.
+    beta2
+        AdamW's second beta. The usual one is RoBERTa's (Liu et al. 2019): steadier than 0.999 with
+        few masked words a batch.
     weight_decay
         Decoupled decay of the weight matrices; biases and norms are spared.
     clip_norm
@@ -39,6 +43,8 @@ class TrainingConfig:
         Steps between evaluations on held-out text, and between checkpoints.
     keep_checkpoints
         How many of the newest checkpoints stay.
+    whole_words
+        Whether all pieces of a word are masked, or none.
     isolate_documents
         Whether a document sees nothing of its neighbours in a block.
     """
@@ -60,3 +66,6 @@ class TrainingConfig:
     seed: int = 1
     keep_checkpoints: int = 2
     isolate_documents: bool = False
+    schedule: str = "linear"
+    beta2: float = 0.98
+    whole_words: bool = False

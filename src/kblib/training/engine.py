@@ -79,15 +79,24 @@ class TorchEngine:
         The numbers of the training.
     device
         Where this rank computes.
+    dtype
+        What is computed in; by default what the machine has units for. The weights stay in float32.
     """
 
-    def __init__(self, objective: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        objective: nn.Module,
+        config: TrainingConfig,
+        device: torch.device,
+        *,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self.objective = objective.to(device)
         self.config = config
         self.device = device
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world_size = dist.get_world_size() if dist.is_initialized() else 1
-        self.dtype = choose_dtype(device)
+        self.dtype = dtype or choose_dtype(device)
         self._forward: nn.Module = self.objective
         if self.world_size > 1:
             self._forward = DistributedDataParallel(self.objective)
@@ -173,8 +182,7 @@ def adamw(parameters: Mapping[str, nn.Parameter], config: TrainingConfig) -> tor
     return torch.optim.AdamW(
         _decay_groups(parameters, config.weight_decay),
         lr=config.learning_rate,
-        # The second beta of RoBERTa (Liu et al. 2019): steadier with few masked words a batch.
-        betas=(0.9, 0.98),
+        betas=(0.9, config.beta2),
         eps=1e-6,
         fused=True,
     )

@@ -4,6 +4,29 @@ from __future__ import annotations
 
 import torch
 
+from kblib.errors import TrainingError
+
+_CALLED = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def dtype_called(name: str | None, device: torch.device) -> torch.dtype:
+    """Return the number type of a name, ``fp32``, ``bf16`` or ``fp16``; None asks the machine.
+
+    Raises
+    ------
+    TrainingError
+        If the device does not train in it.
+    """
+    if name is None:
+        return choose_dtype(device)
+    if name == "fp16" and device.type == "cpu":
+        raise TrainingError(
+            "dtype='fp16' was asked for on a processor without a GPU.",
+            "Only GPUs train in fp16; DeepSpeed refuses it elsewhere.",
+            'kb.Pretrain(..., dtype="bf16"), or "fp32", or site="meluxina"',
+        )
+    return _CALLED[name]
+
 
 def choose_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 where the processor computes in it, else float32.
