@@ -191,7 +191,8 @@ class Driver:
             return Ending(INFRASTRUCTURE, f"{silent}; where each rank was is in log.txt.")
         if self.stop_asked_at is not None and told is None and len(outside) == len(killed):
             how = f" by force, after {_GRACE_S:.0f} s of waiting" if self.forced else ""
-            return Ending(STOPPED, f"Stopped on request{how}.")
+            why = self.run.reason_to_stop(self.attempt)
+            return Ending(STOPPED, why or f"Stopped on request{how}.")
         if killed and out_of_memory_kills() > self.out_of_memory:
             return Ending(FAILED, "A rank was killed because the machine was out of memory.")
         if outside:

@@ -25,6 +25,9 @@ from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
 from kblib.jobs.rates import keep_rate, median_rate
 from kblib.jobs.result import save_result
 from kblib.jobs.specs import Pretrain, check_ranks
+from kblib.jobs.undoing import spike_guard
+from kblib.jobs.watching import Watch
+from kblib.models.causal import CausalLM
 from kblib.models.continued import same_layout
 from kblib.runs import RunFolder, journal
 from kblib.training.batches import BlockBatches
@@ -33,10 +36,12 @@ from kblib.training.config import TrainingConfig
 from kblib.training.engine import Engine
 from kblib.training.loop import train
 from kblib.training.objective import objective_for
+from kblib.training.spikes import SpikeGuard
 
 log = logging.getLogger("kblib.pretrain")
 
 _EVALUATION_BLOCKS = 256
+_SAMPLE_TOKENS = 40
 
 
 class Pretraining:
@@ -58,6 +63,7 @@ class Pretraining:
         self.ranks = ranks
         self.config = run.config()
         self.job = Pretrain.from_dict(self.config["job"])
+        self._reached = 0
 
     def carry_out(self, stop: StopFlag) -> int:
         """Prepare, train from the newest checkpoint, save the result; return the exit code."""
@@ -67,17 +73,19 @@ class Pretraining:
         objective = objective_for(model, self.job.shape)
         config = training_config(self.job, steps=self._steps(objective, data))
         engine = self._engine(objective, config)
-        first = self._take_up(engine, config)
-        batches = self._batches(data, config)
+        watch = Watch(self.run, self.attempt, self.job, on_gpus=self.ranks.device.type == "cuda")
+        first = self._take_up(engine, config, watch)
+        batches, guard = self._batches(data, config), self._guard(engine, first)
         done = train(
             engine,
             batches,
             config,
             first_step=first,
-            record=self._record,
+            record=partial(self._record_step, watch, batches, guard),
             evaluate=partial(self._evaluate, data, model),
             save=partial(self._save, engine, config),
             stop=stop,
+            guard=guard,
         )
         if done < config.steps:
             return STOPPED
@@ -146,7 +154,19 @@ class Pretraining:
         budget_s = 3.0 if self.ranks.world_size == 1 else 0.0
         return seconds_a_step(lambda step: trial.step(batches.step(step), 0.0), budget_s=budget_s)
 
-    def _take_up(self, engine: Engine, config: TrainingConfig) -> int:
+    def _guard(self, engine: Engine, first: int) -> SpikeGuard | None:
+        if self.job.spike_nats is None:
+            return None
+        return spike_guard(
+            self.run,
+            self.ranks,
+            engine,
+            self._record,
+            nats=self.job.spike_nats,
+            first_step=first,
+        )
+
+    def _take_up(self, engine: Engine, config: TrainingConfig, watch: Watch) -> int:
         """Load the newest whole checkpoint, say what was passed over; return its step."""
         found = find_checkpoint(self.run) if self.ranks.rank == 0 else None
         step = self.ranks.same_for_all(found.step if found else 0)
@@ -162,6 +182,7 @@ class Pretraining:
                 "steps": config.steps,
                 "passed_over": passed_over,
                 "time": time.time(),
+                **watch.about(),
             }
         )
         return step
@@ -172,11 +193,36 @@ class Pretraining:
         scores = _named(held_out.score(model))
         for name, other in data.monitors(self.job, most_blocks=_EVALUATION_BLOCKS).items():
             scores[f"eval_loss_{name}"] = other.score(model)["loss"]
+        if self.job.sample_prompt is not None:
+            self._write_sample(CausalLM(model, data.tokenizer, name=self.job.label))
         return scores
+
+    def _write_sample(self, writer: CausalLM) -> None:
+        """Let every rank write the same text, and rank 0 keep it."""
+        prompt = self.job.sample_prompt or ""
+        text = writer.generate(prompt, seed=self.job.seed, max_tokens=_SAMPLE_TOKENS).text
+        if self.ranks.rank == 0:
+            line = {"step": self._reached, "prompt": prompt, "text": text, "attempt": self.attempt}
+            journal.append(self.run.samples_file, line)
 
     def _save(self, engine: Engine, config: TrainingConfig, step: int) -> None:
         save_checkpoint(self.run, engine, step, keep=config.keep_checkpoints)
         self.ranks.wait_for_all()
+
+    def _record_step(
+        self,
+        watch: Watch,
+        batches: BlockBatches,
+        guard: SpikeGuard | None,
+        record: Mapping[str, Any],
+    ) -> None:
+        self._reached = int(record["step"])
+        if self.ranks.rank == 0:
+            if "loss" in record:
+                read = guard.read(self._reached) if guard else [(0, self._reached)]
+                record = watch.completed(record, batches, read)
+                watch.stop_if_spent()
+            self._record(record)
 
     def _record(self, record: Mapping[str, Any]) -> None:
         if self.ranks.rank == 0:

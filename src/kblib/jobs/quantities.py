@@ -41,8 +41,9 @@ REAL = (
     "keep_rate",
     "valid",
     "test",
+    "spike_nats",
 )
-_MAY_BE_ABSENT = (*_LENGTHS, "warmup_steps")
+_MAY_BE_ABSENT = (*_LENGTHS, "warmup_steps", "spike_nats")
 _USUAL_LENGTHS = {"steps": 1000, "tokens": 2e9, "epochs": 6, "minutes": 2}
 """For examples in messages."""
 USUAL_WARM_UP = 100
@@ -54,7 +55,7 @@ The rest is set-up, evaluation and saving.
 """
 _SHARES = {"mask_rate": 0.9, "valid": 0.5, "test": 0.5}
 """Shares that must be more than nothing, and their largest."""
-LATER = ("isolate_documents", "sample_prompt", *CHOICES)
+LATER = ("isolate_documents", "sample_prompt", "spike_nats", *CHOICES)
 """What jobs of before did not have: where it is as usual nothing is said, so that keys stay."""
 ENGINES = ("torch", "deepspeed")
 _HIGHEST_ZERO_STAGE = 3
@@ -89,6 +90,7 @@ class Numbers(Choices):
     zero_stage: int = 0
     isolate_documents: bool = False
     sample_prompt: str | None = None
+    spike_nats: float | None = 1.0
     name: str | None = None
 
 
@@ -191,5 +193,7 @@ def _check_engine(job: Numbers) -> None:
 def _check_texts(job: Numbers) -> None:
     if not isinstance(job.isolate_documents, bool):
         raise wrong(job, "isolate_documents", "True or False was expected.")
+    if job.spike_nats is not None and not job.spike_nats > 0:
+        raise wrong(job, "spike_nats", "It should be larger than 0, or None to undo no spikes.")
     if job.sample_prompt is not None and not isinstance(job.sample_prompt, str):
         raise wrong(job, "sample_prompt", "The beginning of a text was expected, or None.")

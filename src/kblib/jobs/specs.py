@@ -110,6 +110,9 @@ class Pretrain(Numbers):
         Whether a document sees nothing of its neighbours in a block.
     sample_prompt
         What a causal model goes on writing at every evaluation (`Run.samples`); by default nothing.
+    spike_nats
+        How far above that of the steps before it a loss is a spike: the run then goes back to its
+        newest checkpoint, leaves out the batches that led there, and says so. None undoes nothing.
     name
         What the saved model is called; by default made from corpus and shape.
 

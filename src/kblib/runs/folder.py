@@ -10,6 +10,9 @@
           log.txt                what driver and ranks print
           settled.json           what the first attempt settled for all: steps, threads
           failure.json           the error that ended an attempt
+          budget.json            the GPU-hours it may take
+          skips.json             batches left out after loss spikes
+          samples.jsonl          what a causal model wrote at each evaluation
           script.sh              what was sent to the scheduler
           bad_nodes.json         nodes that were lost, with when and how it was seen
           sent.json              the jobs that were queued last from outside, and when
@@ -74,6 +77,9 @@ class RunFolder:
         self.failed = path / "failed"
         self.functions = path / "functions"
         self.settled_file = path / "settled.json"
+        self.budget_file = path / "budget.json"
+        self.skips_file = path / "skips.json"
+        self.samples_file = path / "samples.jsonl"
         self.lock_file = path / ".lock"
         self.begin_lock_file = path / ".begin.lock"
         self.script_file = path / "script.sh"
@@ -86,6 +92,7 @@ class RunFolder:
         self.scheduler_file = path / "scheduler.json"
         self.dask_log_file = path / "dask.txt"
         self.telemetry_file = path / "telemetry.jsonl"
+        self.mirror_file = path / ".elsewhere.json"
         self._reserve = path / ".reserve"
 
     @property
@@ -126,6 +133,24 @@ class RunFolder:
         files.write_json(self.config_file, config)
         self.set_reserve_aside()
         self.write_state(RunState(Phase.QUEUED, heartbeat=time.time(), attempt=0))
+
+    @property
+    def growing_files(self) -> tuple[Path, ...]:
+        """The files that are only ever appended to."""
+        return (self.metrics_file, self.events_file, self.telemetry_file, self.log_file)
+
+    @property
+    def notes(self) -> tuple[Path, ...]:
+        """The small files that are replaced as a whole, if they are there; no keys."""
+        return (
+            self.state_file,
+            self.cancel_file,
+            self.failure_file,
+            self.settled_file,
+            self.bad_nodes_file,
+            self.sent_file,
+            self.script_file,
+        )
 
     @property
     def is_shared(self) -> bool:
@@ -243,10 +268,11 @@ class RunFolder:
     def _attempt_file(self, number: int) -> Path:
         return self.attempts / f"{number:04d}.json"
 
-    def ask_to_stop(self, who: str) -> None:
-        """Leave the request to checkpoint and stop for the driver."""
+    def ask_to_stop(self, who: str, why: str = "") -> None:
+        """Leave the request to checkpoint and stop for the driver, which may say why."""
         attempt = self.written_state().attempt
-        files.write_json(self.cancel_file, {"attempt": attempt, "asked": time.time(), "by": who})
+        request = {"attempt": attempt, "asked": time.time(), "by": who, "why": why}
+        files.write_json(self.cancel_file, request)
 
     def asked_to_stop(self, attempt: int) -> str | None:
         """Return who has asked an attempt to stop; None if nobody has."""
@@ -255,6 +281,12 @@ class RunFolder:
         except (IntegrityError, OSError):
             return None
         return str(asked.get("by", "a client")) if asked.get("attempt") == attempt else None
+
+    def reason_to_stop(self, attempt: int) -> str:
+        """Return why an attempt was asked to stop, in the words of who asked; empty without any."""
+        if self.asked_to_stop(attempt) is None:
+            return ""
+        return str(files.read_json(self.cancel_file).get("why", ""))
 
     def attempt_records(self) -> list[dict[str, Any]]:
         """Return what is known of each attempt, the first one first."""
