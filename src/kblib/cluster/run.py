@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kblib.cluster import gang
+from kblib.cluster import gang, pool_run
 from kblib.cluster.attach import client_of
+from kblib.cluster.attempts import attempts_table
 from kblib.cluster.local import start_attempt
 from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import make_keys, remove_keys
@@ -20,10 +21,12 @@ from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
+from kblib.runs.recording import is_recording, played_state, recording_refused
 
 if TYPE_CHECKING:
     from distributed import Client
 
+    from kblib.jobs.batch_result import BatchResult
     from kblib.models.causal import CausalLM
     from kblib.models.masked import MaskedLM
 
@@ -84,13 +87,23 @@ class Run:
     @property
     def state(self) -> RunState:
         """What the run is doing now, as far as an onlooker can know."""
+        if self._is_recording:
+            return played_state(self._folder)
         if not self._on_a_cluster:
             return self._folder.state()
         return observed(self._folder, self._folder.written_state())
 
     @property
     def _on_a_cluster(self) -> bool:
-        return "resources" in self.config
+        return "resources" in self.config and not self._is_recording
+
+    @property
+    def _is_recording(self) -> bool:
+        return is_recording(self._folder)
+
+    @property
+    def _is_batch(self) -> bool:
+        return "pool" in self.config
 
     @property
     def config(self) -> dict[str, Any]:
@@ -114,6 +127,10 @@ class Run:
             merged[record["step"]] = {**kept, **record}
         rows = [merged[step] for step in sorted(merged)]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=_COLUMNS)
+
+    def attempts(self) -> pd.DataFrame:
+        """Return one row a carrying-out: job, nodes, from when to when, GPU-hours, how it ended."""
+        return attempts_table(self._folder)
 
     def events(self) -> list[dict[str, Any]]:
         """Return what happened besides steps.
@@ -206,6 +223,10 @@ class Run:
 
     def begin(self) -> None:
         """Start the next attempt; `submit` and `resume` call it."""
+        if self._is_recording:
+            raise recording_refused(self._folder)
+        if self._is_batch:
+            pool_run.make_ready(self._folder)
         if not self._on_a_cluster:
             start_attempt(self._folder)
             return
@@ -234,8 +255,8 @@ class Run:
             self._folder.write_state(state)
             raise
 
-    def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM:
-        """Wait for the end and open the model that was trained.
+    def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM | BatchResult:
+        """Wait for the end and open the model that was trained, or the tables of a batch.
 
         Raises
         ------
@@ -243,6 +264,8 @@ class Run:
             If the run failed, or was stopped before its end.
         """
         self.wait(timeout_s)
+        if self._is_batch:
+            return pool_run.result_of(self._folder, self.state)
         if self.state.phase is not Phase.DONE:
             state = self.state
             raise RunError(
@@ -259,9 +282,15 @@ class Run:
 
         return CausalLM.open(folder)
 
+    def failed_shards(self) -> pd.DataFrame:
+        """Return one row a shard of a batch that failed: shard, item, error, trace."""
+        return pool_run.failed_shards(self._folder)
+
     def failure(self) -> RunError:
         """Return the error that says why the run failed, with the last lines of its log."""
         state = self.state
+        if self._is_batch:
+            return pool_run.failure_of(self._folder, state)
         saved = self._folder.checkpoint_steps()
         last = f"Last checkpoint: step {saved[-1]}." if saved else "No checkpoint was written."
         return RunError(

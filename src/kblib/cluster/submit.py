@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,21 +14,25 @@ from typing import Any, Unpack
 import kblib
 from kblib import settings, sites
 from kblib.cluster.attach import reason_for_none
+from kblib.cluster.pool_request import pool_request
 from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
-from kblib.errors import JobError, RunError, SiteError
+from kblib.errors import JobError, KblibError, RunError, SiteError
+from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import Phase, RunFolder
+from kblib.sites import Site
 
-_MODULES = {"pretrain": "kblib.jobs.pretrain"}
+_MODULES = {"pretrain": "kblib.jobs.pretrain", "batch": "kblib.jobs.shard_work"}
 
 
 def submit(
-    job: Pretrain,
+    job: Pretrain | BatchTask,
     *,
     site: str = "local",
     ranks: int | None = None,
+    workers: int | None = None,
     fresh: bool = False,
     hang_min: float = HANG_MIN,
     dask: bool = True,
@@ -48,8 +53,12 @@ def submit(
         Where. ``"local"`` is this machine.
     ranks
         On this machine: processes that train together; by default one a GPU, or one.
+    workers
+        Of a `BatchTask`: how many there are at most, on a cluster each a job of one node; by
+        default 4, on this machine one a GPU or a core. There are as many as can work.
     **resources
-        On a cluster: the fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
+        On a cluster: the fields of `Resources`, such as ``nodes=24, walltime_hours=12``. A run that
+        was stopped takes those that are given now; its number of ranks stays.
     fresh
         Whether to start a new run although an equal job has one.
     hang_min
@@ -61,36 +70,62 @@ def submit(
     Raises
     ------
     JobError
-        If the batch does not divide among the ranks.
+        If the batch does not divide among the ranks, or a training is to have workers.
     MissingPartError
-        If what trains is not installed.
+        If what trains, or shares out, is not installed.
     RunError
         If an equal job failed before, or runs on another number of ranks.
     SiteError
         If the site is unknown, does not have what is asked for, or refuses the job.
     """
     place = sites.load_site(site)
-    require_training_part(job.engine)
     settings.writable_home()
-    asked: dict[str, Any] = {}
-    if place.scheduler == "none":
-        _refuse_resources(site, resources)
-        world = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    if isinstance(job, BatchTask):
+        asked = pool_request(job, place, ranks=ranks, workers=workers, resources=resources)
     else:
-        _refuse_ranks(site, ranks)
-        filled = Resources(**resources).at(sites.cluster_of(place))
-        world, asked = filled.ranks, {"resources": asdict(filled), "no_dask": reason_for_none(dask)}
-    check_ranks(job, world)
-    config = {"site": site, "ranks": world, "hang_min": _minutes(hang_min), **asked}
+        _refuse_workers(workers)
+        asked = _training_request(job, place, ranks, dask=dask, resources=resources)
+        asked["hang_min"] = _minutes(hang_min)
+    config = {"site": site, **asked}
     run = Run(_folder_for(job, config, fresh=fresh))
-    _check_same_place(run, config, chosen=ranks is not None or bool(resources))
+    chosen = ranks is not None or workers is not None or bool(resources)
+    _check_same_place(run, config, chosen=chosen)
     state = run.state
     if state.phase is Phase.FAILED:
         raise run.failure()
     never_begun = state.phase is Phase.QUEUED and state.attempt == 0 and not _is_queued(run)
+    if state.phase is Phase.STOPPED and resources:
+        RunFolder(run.folder).ask_for(asked["resources"])
     if state.phase is Phase.STOPPED or never_begun:
-        run.begin()
+        _begin(run, new=never_begun)
     return run
+
+
+def _training_request(
+    job: Pretrain, place: Site, ranks: int | None, *, dask: bool, resources: Asked
+) -> dict[str, Any]:
+    """Return what the run folder says of the ranks of a training, and of the nodes for them."""
+    require_training_part(job.engine)
+    asked: dict[str, Any] = {}
+    if place.scheduler == "none":
+        _refuse_resources(place.name, resources)
+        world = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    else:
+        _refuse_ranks(place.name, ranks)
+        filled = Resources(**resources).at(sites.cluster_of(place))
+        world, asked = filled.ranks, {"resources": asdict(filled), "no_dask": reason_for_none(dask)}
+    check_ranks(job, world)
+    return {"ranks": world, **asked}
+
+
+def _begin(run: Run, *, new: bool) -> None:
+    """Start the next attempt; a run that was refused before it ever began leaves nothing behind."""
+    try:
+        run.begin()
+    except KblibError:
+        if new and "resources" in run.config:
+            shutil.rmtree(run.folder)
+        raise
 
 
 def _is_queued(run: Run) -> bool:
@@ -117,6 +152,15 @@ def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:
         )
 
 
+def _refuse_workers(workers: int | None) -> None:
+    if workers is not None:
+        raise JobError(
+            f"workers={workers} was asked for a training.",
+            "Its ranks work together, all the time; workers come and go, for a BatchTask.",
+            f"kb.submit(job, ranks={workers})",
+        )
+
+
 def _refuse_ranks(site: str, ranks: int | None) -> None:
     if ranks is not None:
         raise SiteError(
@@ -135,7 +179,14 @@ def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> N
             f"Site '{config['site']}' was asked for; a run stays where it is.",
             f'kb.submit(job, site="{config["site"]}", fresh=True)',
         )
-    if chosen and known["ranks"] != config["ranks"]:
+    if chosen and "pool" in known and known["pool"]["workers"] != config["pool"]["workers"]:
+        raise RunError(
+            f"Run '{run.name}' of this task has {known['pool']['workers']} workers at most, "
+            f"not {config['pool']['workers']}.",
+            "A run keeps its workers; without a number this attaches to it.",
+            f'kb.submit(task, site="{config["site"]}")',
+        )
+    if chosen and known.get("ranks") != config.get("ranks"):
         raise RunError(
             f"Run '{run.name}' of this job has {known['ranks']} ranks, not {config['ranks']}.",
             "A run keeps its ranks.",
@@ -143,7 +194,7 @@ def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> N
         )
 
 
-def _folder_for(job: Pretrain, config: Mapping[str, Any], *, fresh: bool) -> RunFolder:
+def _folder_for(job: Pretrain | BatchTask, config: Mapping[str, Any], *, fresh: bool) -> RunFolder:
     """Return the newest run folder of a job; a new one if there is none, or if asked."""
     base = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
     numbers = [1] if (base / "config.json").is_file() else []
@@ -163,7 +214,7 @@ def _numbered(base: Path, number: int) -> Path:
     return base if number == 1 else base.with_name(f"{base.name}-r{number}")
 
 
-def _config(job: Pretrain) -> dict[str, Any]:
+def _config(job: Pretrain | BatchTask) -> dict[str, Any]:
     content = job.to_dict()
     return {
         "job": content,

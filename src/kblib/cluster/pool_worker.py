@@ -1,0 +1,162 @@
+"""A worker of a pool: ``python -m kblib.cluster.pool_worker RUN ADDRESS NAME --processes N``.
+
+It asks the head's scheduler for shards until it is sent away, the head is gone, or its time is
+nearly up. Several processes share a node, each with its own GPUs; one that dies is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Worker
+
+from kblib.cluster import tls
+from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
+from kblib.jobs.start import DRIVER_VARIABLE, end_with_driver
+from kblib.runs import RunFolder
+
+log = logging.getLogger("kblib.worker")
+
+_HEAD_S = 60.0
+"""How long a worker looks for its head."""
+_LOOK_S = 0.5
+MOST_RESTARTS = 3
+_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+QUIET = {
+    "distributed.worker.http.routes": [],
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+}
+"""No page about the node is served, and nothing is kept: results are files."""
+
+
+async def serve(asked: argparse.Namespace) -> None:
+    """Work until sent away."""
+    scratch = tempfile.mkdtemp(prefix="kblib-worker-")
+    worker = Worker(
+        asked.address,
+        name=asked.name,
+        nthreads=1,
+        security=tls.security(RunFolder(asked.run)),
+        protocol="tls://",
+        interface=asked.interface,
+        memory_limit=0,
+        lifetime=asked.lifetime,
+        death_timeout=_HEAD_S,
+        dashboard_address="127.0.0.1:0",
+        local_directory=scratch,
+    )
+    loop = asyncio.get_running_loop()
+    goodbyes: set[asyncio.Task[Any]] = set()
+
+    def leave() -> None:
+        goodbyes.add(loop.create_task(worker.close_gracefully(reason="the wall time is near")))
+
+    loop.add_signal_handler(signal.SIGUSR1, leave)
+    loop.add_signal_handler(signal.SIGTERM, lambda: os._exit(DONE))  # results are whole or absent
+    try:
+        await worker
+        log.info("worker %s is there, process %d", asked.name, os.getpid())
+        await worker.finished()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def keep_processes(asked: argparse.Namespace, words: list[str]) -> int:
+    """Start the processes of a node and start again those that die, until all have left."""
+    processes = [_start(asked, words, number) for number in range(asked.processes)]
+    restarts = 0
+
+    def pass_on(signum: int, _frame: object) -> None:
+        for process in processes:
+            process.send_signal(signum)
+
+    for signum in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(signum, pass_on)
+    while any(process.poll() is None for process in processes):
+        for number, process in enumerate(processes):
+            if process.poll() not in (None, DONE) and restarts < MOST_RESTARTS:
+                restarts += 1
+                log.warning("process %d of %s ended: %s", number, asked.name, process.returncode)
+                processes[number] = _start(asked, words, number)
+        time.sleep(_LOOK_S)
+    return max(abs(int(process.returncode)) for process in processes)
+
+
+def _start(asked: argparse.Namespace, words: list[str], number: int) -> subprocess.Popen[bytes]:
+    own = [str(asked.run), asked.address, f"{asked.name}-{number}", "--processes=1", *words]
+    return subprocess.Popen(
+        [sys.executable, "-m", "kblib.cluster.pool_worker", *own],
+        stdin=subprocess.DEVNULL,
+        env=environment_of(number, asked.processes, dict(os.environ)),
+    )
+
+
+def environment_of(number: int, processes: int, base: dict[str, str]) -> dict[str, str]:
+    """Return the environment of one of several processes of a node: its GPUs, its cores.
+
+    Examples
+    --------
+    >>> node = {"CUDA_VISIBLE_DEVICES": "0,1,2,3", "SLURM_CPUS_PER_TASK": "64"}
+    >>> one = environment_of(1, 2, node)
+    >>> one["CUDA_VISIBLE_DEVICES"], one["OMP_NUM_THREADS"]
+    ('2,3', '32')
+    """
+    environment = {**base, DRIVER_VARIABLE: str(os.getpid())}
+    for variable in _GPU_VARIABLES:
+        gpus = [gpu for gpu in base.get(variable, "").split(",") if gpu]
+        if gpus:
+            each = max(1, len(gpus) // processes)
+            first = number * each % len(gpus)
+            environment[variable] = ",".join(gpus[first : first + each])
+    cores = int(base.get("SLURM_CPUS_PER_TASK", "1"))
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    return environment
+
+
+def _asked(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog="python -m kblib.cluster.pool_worker")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("address")
+    parser.add_argument("name")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--lifetime", type=float)
+    parser.add_argument("--interface")
+    options = [word for word in words if word.startswith(("--lifetime", "--interface"))]
+    return parser.parse_args(words), options
+
+
+def main(words: list[str]) -> int:
+    """Be a worker, or the parent of several."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    if DRIVER_VARIABLE in os.environ:
+        end_with_driver()
+    asked, options = _asked(words)
+    if asked.processes > 1:
+        return keep_processes(asked, options)
+    dask.config.set(QUIET)
+    with contextlib.suppress(TimeoutError):
+        asyncio.run(serve(asked))
+        return DONE
+    log.warning("worker %s found no head at %s", asked.name, asked.address)
+    return INFRASTRUCTURE
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    logging.shutdown()
+    os._exit(code)  # a function that still computes keeps no node
