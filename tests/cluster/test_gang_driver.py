@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from kblib import settings
-from kblib.cluster import gang
+from kblib.cluster import gang, watch
 from kblib.cluster.gang_driver import MOST_LOSSES_IN_A_ROW, GangDriver
+from kblib.cluster.tls import make_keys
 from kblib.jobs.driver import Ending
-from kblib.jobs.exit_codes import FAILED, INFRASTRUCTURE, STOPPED
+from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.runs import Phase, RunFolder, RunState
 
 
@@ -51,6 +52,51 @@ def next_phases(run: RunFolder, *losses: tuple[int, int]) -> list[Phase]:
         lose(run, number, step=step, saved=saved)._next_phase(lost)
         for number, (step, saved) in numbered
     ]
+
+
+@pytest.mark.parametrize(
+    ("codes", "near", "kept"),
+    [
+        ([DONE], False, False),
+        ([FAILED], False, False),
+        ([STOPPED], False, False),
+        ([STOPPED], True, True),
+        ([INFRASTRUCTURE], False, True),
+    ],
+    ids=["done", "failed", "stopped", "wall time", "lost"],
+)
+def test_keys_are_kept_for_the_next_job_and_end_with_the_run(
+    run: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    codes: list[int],
+    near: bool,
+    kept: bool,
+) -> None:
+    monkeypatch.setattr(GangDriver, "_broken_nodes", lambda self, patience_s: {})
+    make_keys(run)
+    before = (run.tls / "key.pem").read_bytes()
+    run.begin_attempt(0, {"job": "1"})
+    driver = GangDriver(run, 1, Ended(), "1")
+    driver.wall_time_is_near = near
+    driver.codes = dict(enumerate(codes))
+    driver._next_phase(driver._ending())
+    assert run.tls.exists() is kept
+    make_keys(run)
+    assert ((run.tls / "key.pem").read_bytes() == before) is kept
+
+
+def test_keys_end_with_a_run_that_lost_its_last_jobs(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks takes them away: no driver is left that would."""
+    make_keys(run)
+    run.script_file.write_text("")
+    run.begin_attempt(0, {"job": "1"})
+    running = RunState(Phase.RUNNING, step=7, heartbeat=time.time() - 2 * watch.FRESH_S)
+    run.write_state(running)
+    monkeypatch.setattr(watch, "_ask", lambda run, now: watch._Answer(now, [], None))
+    assert watch.observed(run, running).phase is Phase.FAILED
+    assert not run.tls.exists()
 
 
 def test_losses_without_a_further_checkpoint_end_the_run(run: RunFolder) -> None:

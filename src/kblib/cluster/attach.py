@@ -21,7 +21,7 @@ def reason_for_none(wanted: bool) -> str:
         return "It was submitted with dask=False."
     missing = [name for name in ("cryptography", "dask", "distributed") if find_spec(name) is None]
     if missing:
-        return f"It was submitted where {' and '.join(missing)} are not installed."
+        return f"Where it was submitted, {', '.join(missing)} cannot be imported."
     return ""
 
 

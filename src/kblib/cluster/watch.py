@@ -13,6 +13,7 @@ from pathlib import Path
 from kblib.cluster import gang
 from kblib.cluster.diagnose import why_it_ended, why_it_waits
 from kblib.cluster.slurm_answers import SlurmJob
+from kblib.cluster.tls import remove_keys
 from kblib.errors import KblibError
 from kblib.jobs.exit_codes import INFRASTRUCTURE
 from kblib.runs import Phase, RunFolder, RunState
@@ -59,6 +60,7 @@ def observed(run: RunFolder, written: RunState) -> RunState:
     if not run.script_file.exists():  # whoever submitted it was killed before it was sent
         return replace(current, why="It was not sent to the scheduler; submit the job again.")
     why = str(why_it_ended(answer.last, run.log(20)))
+    remove_keys(run)  # no driver is left that would
     return replace(current, phase=Phase.FAILED, why=why, exit_code=INFRASTRUCTURE)
 
 
