@@ -285,11 +285,12 @@ class Pretrain(Numbers):
 
 def _take_origin(job: Pretrain) -> None:
     """Fill in what is read off the model to go on from, and refuse a job without any model."""
+    shape = cast(Any, job).shape  # what a caller gave, whatever its type should be
     if job.continue_from is not None:
         object.__setattr__(job, "continue_from", str(job.continue_from))
-        if job.shape is None:
-            object.__setattr__(job, "shape", shape_of_origin(str(job.continue_from)))
-    shape = cast(Any, job).shape  # what a caller gave, whatever its type should be
+        if shape is None:
+            shape = shape_of_origin(str(job.continue_from))
+            object.__setattr__(job, "shape", shape)
     if not isinstance(shape, ModelShape):
         raise JobError(
             f"Pretrain got shape={shape!r}.",
