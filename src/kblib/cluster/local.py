@@ -57,7 +57,8 @@ def _wait_until_begun(run: RunFolder, last: int) -> None:
     end = time.monotonic() + NEVER_BEGUN_S
     while time.monotonic() < end:
         state = run.written_state()
-        if state.attempt > last and state.phase is not Phase.QUEUED:
+        waits = state.pid is not None  # its driver is there, and waits for another run
+        if state.attempt > last and (state.phase is not Phase.QUEUED or waits):
             return
         time.sleep(_LOOK_S)
     raise RunError(

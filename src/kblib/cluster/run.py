@@ -21,6 +21,7 @@ from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
+from kblib.runs.budget import refuse_spent, set_budget, spent_gpu_hours
 from kblib.runs.recording import is_recording, played_state, recording_refused
 
 if TYPE_CHECKING:
@@ -118,10 +119,14 @@ class Run:
         records = [
             record
             for record in self._folder.metrics()
-            if "step" in record and "event" not in record
+            if "step" in record and record.get("event", "spike") == "spike"
         ]
         merged: dict[int, dict[str, Any]] = {}
         for record in records:
+            if record.get("event") == "spike":  # what was learnt since the checkpoint is undone
+                back = record["back_to"] or record["step"]
+                merged = {step: one for step, one in merged.items() if step <= back}
+                continue
             known = merged.get(record["step"], {})
             kept = known if known.get("attempt") == record.get("attempt") else {}
             merged[record["step"]] = {**kept, **record}
@@ -161,6 +166,16 @@ class Run:
             If Dask is not installed here.
         """
         return client_of(self._folder, self.state, timeout_s)
+
+    def samples(self) -> pd.DataFrame:
+        """Return what a causal model wrote at each evaluation: step, prompt, text."""
+        lines = Tail(self._folder.samples_file).new()
+        table = pd.DataFrame(lines, columns=["step", "prompt", "text", "attempt"])
+        return table.drop_duplicates("step", keep="last").sort_values("step", ignore_index=True)
+
+    def gpu_hours(self) -> float:
+        """Return the GPU-hours of all attempts so far; a rank without a GPU counts as one."""
+        return spent_gpu_hours(self._folder)
 
     def tail(self) -> Tail:
         """Return a reader of the metrics that gives only what is new since its last call."""
@@ -212,11 +227,23 @@ class Run:
                 self._folder.write_state(replace(state, phase=Phase.STOPPED, why=why))
         return self
 
-    def resume(self) -> Run:
+    def resume(self, *, budget_gpu_hours: float | None = None) -> Run:
         """Go on from the newest whole checkpoint.
 
         A run that is under way or done is left as it is.
+
+        Parameters
+        ----------
+        budget_gpu_hours
+            A new limit in the place of the old; earlier attempts count.
+
+        Raises
+        ------
+        RunError
+            If its budget is used up.
         """
+        if budget_gpu_hours is not None:
+            set_budget(self._folder, budget_gpu_hours)
         if self.state.phase in (Phase.STOPPED, Phase.FAILED):
             self.begin()
         return self
@@ -225,6 +252,7 @@ class Run:
         """Start the next attempt; `submit` and `resume` call it."""
         if self._is_recording:
             raise recording_refused(self._folder)
+        refuse_spent(self._folder)
         if self._is_batch:
             pool_run.make_ready(self._folder)
         if not self._on_a_cluster:

@@ -22,6 +22,7 @@ from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import Phase, RunFolder
+from kblib.runs.budget import set_budget
 from kblib.sites import Site
 
 _MODULES = {"pretrain": "kblib.jobs.pretrain", "batch": "kblib.jobs.shard_work"}
@@ -36,6 +37,8 @@ def submit(
     fresh: bool = False,
     hang_min: float = HANG_MIN,
     dask: bool = True,
+    budget_gpu_hours: float | None = None,
+    after: Run | None = None,
     **resources: Unpack[Asked],
 ) -> Run:
     """Send a job to a site and return its run at once.
@@ -64,6 +67,12 @@ def submit(
     hang_min
         Minutes without a step after which ranks count as hung: each writes into the log where it
         is, then they are ended, and on a cluster the next job goes on.
+    budget_gpu_hours
+        GPU-hours the run may take in all, earlier attempts included (a rank without a GPU counts as
+        one). When they are used up it saves a checkpoint and stops; `Run.resume` may allow more.
+    after
+        On this machine: a run to wait for; this one begins when that one is over. On a cluster the
+        scheduler's queue sees to that.
     dask
         On a cluster: whether Dask stands beside the ranks, for `Run.client` and `Run.telemetry`.
 
@@ -86,10 +95,12 @@ def submit(
         _refuse_workers(workers)
         asked = _training_request(job, place, ranks, dask=dask, resources=resources)
         asked["hang_min"] = _minutes(hang_min)
-    config = {"site": site, **asked}
+    config = {"site": site, **asked, **_waiting_for(after, place)}
     run = Run(_folder_for(job, config, fresh=fresh))
     chosen = ranks is not None or workers is not None or bool(resources)
     _check_same_place(run, config, chosen=chosen)
+    if budget_gpu_hours is not None:
+        set_budget(RunFolder(run.folder), budget_gpu_hours)
     state = run.state
     if state.phase is Phase.FAILED:
         raise run.failure()
@@ -116,6 +127,13 @@ def _training_request(
         world, asked = filled.ranks, {"resources": asdict(filled), "no_dask": reason_for_none(dask)}
     check_ranks(job, world)
     return {"ranks": world, **asked}
+
+
+def _waiting_for(after: Run | None, place: Site) -> dict[str, str]:
+    """Return what the run folder says of the run to wait for."""
+    if after is None or place.scheduler != "none":
+        return {}
+    return {"after": str(after.folder)}
 
 
 def _begin(run: Run, *, new: bool) -> None:

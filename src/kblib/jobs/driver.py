@@ -19,6 +19,7 @@ from typing import Any
 from kblib.errors import KblibError
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.jobs.processes import RankProcesses, RanksHere, out_of_memory_kills
+from kblib.jobs.turn import wait_for_turn
 from kblib.jobs.watchdog import HANG_MIN, Watchdog
 from kblib.runs import Phase, RunFolder, RunState, lock
 
@@ -219,6 +220,8 @@ def main(arguments: list[str]) -> int:
     if handle is None or run.written_state().attempt != attempt:
         log.warning("attempt %d does not begin: another one has this run", attempt)
         return INFRASTRUCTURE
+    if not wait_for_turn(run, attempt):
+        return STOPPED
     return Driver(run, attempt, RanksHere(run, attempt, handle)).drive()
 
 

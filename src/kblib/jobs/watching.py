@@ -9,7 +9,7 @@ from typing import Any
 from kblib import sites
 from kblib.jobs.specs import Pretrain
 from kblib.runs import RunFolder
-from kblib.runs.budget import budget_of, spent_gpu_hours
+from kblib.runs.budget import begun, budget_of, spent_gpu_hours
 from kblib.sites.cards import peak_tflops
 from kblib.training.batches import BlockBatches
 
@@ -36,7 +36,7 @@ class Watch:
         self.budget = budget_of(run)
         self._before = spent_gpu_hours(run, before=attempt)
         own = [one for one in run.attempt_records() if one["attempt"] == attempt]
-        self._begun = float(own[0]["submitted"]) if own else time.time()
+        self._begun = begun(own[0]) if own else time.time()
         self.peak, self.peak_said = _peak(str(config["site"]), on_gpus=on_gpus)
         self._asked = False
 

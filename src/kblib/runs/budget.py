@@ -41,7 +41,8 @@ def budget_of(run: RunFolder) -> float | None:
 def spent_gpu_hours(run: RunFolder, *, before: int | None = None) -> float:
     """Return the GPU-hours of a run's attempts, from their beginning to their last word.
 
-    A rank has one GPU; on a machine without, it counts as if it had one.
+    A rank has one GPU; on a machine without, it counts as if it had one. Waiting for another run
+    costs nothing.
 
     Parameters
     ----------
@@ -74,10 +75,15 @@ def refuse_spent(run: RunFolder) -> None:
         )
 
 
+def begun(attempt: dict[str, Any]) -> float:
+    """Return when an attempt had its ranks' machines for itself (Unix seconds)."""
+    return float(attempt.get("begun", attempt["submitted"]))
+
+
 def _seconds(attempt: dict[str, Any], heard: dict[int, float]) -> float:
-    begun = float(attempt["submitted"])
-    ended = attempt.get("ended") or heard.get(int(attempt["attempt"])) or begun
-    return max(0.0, float(ended) - begun)
+    first = begun(attempt)
+    last = attempt.get("ended") or heard.get(int(attempt["attempt"])) or first
+    return max(0.0, float(last) - first)
 
 
 def _more(budget: float) -> str:
