@@ -7,6 +7,7 @@ where none is left, halts.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import threading
@@ -65,7 +66,7 @@ class Replay(Run):
         """The day on which the run was recorded."""
         return str(self.recording.about["date"])
 
-    def resume(self) -> Replay:
+    def resume(self, *, budget_gpu_hours: float | None = None) -> Replay:  # noqa: ARG002  as in Run
         """Play on after a stop; at the end there is nothing left to play."""
         if self.state.over and self._next < len(self.recording.frames):
             self.join()
@@ -157,6 +158,24 @@ def recordings() -> list[str]:
     )
 
 
+def recording(name: str) -> Recording:
+    """Return one of the recordings that come with the package.
+
+    Raises
+    ------
+    RunError
+        If there is none of that name.
+    """
+    if name not in recordings():
+        raise RunError(
+            f"There is no recorded run '{name}'.",
+            f"Recorded were: {', '.join(recordings())}.",
+            f'kb.replay("{recordings()[0]}")',
+        )
+    with as_file(resources.files("kblib.cluster") / "recorded" / (name + _ENDING)) as path:
+        return Recording.open(path)
+
+
 def replayed(name: str, *, speed: float = SPEED) -> Replay:
     """Play one of the recordings that come with the package, from its beginning.
 
@@ -170,20 +189,18 @@ def replayed(name: str, *, speed: float = SPEED) -> Replay:
     RunError
         If there is none of that name, or the speed is no number above 0.
     """
-    if name not in recordings():
-        raise RunError(
-            f"There is no recorded run '{name}'.",
-            f"Recorded were: {', '.join(recordings())}.",
-            f'kb.replay("{recordings()[0]}")',
-        )
-    if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 < speed < 1e6:
+    found = recording(name)
+    if not _is_speed(speed):
         raise RunError(
             f"speed={speed!r} was asked for.",
             "How many times faster than it was: a number above 0.",
             f'kb.replay("{name}", speed={SPEED:g})',
         )
-    with as_file(resources.files("kblib.cluster") / "recorded" / (name + _ENDING)) as path:
-        return Replay(Recording.open(path), name, speed)
+    return Replay(found, name, speed)
+
+
+def _is_speed(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf
 
 
 def _emptied(path: Path) -> RunFolder:
