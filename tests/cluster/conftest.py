@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from kblib.hpc.emulator import Emulator
 
 from kblib.cluster import Run, submit
 from kblib.corpora import Corpus
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 from tests.watching import PATIENCE_S
+
+
+@pytest.fixture(scope="module")
+def cluster(emulator: Emulator) -> Iterator[Emulator]:
+    """Give the emulator to `submit`, and to the drivers on its nodes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KBNOTEBOOKS_EMULATOR", str(emulator.folder))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield emulator
 
 
 @pytest.fixture(scope="session")

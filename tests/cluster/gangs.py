@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from kblib.hpc.emulator import Emulator
 
 from kblib.cluster import Run, submit
@@ -61,6 +63,23 @@ def ranks_of(run: Run) -> list[Any]:
     found = [one for one in rank_processes(run.folder) if one.name() != "srun"]
     assert len(found) == NODES * RANKS_PER_NODE
     return found
+
+
+def dask_process(run: Run, role: str, node: str) -> psutil.Process:
+    """Return Dask's scheduler beside a run, or its worker on a node."""
+    words = ("kblib.cluster.beside", role, str(run.folder))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            beside = process.name() != "srun" and set(words) <= set(process.cmdline())
+            if beside and process.environ().get("SLURMD_NODENAME") == node:
+                return process
+    raise AssertionError(f"no {role} on {node}")
+
+
+def seen_since(run: Run, moment: float) -> set[str]:
+    """Return the nodes that telemetry tells of since a moment."""
+    table = run.telemetry()
+    return set(table["node"][table["time"] > moment])
 
 
 def flip_a_bit(path: Path) -> None:

@@ -11,13 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from kblib.hpc.emulator import Emulator
 
@@ -31,12 +29,14 @@ from kblib.runs import Phase
 from tests.cluster.gangs import (
     START_S,
     attempts,
+    dask_process,
     ended,
     flip_a_bit,
     nodes_of,
     ranks_of,
     reached,
     repair,
+    seen_since,
     send,
 )
 from tests.disks import fill, mounted
@@ -50,15 +50,6 @@ STRIKE_AT = 60
 LONG = 20_000
 """Steps of a run that is struck twice, and stopped after."""
 SAVED_EVERY = 25
-
-
-@pytest.fixture(scope="module")
-def cluster(emulator: Emulator) -> Iterator[Emulator]:
-    """Give the emulator to `submit`, and to the drivers on its nodes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KBNOTEBOOKS_EMULATOR", str(emulator.folder))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -253,23 +244,6 @@ def test_lost_dask_costs_no_step(cluster: Emulator, job: Pretrain, calm: Calm) -
     assert codes(stopped) == [STOPPED]
     assert not stopped.folder.joinpath("tls").exists()
     assert_equal(stopped, calm)
-
-
-def dask_process(run: Run, role: str, node: str) -> psutil.Process:
-    """Return Dask's scheduler beside a run, or its worker on a node."""
-    words = ("kblib.cluster.beside", role, str(run.folder))
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            beside = process.name() != "srun" and set(words) <= set(process.cmdline())
-            if beside and process.environ().get("SLURMD_NODENAME") == node:
-                return process
-    raise AssertionError(f"no {role} on {node}")
-
-
-def seen_since(run: Run, moment: float) -> set[str]:
-    """Return the nodes that telemetry tells of since a moment."""
-    table = run.telemetry()
-    return set(table["node"][table["time"] > moment])
 
 
 def without_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

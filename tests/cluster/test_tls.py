@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from kblib import settings
 from kblib.cluster import tls
 from kblib.errors import MissingPartError, RunError
 from kblib.runs import RunFolder
+from tests.cluster.handshakes import answer_without_keys
 
 distributed = pytest.importorskip("distributed", reason="Dask comes with the extra 'cluster'")
 
@@ -153,30 +153,17 @@ def test_client_of_another_run_trusts_no_such_scheduler(
 def test_client_without_the_certificate_is_refused(
     served: tuple[asyncio.Runner, str], shows: str
 ) -> None:
-    """It trusts whatever it meets; TLS 1.3 tells it no with the first answer."""
     runner, address = served
     host, port = address.removeprefix("tls://").split(":")
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    if shows != "nothing":
-        other = new_run("posters")
-        tls.make_keys(other)
-        trusting.load_cert_chain(other.tls / "cert.pem", other.tls / "key.pem")
+    other = new_run("posters")
+    tls.make_keys(other)
+    keys = None if shows == "nothing" else other.tls
 
-    def ask() -> bytes:
-        with (
-            socket.create_connection((host, int(port)), timeout=30) as plain,
-            trusting.wrap_socket(plain) as wrapped,
-        ):
-            return wrapped.recv(1)
+    async def beside_the_scheduler() -> bytes:
+        return await asyncio.to_thread(answer_without_keys, host, int(port), shows=keys)
 
     with pytest.raises(ssl.SSLError, match=r"CERTIFICATE_REQUIRED|UNKNOWN_CA|DECRYPT_ERROR"):
-        runner.run(_beside(ask))
-
-
-async def _beside(ask: Callable[[], bytes]) -> bytes:
-    """Let the scheduler answer while a thread asks."""
-    return await asyncio.to_thread(ask)
+        runner.run(beside_the_scheduler())
 
 
 def test_client_without_tls_is_refused(served: tuple[asyncio.Runner, str]) -> None:
