@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kblib.cluster import gang, pool_run
+from kblib.cluster import gang, mirror, pool_run, remote
 from kblib.cluster.attach import client_of
 from kblib.cluster.attempts import attempts_table
+from kblib.cluster.branch import branch_folder
 from kblib.cluster.local import start_attempt
 from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import make_keys, remove_keys
@@ -92,7 +93,15 @@ class Run:
             return played_state(self._folder)
         if not self._on_a_cluster:
             return self._folder.state()
-        return observed(self._folder, self._folder.written_state())
+        unreached = mirror.refresh(self._folder)
+        written = self._folder.written_state()
+        return unreached.of(written) if unreached else observed(self._folder, written)
+
+    @property
+    def _seen(self) -> RunFolder:
+        """The run folder; of a run on another machine, as it is there."""
+        mirror.refresh(self._folder)
+        return self._folder
 
     @property
     def _on_a_cluster(self) -> bool:
@@ -118,7 +127,7 @@ class Run:
         """
         records = [
             record
-            for record in self._folder.metrics()
+            for record in self._seen.metrics()
             if "step" in record and record.get("event", "spike") == "spike"
         ]
         merged: dict[int, dict[str, Any]] = {}
@@ -135,14 +144,14 @@ class Run:
 
     def attempts(self) -> pd.DataFrame:
         """Return one row a carrying-out: job, nodes, from when to when, GPU-hours, how it ended."""
-        return attempts_table(self._folder)
+        return attempts_table(self._seen)
 
     def events(self) -> list[dict[str, Any]]:
         """Return what happened besides steps.
 
         Starts, resumptions, checkpoints that were passed over, what was lost beside the ranks.
         """
-        return self._folder.events()
+        return self._seen.events()
 
     def telemetry(self) -> pd.DataFrame:
         """Return how busy the nodes were, one row a reading of a node.
@@ -150,7 +159,7 @@ class Run:
         Columns: time (Unix seconds), attempt, node, cpu_percent (of all cores), memory_gib,
         memory_total_gib, gpu_memory_gib, gpu_memory_total_gib. Empty for a run without Dask.
         """
-        return telemetry_table(self._folder)
+        return telemetry_table(self._seen)
 
     def client(self, timeout_s: float = 10.0) -> Client:
         """Return a Dask client of the nodes that train, for a look at them or work on the side.
@@ -169,13 +178,13 @@ class Run:
 
     def samples(self) -> pd.DataFrame:
         """Return what a causal model wrote at each evaluation: step, prompt, text."""
-        lines = Tail(self._folder.samples_file).new()
+        lines = Tail(self._seen.samples_file).new()
         table = pd.DataFrame(lines, columns=["step", "prompt", "text", "attempt"])
         return table.drop_duplicates("step", keep="last").sort_values("step", ignore_index=True)
 
     def gpu_hours(self) -> float:
         """Return the GPU-hours of all attempts so far; a rank without a GPU counts as one."""
-        return spent_gpu_hours(self._folder)
+        return spent_gpu_hours(self._seen)
 
     def tail(self) -> Tail:
         """Return a reader of the metrics that gives only what is new since its last call."""
@@ -183,7 +192,7 @@ class Run:
 
     def log(self, n: int = 40) -> str:
         """Return the last `n` lines of the log."""
-        return self._folder.log(n)
+        return self._seen.log(n)
 
     def wait(self, timeout_s: float | None = None) -> Run:
         """Wait until the run is over, or until the time is up.
@@ -212,10 +221,26 @@ class Run:
         """Ask the run to write a checkpoint and stop; return at once.
 
         `resume` or an equal submit goes on from there.
+
+        Raises
+        ------
+        RunError
+            If it is somebody else's.
+        SiteError
+            If it is on another machine, which is not reached: then nobody was asked.
         """
+        self._refuse_if_foreign("stop it")
         state = self.state
         if state.over:
             return self
+        if mirror.is_mirror(self._folder):
+            remote.cancel(self._folder)
+            return self
+        with self._folder.writing():
+            self._stop(state)
+        return self
+
+    def _stop(self, state: RunState) -> None:
         self._folder.ask_to_stop(_user())
         if self._on_a_cluster:
             gang.drop_waiting(self._folder)
@@ -225,7 +250,14 @@ class Run:
                 why = f"Stopped on request of {_user()} while it waited."
                 remove_keys(self._folder)
                 self._folder.write_state(replace(state, phase=Phase.STOPPED, why=why))
-        return self
+
+    def _refuse_if_foreign(self, what: str) -> None:
+        if self._folder.is_foreign:
+            raise RunError(
+                f"Run '{self.name}' belongs to {self._folder.owner}, who lets you look at it.",
+                f"Only its owner can {what}.",
+                f"Ask {self._folder.owner}, or submit the job yourself: kb.submit(job, fresh=True)",
+            )
 
     def resume(self, *, budget_gpu_hours: float | None = None) -> Run:
         """Go on from the newest whole checkpoint.
@@ -240,8 +272,9 @@ class Run:
         Raises
         ------
         RunError
-            If its budget is used up.
+            If its budget is used up, or it is somebody else's.
         """
+        self._refuse_if_foreign("let it go on")
         if budget_gpu_hours is not None:
             set_budget(self._folder, budget_gpu_hours)
         if self.state.phase in (Phase.STOPPED, Phase.FAILED):
@@ -252,16 +285,23 @@ class Run:
         """Start the next attempt; `submit` and `resume` call it."""
         if self._is_recording:
             raise recording_refused(self._folder)
+        self._refuse_if_foreign("let it go on")
         refuse_spent(self._folder)
+        with self._folder.writing():
+            self._begin()
+        forget(self._folder)
+
+    def _begin(self) -> None:
         if self._is_batch:
             pool_run.make_ready(self._folder)
         if not self._on_a_cluster:
             start_attempt(self._folder)
             return
         with lock.held(self._folder.begin_lock_file):
-            if not self._another_was_faster():
+            if remote.is_sent_by_ssh(self._folder):
+                remote.begin(self._folder)
+            elif not self._another_was_faster():
                 self._queue()
-        forget(self._folder)
 
     def _another_was_faster(self) -> bool:
         """Say whether somebody else has begun the run since it was looked at."""
@@ -283,6 +323,32 @@ class Run:
             self._folder.write_state(state)
             raise
 
+    def branch(self, *, step: int | None = None, **changes: Any) -> Run:
+        """Start a run that goes on from a checkpoint of this one, and return it at once.
+
+        It has the weights, the optimiser's state, the place in the data and the curve up to there.
+        The same branch asked for again is the same run.
+
+        Parameters
+        ----------
+        step
+            A step that has a checkpoint; by default the newest.
+        **changes
+            Fields of the job that are other from there on: ``learning_rate=1e-4``, ``replay=old``.
+
+        Raises
+        ------
+        JobError
+            If a change does not fit the checkpoint, or the job ends before it.
+        RunError
+            If there is no such checkpoint.
+        """
+        new = Run(branch_folder(self._folder, step, changes))
+        state = new.state
+        if state.attempt == 0 and state.phase is Phase.QUEUED:
+            new.begin()
+        return new.resume()
+
     def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM | BatchResult:
         """Wait for the end and open the model that was trained, or the tables of a batch.
 
@@ -292,6 +358,8 @@ class Run:
             If the run failed, or was stopped before its end.
         """
         self.wait(timeout_s)
+        if mirror.is_mirror(self._folder):
+            remote.fetch_result(self._folder)
         if self._is_batch:
             return pool_run.result_of(self._folder, self.state)
         if self.state.phase is not Phase.DONE:
@@ -319,8 +387,8 @@ class Run:
         state = self.state
         if self._is_batch:
             return pool_run.failure_of(self._folder, state)
-        saved = self._folder.checkpoint_steps()
-        last = f"Last checkpoint: step {saved[-1]}." if saved else "No checkpoint was written."
+        saved = self._folder.newest_checkpoint()
+        last = f"Last checkpoint: step {saved}." if saved else "No checkpoint was written."
         return RunError(
             f"Run '{self.name}' failed at step {state.step}: {state.why}",
             f"{last} The end of log.txt:\n\n{self.log(12)}\n",
