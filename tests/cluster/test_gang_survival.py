@@ -170,10 +170,14 @@ def test_killed_rank_is_told_and_the_next_job_goes_on(
 def test_lost_node_is_avoided_by_the_next_job(
     cluster: Emulator, job: Pretrain, undisturbed: Run, place: int
 ) -> None:
-    run = reached(send(replace(job, name=f"node-{place}")), STRIKE_AT)
+    run = reached(send(replace(job, name=f"node-{place}"), dask=bool(place)), STRIKE_AT)
     lost = nodes_of(run)[place]
+    key = run.folder / "tls" / "key.pem"
+    before = key.read_bytes() if place else b""
     cluster.kill_node(lost)
     try:
+        until(lambda: len(attempts(run)) > 1 or run.state.over, patience_s=START_S)
+        assert (key.read_bytes() if place else b"") == before
         ended(run)
     finally:
         repair(cluster, lost)
@@ -185,6 +189,7 @@ def test_lost_node_is_avoided_by_the_next_job(
     assert list(bad) == [lost]
     assert (bad[lost]["attempt"], bad[lost]["job"]) == (1, first["job"])
     assert bad[lost]["seen"]
+    assert not key.exists()
     assert losses(run) == losses(undisturbed)
 
 
