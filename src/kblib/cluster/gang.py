@@ -23,7 +23,7 @@ from kblib.cluster.staging import stage
 from kblib.errors import RunError, SiteError
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
-from kblib.sites import Cluster
+from kblib.sites import Cluster, Site
 
 DRIVER = "kblib.cluster.gang_driver"
 
@@ -133,6 +133,8 @@ def cluster_of_run(run: RunFolder) -> Cluster:
         If the run belongs to this machine alone.
     """
     config = run.config()
+    if facts := config.get("facts"):  # those of the machine that sent it here
+        return sites.cluster_of(Site(str(config["site"]), facts["scheduler"], facts))
     if "resources" not in config:
         raise RunError(f"Run '{run.name}' is no run of a cluster.", f"Its site: {config['site']}.")
     return sites.cluster_of(sites.load_site(str(config["site"])))

@@ -67,8 +67,13 @@ class Slurm:
         done = self.shell.run([*asked, f"--format={answers.SACCT_FIELDS}"])
         return answers.job_of_sacct(done.stdout) if not done.returncode else None
 
-    def queue(self, *names: str) -> list[SlurmJob]:
+    def queue(self, *names: str, owner: str | None = None) -> list[SlurmJob]:
         """Return the jobs that wait or run under some names; all of the user's without any.
+
+        Parameters
+        ----------
+        owner
+            Whose jobs; the user's own by default.
 
         Raises
         ------
@@ -76,8 +81,9 @@ class Slurm:
             If Slurm does not answer.
         """
         chosen = [f"--name={','.join(names)}"] if names else []
+        whose = "--me" if owner is None else f"--user={owner}"
         done = self.shell.run(
-            ["squeue", "--me", "--noheader", f"--format={answers.SQUEUE_FORMAT}", *chosen]
+            ["squeue", whose, "--noheader", f"--format={answers.SQUEUE_FORMAT}", *chosen]
         )
         if done.returncode:
             raise _silent("squeue", done)

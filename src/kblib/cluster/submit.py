@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import shutil
 import time
@@ -13,6 +14,7 @@ from typing import Any, Unpack
 
 import kblib
 from kblib import settings, sites
+from kblib.cluster.access import SSH
 from kblib.cluster.attach import reason_for_none
 from kblib.cluster.pool_request import pool_request
 from kblib.cluster.resources import Asked, Resources
@@ -23,6 +25,7 @@ from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import Phase, RunFolder
 from kblib.runs.budget import set_budget
+from kblib.runs.sharing import check_share
 from kblib.sites import Site
 
 _MODULES = {"pretrain": "kblib.jobs.pretrain", "batch": "kblib.jobs.shard_work"}
@@ -37,6 +40,7 @@ def submit(
     fresh: bool = False,
     hang_min: float = HANG_MIN,
     dask: bool = True,
+    share: str | None = None,
     budget_gpu_hours: float | None = None,
     after: Run | None = None,
     **resources: Unpack[Asked],
@@ -75,6 +79,9 @@ def submit(
         scheduler's queue sees to that.
     dask
         On a cluster: whether Dask stands beside the ranks, for `Run.client` and `Run.telemetry`.
+    share
+        ``"group"``: who is in the group of the folder of runs may look at the run, and do nothing
+        else; its keys stay closed. By default nobody but you may.
 
     Raises
     ------
@@ -83,7 +90,9 @@ def submit(
     MissingPartError
         If what trains, or shares out, is not installed.
     RunError
-        If an equal job failed before, or runs on another number of ranks.
+        If an equal job failed before, runs on another number of ranks, or is shared otherwise.
+    SettingsError
+        If the group does not get as far as the folder of runs.
     SiteError
         If the site is unknown, does not have what is asked for, or refuses the job.
     """
@@ -95,7 +104,7 @@ def submit(
         _refuse_workers(workers)
         asked = _training_request(job, place, ranks, dask=dask, resources=resources)
         asked["hang_min"] = _minutes(hang_min)
-    config = {"site": site, **asked, **_waiting_for(after, place)}
+    config = {"site": site, **asked, **_waiting_for(after, place), **_shared(share, place)}
     run = Run(_folder_for(job, config, fresh=fresh))
     chosen = ranks is not None or workers is not None or bool(resources)
     _check_same_place(run, config, chosen=chosen)
@@ -108,7 +117,7 @@ def submit(
     if state.phase is Phase.STOPPED and resources:
         RunFolder(run.folder).ask_for(asked["resources"])
     if state.phase is Phase.STOPPED or never_begun:
-        _begin(run, new=never_begun)
+        begin_run(run, new=never_begun)
     return run
 
 
@@ -136,7 +145,14 @@ def _waiting_for(after: Run | None, place: Site) -> dict[str, str]:
     return {"after": str(after.folder)}
 
 
-def _begin(run: Run, *, new: bool) -> None:
+def _shared(share: str | None, place: Site) -> dict[str, str]:
+    """Return what the run folder says of who may look; on this machine it is checked at once."""
+    if not str(place.facts.get("via", "")).startswith(SSH):
+        check_share(share)
+    return {} if share is None else {"share": share}
+
+
+def begin_run(run: Run, *, new: bool) -> None:
     """Start the next attempt; a run that was refused before it ever began leaves nothing behind."""
     try:
         run.begin()
@@ -197,6 +213,12 @@ def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> N
             f"Site '{config['site']}' was asked for; a run stays where it is.",
             f'kb.submit(job, site="{config["site"]}", fresh=True)',
         )
+    if "share" in config and known.get("share") != config["share"]:
+        raise RunError(
+            f"Run '{run.name}' of this job is private.",
+            "A run keeps who may look at it.",
+            f'kb.submit(job, site="{config["site"]}", share="{config["share"]}", fresh=True)',
+        )
     if chosen and "pool" in known and known["pool"]["workers"] != config["pool"]["workers"]:
         raise RunError(
             f"Run '{run.name}' of this task has {known['pool']['workers']} workers at most, "
@@ -215,13 +237,14 @@ def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> N
 def _folder_for(job: Pretrain | BatchTask, config: Mapping[str, Any], *, fresh: bool) -> RunFolder:
     """Return the newest run folder of a job; a new one if there is none, or if asked."""
     base = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
-    numbers = [1] if (base / "config.json").is_file() else []
-    numbers += [
-        int(path.name.rsplit("-r", 1)[1]) for path in base.parent.glob(f"{base.name}-r[0-9]*")
-    ]
-    if numbers and not fresh:
-        return RunFolder(_numbered(base, max(numbers)))
-    path = _numbered(base, max(numbers, default=0) + 1)
+    taken = {1: base} if base.exists() else {}
+    again = base.parent.glob(f"{base.name}-r[0-9]*")
+    taken |= {int(path.name.rsplit("-r", 1)[1]): path for path in again}
+    # In a folder of a project others' runs stand beside one's own; private ones are passed over.
+    readable = [number for number, path in taken.items() if os.access(path, os.R_OK | os.X_OK)]
+    if readable and not fresh:
+        return RunFolder(_numbered(base, max(readable)))
+    path = _numbered(base, max(taken, default=0) + 1)
     try:
         return RunFolder.create(path, {**_config(job.with_saved_corpus()), **config})
     except FileExistsError:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kblib.cluster import gang
+from kblib.cluster import gang, mirror
 from kblib.cluster.diagnose import why_it_ended, why_it_waits
 from kblib.cluster.slurm_answers import SlurmJob
 from kblib.cluster.tls import remove_keys
@@ -54,9 +54,16 @@ def observed(run: RunFolder, written: RunState) -> RunState:
         return _starting(written, begun[0])
     if answer.jobs:
         return replace(written, phase=Phase.QUEUED, why=_waiting(written, answer.jobs[0]))
+    unreached = mirror.refresh(run, at_once=True)
     current = run.written_state()  # it may have ended between the two looks
+    if unreached and not current.over:
+        return unreached.of(current)
     if current.over or current.heartbeat > written.heartbeat or silence_s < FRESH_S:
         return current
+    if run.is_foreign:
+        heard = mirror.ago(time.time() - current.heartbeat)
+        told = f"Last heard of {heard} ago; the scheduler tells only {run.owner} of this run."
+        return replace(current, why=f"{told} {current.why}".strip())
     if not run.script_file.exists():  # whoever submitted it was killed before it was sent
         return replace(current, why="It was not sent to the scheduler; submit the job again.")
     why = str(why_it_ended(answer.last, run.log(20)))
@@ -85,7 +92,7 @@ def _asked(run: RunFolder) -> _Answer:
 def _ask(run: RunFolder, now: float) -> _Answer:
     try:
         slurm = gang.slurm_of(run)
-        jobs = slurm.queue(run.name)
+        jobs = slurm.queue(run.name, owner=run.owner if run.is_of_another_user else None)
         number = "" if jobs else _last_job(run)
         last = slurm.job(number) if number else None
     except KblibError:

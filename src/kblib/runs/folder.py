@@ -76,6 +76,8 @@ class RunFolder:
         self.model = self.result / "model"
         self.failed = path / "failed"
         self.functions = path / "functions"
+        self.measured_file = self.result / "nodes.json"
+        self.measured_file = self.result / "nodes.json"
         self.settled_file = path / "settled.json"
         self.budget_file = path / "budget.json"
         self.skips_file = path / "skips.json"
@@ -137,7 +139,8 @@ class RunFolder:
     @property
     def growing_files(self) -> tuple[Path, ...]:
         """The files that are only ever appended to."""
-        return (self.metrics_file, self.events_file, self.telemetry_file, self.log_file)
+        journals = (self.metrics_file, self.events_file, self.telemetry_file, self.samples_file)
+        return (*journals, self.log_file)
 
     @property
     def notes(self) -> tuple[Path, ...]:
@@ -149,6 +152,7 @@ class RunFolder:
             self.settled_file,
             self.bad_nodes_file,
             self.sent_file,
+            self.budget_file,
             self.script_file,
         )
 
@@ -160,7 +164,12 @@ class RunFolder:
     @property
     def is_foreign(self) -> bool:
         """Whether this run is another user's, who lets this one look at it."""
-        return not os.access(self.path, os.W_OK)
+        return self.is_of_another_user and not os.access(self.path, os.W_OK)
+
+    @property
+    def is_of_another_user(self) -> bool:
+        """Whether somebody else submitted this run; root may write in it all the same."""
+        return self.path.stat().st_uid != os.geteuid()
 
     @property
     def owner(self) -> str:
@@ -364,6 +373,8 @@ class RunFolder:
 
     def newest_checkpoint(self) -> int:
         """Return the step of the newest checkpoint; 0 if there is none."""
+        if self.mirror_file.exists():  # they are elsewhere; the last word of the driver tells
+            return max((int(one.get("saved", 0)) for one in self.attempt_records()), default=0)
         return max(self.checkpoint_steps(), default=0)
 
     def metrics(self) -> list[dict[str, Any]]:
