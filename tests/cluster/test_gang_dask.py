@@ -13,6 +13,7 @@ from kblib import settings
 from kblib.cluster import gang_dask, tls
 from kblib.cluster.gang_dask import MOST_STARTS_AGAIN, Beside, why_none
 from kblib.runs import RunFolder
+from kblib.sites.facts import GPU_OPTIONS
 
 
 class Process:
@@ -93,11 +94,20 @@ def test_workers_are_nice_inside_the_container(beside: Beside, started: list[Pro
     assert words[place : place + 5] == ["box", "nice", "-n", "10", "python"]
 
 
-def test_site_that_counts_gpus_as_gres_is_asked_for_none_of_them(
-    run: RunFolder, started: list[Process]
+@pytest.mark.parametrize("option", GPU_OPTIONS)
+def test_step_asks_for_no_gpu_in_the_words_of_the_site(
+    run: RunFolder, started: list[Process], option: str
 ) -> None:
-    Beside(run, 1, ["n1"], ["python"], "gres").tend()
-    assert "--gres=none" in started[1].command
+    Beside(run, 1, ["n1"], ["python"], option).tend()
+    words = [word for word in started[1].command if word.startswith(("--gpu", "--gres"))]
+    expected = {"gpus-per-node": ["--gpus-per-node=0"], "gres": ["--gres=none"], "none": []}
+    assert words == expected[option]
+
+
+def test_step_takes_no_number_from_that_of_the_ranks() -> None:
+    ranks = {"SLURM_STEP_ID": "0", "SLURM_CPUS_PER_TASK": "32", "SLURM_TRES_PER_TASK": "cpu=32"}
+    kept = gang_dask._environment({**ranks, "SLURM_JOB_ID": "7", "PATH": "/bin"})
+    assert kept.keys() & {*ranks, "SLURM_JOB_ID", "PATH"} == {"SLURM_JOB_ID", "PATH"}
 
 
 def test_lost_worker_is_started_again_on_its_node(

@@ -56,10 +56,15 @@ def reading(node: str, time: float) -> dict[str, object]:
 
 def test_reading_is_of_this_machine() -> None:
     found = NodeReader(nodes=2)()
-    assert found["node"] == socket.gethostname()
+    assert found["node"] == socket.gethostname() == telemetry.node_name()
     assert found["memory_total_gib"] == pytest.approx(psutil.virtual_memory().total / GIB, abs=1e-3)
     assert 0 < found["memory_gib"] < found["memory_total_gib"]
     assert 0 <= found["cpu_percent"] <= 100
+
+
+def test_node_has_the_name_that_slurm_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURMD_NODENAME", "mel2001")
+    assert NodeReader(nodes=1)()["node"] == "mel2001"
 
 
 def test_work_of_cores_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

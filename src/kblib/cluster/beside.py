@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import dask
 from distributed import Scheduler, Worker
 
-from kblib.cluster.telemetry import NodeReader, TelemetryWriter
+from kblib.cluster.telemetry import NodeReader, TelemetryWriter, node_name
 from kblib.cluster.tls import security
 from kblib.jobs.start import DRIVER_VARIABLE, end_with_driver
 from kblib.runs import RunFolder
@@ -87,7 +86,7 @@ async def serve_worker(run: RunFolder, mib: int) -> None:
 async def _serve(run: RunFolder, address: str, reader: NodeReader, mib: int) -> None:
     async with QuietWorker(
         address,
-        name=socket.gethostname(),
+        name=node_name(),
         nthreads=1,
         memory_limit=f"{mib}MiB",
         interface=_interface(),

@@ -32,6 +32,10 @@ _SHARE_OF_MEMORY, _LEAST_MIB = 32, 512
 """A worker may have one part in 32 of what the job has of a node; Slurm ends one that takes more,
 instead of a rank."""
 _NICE = ["nice", "-n", "10"]
+_NO_GPU = {"gpus-per-node": ["--gpus-per-node=0"], "gres": ["--gres=none"], "none": []}
+"""How a step asks for none of the job's GPUs, in the words in which the site asks for some."""
+_OF_THE_RANKS = ("SLURM_STEP", "PMI", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK")
+"""Variables of the batch step that ``srun`` would take for options of the new one."""
 
 
 def why_none(run: RunFolder) -> str:
@@ -161,7 +165,7 @@ class Beside:
             f"--nodelist={','.join(nodes)}",
             "--cpus-per-task=1",
             f"--mem={mib}M",
-            "--gres=none" if self.gpu_option == "gres" else "--gpus-per-node=0",
+            *_NO_GPU[self.gpu_option],
             "--overlap",
             "--kill-on-bad-exit=0",
             "--wait=0",  # the others go on when one is lost
@@ -244,6 +248,5 @@ def _worker_mib() -> int:
 
 
 def _environment(base: Mapping[str, str]) -> dict[str, str]:
-    # Numbers of the batch step would be taken for those of the new one.
-    kept = {k: v for k, v in base.items() if not k.startswith(("SLURM_STEP", "PMI"))}
+    kept = {k: v for k, v in base.items() if not k.startswith(_OF_THE_RANKS)}
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}

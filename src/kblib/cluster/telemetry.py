@@ -6,6 +6,7 @@ scheduler appends to ``telemetry.jsonl``, so that a view needs a file and no con
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -89,6 +90,11 @@ class NodeReader:
         return asdict(self._last)
 
 
+def node_name() -> str:
+    """Return the name by which Slurm knows this machine; its own, where there is no Slurm."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
 def core_seconds() -> tuple[float, float]:
     """Return how long the cores of this machine have worked, and how long they have been there.
 
@@ -118,7 +124,7 @@ def read_node(now: float, cpu_percent: float) -> Reading:
     used, total = gpu_memory_gib()
     return Reading(
         time=now,
-        node=socket.gethostname(),
+        node=node_name(),
         cpu_percent=cpu_percent,
         memory_gib=round((memory.total - memory.available) / 2**30, 3),
         memory_total_gib=round(memory.total / 2**30, 3),
