@@ -22,7 +22,7 @@ from kblib.jobs.measure import seconds_a_step
 from kblib.jobs.prepare import Prepared, prepare
 from kblib.jobs.quantities import USUAL_WARM_UP, steps_in
 from kblib.jobs.rank import Ranks, StopFlag, guarded, joined
-from kblib.jobs.rates import keep_rate, median_rate
+from kblib.jobs.rates import keep_rate, median_rate, rate_spread
 from kblib.jobs.result import save_result
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.jobs.undoing import spike_guard
@@ -229,12 +229,12 @@ class Pretraining:
             journal.append(self.run.metrics_file, {**record, "attempt": self.attempt})
 
     def _keep_rate(self) -> None:
-        if self.job.engine != "torch":  # plans ask for the usual engine's
-            return
-        middle = median_rate(self.run.metrics())
+        records = self.run.metrics()
+        middle = median_rate(records)
         if middle is not None:
-            source = f"measured by run '{self.run.name}'"
-            keep_rate(self.job, self.config["site"], self.ranks.world_size, middle, source)
+            source, spread = f"measured by run '{self.run.name}'", rate_spread(records)
+            site, ranks = self.config["site"], self.ranks.world_size
+            keep_rate(self.job, site, ranks, middle, source, spread)
 
 
 def _named(scores: Mapping[str, float]) -> dict[str, float]:

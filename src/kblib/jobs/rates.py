@@ -21,7 +21,9 @@ from kblib.runs import Tail, journal
 class Rate:
     """Tokens a second that were really seen.
 
-    Where, for which shape and batch, on how many ranks of how many threads, and how.
+    Where, for which shape and batch, on how many ranks of how many threads, and how. `low` and
+    `high` lie around nine in ten of the steps; `setting` is what else decides the speed, empty
+    where nothing of it was chosen.
     """
 
     site: str
@@ -34,6 +36,9 @@ class Rate:
     time: float
     host: str = ""
     threads: int = 0
+    low: float | None = None
+    high: float | None = None
+    setting: str = ""
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Rate:
@@ -45,8 +50,9 @@ class Rate:
         """Say whether this rate was measured for the same work, and here if the site is "local"."""
         if site == "local" and (self.host, self.threads) != (socket.gethostname(), threads(ranks)):
             return False
-        here = (self.site, self.shape, self.seq_len, self.batch_size, self.ranks)
-        return here == (site, job.shape.to_dict(), job.seq_len, job.batch_size, ranks)
+        here = (self.site, self.shape, self.seq_len, self.batch_size, self.ranks, self.setting)
+        asked = (site, job.shape.to_dict(), job.seq_len, job.batch_size, ranks, setting_of(job))
+        return here == asked
 
 
 def known_rate(job: Pretrain, site: str, ranks: int) -> Rate | None:
@@ -57,8 +63,28 @@ def known_rate(job: Pretrain, site: str, ranks: int) -> Rate | None:
     return fitting[-1] if fitting else None
 
 
-def keep_rate(job: Pretrain, site: str, ranks: int, tokens_per_s: float, source: str) -> Rate:
-    """Write a measured rate down for later plans."""
+def setting_of(job: Pretrain) -> str:
+    """Return what decides a job's speed beside shape, block and batch; empty where it is usual."""
+    said = {
+        f"ZeRO-{job.zero_stage}": job.engine == "deepspeed",
+        f"{job.grad_accum_steps} pieces": job.grad_accum_steps > 1,
+        f"{job.dtype}": job.dtype is not None,
+        "layers computed again": job.activation_checkpointing,
+        f"offload to {job.offload}": job.offload is not None,
+    }
+    return ", ".join(words for words, chosen in said.items() if chosen)
+
+
+def keep_rate(
+    job: Pretrain,
+    site: str,
+    ranks: int,
+    tokens_per_s: float,
+    source: str,
+    spread: tuple[float, float] | None = None,
+) -> Rate:
+    """Write a measured rate down for later plans, with the spread of its steps if known."""
+    low, high = spread or (None, None)
     rate = Rate(
         site=site,
         shape=job.shape.to_dict(),
@@ -70,6 +96,9 @@ def keep_rate(job: Pretrain, site: str, ranks: int, tokens_per_s: float, source:
         time=time.time(),
         host=socket.gethostname(),
         threads=threads(ranks),
+        low=low,
+        high=high,
+        setting=setting_of(job),
     )
     journal.append(settings.writable_home() / "rates.jsonl", asdict(rate))
     return rate
@@ -85,3 +114,12 @@ def median_rate(records: Iterable[Mapping[str, Any]]) -> float | None:
     """Return the middle one of the tokens a second that a run has written down, if any."""
     rates = sorted(record["tokens_per_s"] for record in records if "tokens_per_s" in record)
     return rates[len(rates) // 2] if rates else None
+
+
+def rate_spread(records: Iterable[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Return the tokens a second around nine in ten of the steps of a run, if it told any."""
+    rates = sorted(record["tokens_per_s"] for record in records if "tokens_per_s" in record)
+    if not rates:
+        return None
+    aside = len(rates) // 20
+    return rates[aside], rates[-1 - aside]

@@ -1,127 +1,126 @@
 """How long a job takes.
 
-Parameters, steps, tokens, and hours at a rate that was measured, never guessed.
+Parameters, steps, tokens, and hours at a rate that was measured. On a cluster that nobody has
+measured the rate is that of published short runs on the same card, and the plan says so.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-
-import pandas as pd
 
 from kblib import sites
 from kblib.errors import PlanError
 from kblib.jobs.quantities import steps_in
 from kblib.jobs.rates import Rate, known_rate
-from kblib.jobs.specs import Pretrain
+from kblib.jobs.specs import Pretrain, check_ranks
+from kblib.planner.billing import billing_of
+from kblib.planner.cards import Card, card_of
+from kblib.planner.cluster_side import ClusterSide, Estimate, estimate
+from kblib.planner.fitting import Fit, at_stage, check_fits, fit
+from kblib.planner.flops import check_positive
+from kblib.planner.goodput import Goodput, goodput
+from kblib.planner.limits import DataLimits
 from kblib.planner.measure import measure_here
+from kblib.planner.plan_result import Plan
+from kblib.sites import Cluster
 
 # Sub-words and marks a word of the cleaned newsreels, 8,192 pieces; the run counts exactly.
 _TOKENS_A_WORD = 1.8
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a job costs on a site.
-
-    Parameters
-    ----------
-    job, site
-        What was planned, and where.
-    parameters
-        Of the model, exactly.
-    steps, tokens
-        Optimiser steps, and tokens read by them (repetitions count).
-    hours
-        Of training at `rate`; set-up, evaluation and saving come on top.
-    rate
-        Where the speed comes from.
-    """
-
-    job: Pretrain
-    site: str
-    parameters: int
-    steps: int
-    tokens: int
-    hours: float
-    rate: Rate
-
-    @property
-    def flops(self) -> float:
-        """Floating-point operations of the training.
-
-        6 a parameter and token, and attention (Kaplan et al. 2020). At most: the vocabulary of a
-        masked model counts for every token, although only masked ones are looked up in it.
-        """
-        return self.job.shape.flops_per_token(self.job.seq_len) * self.tokens
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The plan as a table of names, values and units."""
-        estimated = "; estimated from words, the run counts" if self._about else ""
-        a_step = f"of {self.job.batch_size} x {self.job.seq_len} tokens"
-        rows = [
-            ("model", str(self.job.shape), ""),
-            ("parameters", f"{self.parameters:,}", ""),
-            ("steps", f"{self._about}{self.steps:,}", f"{a_step}{estimated}"),
-            ("tokens", f"{self._about}{self.tokens:,}", "read, repetitions counted"),
-            ("operations", f"{self._at_most}{self.flops:.2e}", "floating-point operations"),
-            ("rate", f"{self.rate.tokens_per_s:,.0f}", f"tokens a second, {self.rate.source}"),
-            ("time", _duration(self.hours), f"of training on site '{self.site}'"),
-        ]
-        return pd.DataFrame(rows, columns=["what", "value", "unit or source"])
-
-    @property
-    def _about(self) -> str:
-        """What stands before steps and tokens that were estimated."""
-        return "about " if self.job.epochs is not None else ""
-
-    @property
-    def _at_most(self) -> str:
-        """What stands before operations of a model whose head runs on a part of the tokens."""
-        return "at most " if self.job.shape.objective == "masked" else ""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.job.shape}: {self.parameters:,} parameters, {self._about}{self.steps:,} steps, "
-            f"{self._about}{self.tokens:,} tokens: about {_duration(self.hours)} "
-            f"at {self.rate.tokens_per_s:,.0f} tokens a second ({self.rate.source})."
-        )
-
-
-def plan(job: Pretrain, *, site: str = "local", ranks: int | None = None) -> Plan:
+def plan(
+    job: Pretrain,
+    *,
+    site: str = "local",
+    nodes: int | None = None,
+    ranks: int | None = None,
+    zero_stage: int | None = None,
+    tflops_per_gpu: float | None = None,
+    goodput: float | None = None,
+) -> Plan:
     """Work out what a job costs on a site.
 
-    The rate is the newest one measured for the same shape and batch; where there is none and the
-    site is this machine, a few seconds of training measure it now.
+    The rate is the newest one measured for the same shape and batch. Where there is none and the
+    site is this machine, a few seconds of training measure it now; on a cluster it is estimated
+    after published runs on the same card.
 
     Parameters
     ----------
     job, site
         What is asked, and where.
+    nodes
+        On a cluster: of the job; by default 1.
     ranks
         Processes that train together; by default those that `submit` takes: one a GPU, or one.
+    zero_stage
+        What the GPUs share out, in place of what the job says.
+    tflops_per_gpu
+        On a cluster: model TFLOP/s of one GPU in a short run, in place of what is known.
+    goodput
+        On a cluster: share of the short run's rate that a whole run keeps; by default the middle
+        one of published runs.
 
     Raises
     ------
+    JobError
+        If the batch does not divide among the GPUs.
     PlanError
-        If no rate is known and none can be measured.
+        If no rate is known and none can be measured, or the job does not fit into the GPUs.
     SiteError
         If the site is unknown.
     """
-    sites.load_site(site)
+    place = sites.load_site(site)
+    if zero_stage is not None:
+        job = at_stage(job, zero_stage)
+    if place.scheduler != "none" and ranks is None:
+        return _on_cluster(job, sites.cluster_of(place), nodes or 1, tflops_per_gpu, goodput)
+    if nodes is not None:
+        raise PlanError(
+            f"nodes={nodes} was asked of site '{site}'.",
+            "This machine has no nodes to choose, and ranks are not given beside nodes.",
+            f'kb.plan(job, site="{site}", ranks={ranks or 1})',
+        )
     ranks = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    rate = _measured(job, site, ranks)
+    return _plan(job, site, rate, Goodput(1.0, 1.0, 1.0, 0))
+
+
+def _measured(job: Pretrain, site: str, ranks: int) -> Rate:
     rate = known_rate(job, site, ranks)
-    if rate is None:
-        if site != "local" or ranks != 1:
-            raise PlanError(
-                f"No rate is known for {job.shape} on {ranks} ranks of site '{site}'.",
-                "Hours are computed from a measured rate only.",
-                "Train on it for a few minutes; every run that ends keeps its rate. "
-                'On one rank here: kb.plan(job, site="local", ranks=1)',
-            )
-        rate = measure_here(job)
+    if rate is not None:
+        return rate
+    if site != "local" or ranks != 1:
+        raise PlanError(
+            f"No rate is known for {job.shape} on {ranks} ranks of site '{site}'.",
+            "Hours are computed from a measured rate only.",
+            "Train on it for a few minutes; every run that ends keeps its rate. "
+            'On one rank here: kb.plan(job, site="local", ranks=1)',
+        )
+    return measure_here(job)
+
+
+def _on_cluster(
+    job: Pretrain, cluster: Cluster, nodes: int, tflops: float | None, share: float | None
+) -> Plan:
+    _check_nodes(cluster, nodes)
+    gpus = nodes * cluster.node.gpus
+    check_ranks(job, max(1, gpus))
+    fitted = _fit(job, cluster, nodes)
+    measured = known_rate(job, cluster.name, max(1, gpus)) if tflops is None else None
+    card = _card(cluster, needed=measured is None and tflops is None)
+    rate = measured or _estimated(job, card, cluster, gpus, tflops)
+    kept = _goodput(share, card, own=measured is not None or tflops is not None)
+    side = ClusterSide(nodes, billing_of(cluster.name), card, fitted, kept)
+    return _plan(job, cluster.name, rate, kept, side)
+
+
+def _plan(
+    job: Pretrain,
+    site: str,
+    rate: Rate | Estimate,
+    kept: Goodput,
+    side: ClusterSide | None = None,
+) -> Plan:
     steps = planned_steps(job, rate.tokens_per_s)
     tokens = steps * job.batch_size * job.seq_len
     return Plan(
@@ -130,9 +129,60 @@ def plan(job: Pretrain, *, site: str = "local", ranks: int | None = None) -> Pla
         parameters=job.shape.parameters(),
         steps=steps,
         tokens=tokens,
-        hours=tokens / rate.tokens_per_s / 3600,
+        hours=tokens / rate.tokens_per_s / kept.share / 3600,
         rate=rate,
+        limits=DataLimits(
+            job.shape.parameters(),
+            max(1.0, tokens_of(job)),
+            tokens,
+            continued=job.continue_from is not None,
+        ),
+        cluster=side,
     )
+
+
+def _check_nodes(cluster: Cluster, nodes: int) -> None:
+    check_positive("plan", "nodes", nodes)
+    if nodes > cluster.most_nodes or nodes != int(nodes):
+        raise PlanError(
+            f"nodes={nodes:g} was asked of site '{cluster.name}'.",
+            f"One job may have 1 to {cluster.most_nodes}.",
+            f'kb.plan(job, site="{cluster.name}", nodes={cluster.most_nodes})',
+        )
+
+
+def _fit(job: Pretrain, cluster: Cluster, nodes: int) -> Fit | None:
+    if not cluster.node.gpus:
+        return None
+    found = fit(job, nodes * cluster.node.gpus, cluster.node.gpu_memory_gib)
+    check_fits(job, found, cluster.name, nodes)
+    return found
+
+
+def _card(cluster: Cluster, *, needed: bool) -> Card | None:
+    try:
+        return card_of(cluster.node.gpu)
+    except PlanError:
+        if needed:
+            raise
+        return None
+
+
+def _estimated(
+    job: Pretrain, card: Card | None, cluster: Cluster, gpus: int, tflops: float | None
+) -> Estimate:
+    if tflops is not None:
+        check_positive("plan", "tflops_per_gpu", tflops)
+    if card is None:
+        card = Card(cluster.node.gpu, cluster.node.gpu, cluster.node.gpu_memory_gib, 0, "")
+    return estimate(job, card, max(1, gpus), tflops)
+
+
+def _goodput(share: float | None, card: Card | None, *, own: bool) -> Goodput:
+    if share is not None:
+        check_positive("plan", "goodput", share)
+        return Goodput(share, share, share, 0)
+    return goodput(own=own, card="" if card is None else card.name)
 
 
 def planned_steps(job: Pretrain, tokens_per_s: float) -> int:
@@ -147,13 +197,9 @@ def planned_steps(job: Pretrain, tokens_per_s: float) -> int:
         return steps_in(job.minutes, a_step / tokens_per_s)
     if job.tokens is not None:
         return max(1, math.ceil(job.tokens / a_step))
-    train_words = job.corpus.n_words * (1 - job.valid - job.test)
-    return max(1, math.ceil((job.epochs or 0) * train_words * _TOKENS_A_WORD / a_step))
+    return max(1, math.ceil((job.epochs or 0) * tokens_of(job) / a_step))
 
 
-def _duration(hours: float) -> str:
-    if hours < 1 / 60:
-        return f"{hours * 3600:.0f} s"
-    if hours < 2:
-        return f"{hours * 60:.1f} min"
-    return f"{hours:,.1f} h"
+def tokens_of(job: Pretrain) -> float:
+    """Return the tokens of a job's training part, estimated from its words."""
+    return job.corpus.n_words * (1 - job.valid - job.test) * _TOKENS_A_WORD

@@ -1,0 +1,95 @@
+"""Text and tables of a plan for an application to EuroHPC, as Markdown with sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kblib import sites
+from kblib.planner.award import Allocation
+
+if TYPE_CHECKING:
+    from kblib.planner.plan_result import Plan
+
+_SOURCES = """
+- Operations: Kaplan et al. (2020), arXiv 2001.08361; Chowdhery et al. (2022), arXiv 2204.02311.
+- Memory: Rajbhandari et al. (2020), arXiv 1910.02054; Korthikanti et al. (2022), arXiv 2205.05198.
+- Repeated texts: Muennighoff et al. (2023), arXiv 2305.16264.
+- Tokens a parameter: Hoffmann et al. (2022), arXiv 2203.15556.
+""".strip()
+
+
+def application(plan: Plan, award: Allocation | None = None) -> str:
+    """Return text and tables for an application; every number is the plan's.
+
+    Parameters
+    ----------
+    plan
+        Of a cluster.
+    award
+        What is applied for; its months are then laid out.
+    """
+    parts = [_asked(plan), _work(plan), _memory(plan), _data(plan)]
+    if award is not None:
+        calendar = plan.calendar(award)
+        parts.append(f"### When\n\n{calendar}\n\n{_markdown(_short(calendar.table))}")
+    return "\n\n".join([*parts, _sources(plan)]) + "\n"
+
+
+def _asked(plan: Plan) -> str:
+    low, high = plan.hours_between
+    side = plan.side
+    return (
+        f"## Resources asked for: {plan.site}\n\n"
+        f"To train {plan.job.shape} ({plan.parameters:,} parameters) on {plan.tokens:,} tokens we "
+        f"ask for {side.billing.told(plan.node_hours)} "
+        f"({plan.node_hours:,.0f} node-hours, {plan.gpu_hours:,.0f} GPU-hours): "
+        f"{plan.hours:,.0f} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs, "
+        f"between {low:,.0f} and {high:,.0f} by the spread of published runs. Jobs checkpoint, end "
+        "at the wall-time limit and go on in the next one of their chain."
+    )
+
+
+def _work(plan: Plan) -> str:
+    return f"### Work\n\n{_markdown(plan.table)}"
+
+
+def _memory(plan: Plan) -> str:
+    memory = plan.memory
+    if memory is None:
+        return "### Memory\n\nThe nodes have no GPUs."
+    return f"### Memory of each GPU\n\n{memory}.\n\n{_markdown(_short(memory.table))}"
+
+
+def _data(plan: Plan) -> str:
+    if plan.limits is None:
+        return ""
+    return f"### Texts\n\n{plan.limits.advice}\n\n{_markdown(_short(plan.limits.table))}"
+
+
+def _sources(plan: Plan) -> str:
+    side = plan.side
+    reference = getattr(plan.rate, "reference", "")
+    lines = [f"Rate: {plan.rate.source}{': ' if reference else ''}{reference}."]
+    lines += [] if side.card is None or not side.card.source else [f"GPU: {side.card.source}."]
+    lines.append(f"Billing: {side.billing.source}.")
+    lines.append(f"Goodput: the middle of {side.goodput.runs} published whole runs.")
+    facts = sites.load_site(plan.site).facts
+    lines += [f"Nodes: {facts['node']['source']} ({facts['node']['date']})."]
+    return "\n".join(["### Sources", "", *(f"- {line}" for line in lines), _SOURCES])
+
+
+def _short(table: pd.DataFrame) -> pd.DataFrame:
+    """Round numbers for a page."""
+    floats = table.select_dtypes("number").columns
+    return table.assign(**{name: table[name].map("{:,.4g}".format) for name in floats})
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = f"| {' | '.join(table.columns)} |\n|{'---|' * len(table.columns)}\n"
+    rows = [
+        f"| {' | '.join(str(cell) for cell in row)} |"
+        for row in table.itertuples(index=False, name=None)
+    ]
+    return head + "\n".join(rows)

@@ -1,0 +1,184 @@
+"""A calendar of an award: what to start when, and the hours that nobody will use.
+
+Awards are scheduled monthly: what is not used in a month is lost. Jobs end at the wall-time limit
+and go on in the next one of their chain.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kblib import sites
+from kblib.errors import PlanError
+from kblib.planner.award import Allocation
+from kblib.planner.flops import check_positive
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month: its share of the award, what is run in it, and what is lost.
+
+    `hours` are those of the clock while `nodes` run; `jobs` are the links of their chain.
+    """
+
+    begin: datetime.date
+    quota: float
+    used: float
+    nodes: int
+    jobs: int
+
+    @property
+    def hours(self) -> float:
+        """Hours of the clock."""
+        return self.used / self.nodes
+
+    @property
+    def lost(self) -> float:
+        """Node-hours of the share that are not used."""
+        return max(0.0, self.quota - self.used)
+
+    @property
+    def end(self) -> datetime.date:
+        """The day on which the last job of the month ends."""
+        return self.begin + datetime.timedelta(days=max(0, math.ceil(self.hours / 24) - 1))
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Months of an award with work laid into them.
+
+    Parameters
+    ----------
+    award
+        What is spent.
+    needed
+        Node-hours of the work.
+    months
+        One after the other.
+    walltime_hours
+        The longest job.
+    """
+
+    award: Allocation
+    needed: float
+    months: tuple[Month, ...]
+    walltime_hours: float
+
+    @property
+    def lost(self) -> float:
+        """Node-hours of the award that nobody uses."""
+        return sum(month.lost for month in self.months)
+
+    @property
+    def left(self) -> float:
+        """Node-hours of the work that do not fit into the award."""
+        return max(0.0, self.needed - sum(month.used for month in self.months))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a month: what to start when."""
+        rows = [
+            (
+                month.begin,
+                month.quota,
+                month.used,
+                month.lost,
+                month.hours / 24,
+                month.jobs,
+                _told(month),
+            )
+            for month in self.months
+        ]
+        columns = ["from", "node-hours", "used", "lost", "days", "chained jobs", "start"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def __str__(self) -> str:
+        share = self.lost / self.award.node_hours
+        said = (
+            f"{self.needed:,.0f} node-hours in {len(self.months)} months: "
+            f"{self.lost:,.0f} of {self.award.node_hours:,.0f} are lost ({share:.0%})"
+        )
+        if self.left:
+            return f"{said}, and {self.left:,.0f} do not fit into the award."
+        return f"{said}."
+
+
+def lay_out(
+    award: Allocation,
+    node_hours: float,
+    *,
+    nodes: int,
+    start: datetime.date | None = None,
+    first_month: int = 1,
+) -> Calendar:
+    """Lay work into the months of an award, as early as it can be.
+
+    Parameters
+    ----------
+    award
+        What there is.
+    node_hours
+        Of the work.
+    nodes
+        Of each job.
+    start
+        The first day of the award; by default the first of the coming month.
+    first_month
+        The month of the award in which the work is ready to start; earlier ones are lost.
+
+    Raises
+    ------
+    PlanError
+        If the nodes are more than one job may have, or a number is not above 0.
+    """
+    for name, value in (("node_hours", node_hours), ("nodes", nodes), ("first_month", first_month)):
+        check_positive("calendar", name, value)
+    cluster = sites.cluster_of(sites.load_site(award.billing.site))
+    if nodes > cluster.most_nodes:
+        raise PlanError(
+            f"{nodes} nodes were asked of site '{cluster.name}'.",
+            f"One job may have {cluster.most_nodes}.",
+            f"allocation.calendar(..., nodes={cluster.most_nodes})",
+        )
+    begin = start or _next_month(datetime.date.today().replace(day=1))
+    months = tuple(_months(award, node_hours, nodes, begin, first_month, cluster.walltime_hours))
+    return Calendar(award, node_hours, months, cluster.walltime_hours)
+
+
+def _months(
+    award: Allocation,
+    needed: float,
+    nodes: int,
+    begin: datetime.date,
+    first_month: int,
+    walltime_hours: float,
+) -> Iterator[Month]:
+    left = needed
+    for number in range(1, award.months + 1):
+        following = _next_month(begin)
+        there = nodes * 24 * (following - begin).days
+        used = min(left, award.node_hours_a_month, there) if number >= first_month else 0.0
+        jobs = math.ceil(used / nodes / walltime_hours)
+        yield Month(begin, award.node_hours_a_month, used, nodes, jobs)
+        begin, left = following, left - used
+
+
+def _next_month(day: datetime.date) -> datetime.date:
+    """Return the same day of the next month; the first, if it has none."""
+    year, month = day.year + day.month // 12, day.month % 12 + 1
+    try:
+        return day.replace(year=year, month=month)
+    except ValueError:
+        return datetime.date(year, month, 1)
+
+
+def _told(month: Month) -> str:
+    if not month.used:
+        return "nothing: its hours are lost"
+    jobs = "one job" if month.jobs == 1 else f"a chain of {month.jobs} jobs"
+    return f"{jobs} on {month.nodes} nodes on {month.begin}, over on {month.end}"
