@@ -1,7 +1,7 @@
 """``python -m kblib``: what can be done without a notebook.
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
-models: the embedded ones made again; status, logs, cancel, resume: runs.
+models: the embedded ones made again; preflight: nodes measured; status, logs, cancel, resume: runs.
 """
 
 from __future__ import annotations
@@ -48,6 +48,16 @@ def models(arguments: argparse.Namespace) -> int:
     from kblib.embedded import make_models
 
     make_models(print, arguments.names)
+    return 0
+
+
+def preflight(arguments: argparse.Namespace) -> int:
+    """Measure nodes of a site with a short job, and print which are slow."""
+    from kblib.cluster.preflight import node_speeds, send_preflight
+
+    run = send_preflight(site=arguments.site, nodes=arguments.nodes)
+    print(f"Run '{run.name}' is in the queue of {arguments.site}; waiting for it ...", flush=True)
+    print(node_speeds(run.wait()))
     return 0
 
 
@@ -108,7 +118,7 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_WATCHING = (demo, models, logs)
+_WATCHING = (demo, models, preflight, logs)
 """Commands that only look at a run while it goes on by itself."""
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C has ended."""
@@ -129,6 +139,10 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("models", help="make the embedded models again")
     one.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
     one.set_defaults(do=models)
+    one = commands.add_parser("preflight", help="measure nodes of a site, and name slow ones")
+    one.add_argument("--site", required=True, metavar="NAME", help="where")
+    one.add_argument("--nodes", type=int, default=4, help="how many (default: 4)")
+    one.set_defaults(do=preflight)
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)

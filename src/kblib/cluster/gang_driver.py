@@ -153,15 +153,16 @@ class GangDriver(Driver):
             time.sleep(1.0)
 
     def _keep_away_from_bad_nodes(self) -> None:
-        bad = sorted(self.run.bad_nodes())
+        bad = self.run.bad_nodes()
         if not bad:
             return
+        away = sorted({*bad, *self.config["resources"].get("exclude", ())})
 
         def exclude() -> None:
             slurm = gang.slurm_of(self.run)
             for job in slurm.queue(self.run.name):
                 if job.waits and job.id != self.job:
-                    slurm.exclude(job.id, bad)
+                    slurm.exclude(job.id, away)
 
         unless_slurm_is_silent(exclude)
 

@@ -151,8 +151,8 @@ def _slurm_options(
     yield "signal", f"B:USR1@{notice_s(hours)}"
     if script.one_after_another:
         yield "dependency", "singleton"
-    if script.exclude:
-        yield "exclude", ",".join(script.exclude)
+    if exclude := sorted({*script.exclude, *asked.exclude}):
+        yield "exclude", ",".join(exclude)
     # A job that is put back keeps its number and its dead node's GPUs (Slurm 22.05); the next
     # job of the name goes on instead.
     yield "no-requeue", None

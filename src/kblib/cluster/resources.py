@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from kblib.errors import SiteError
 from kblib.sites import Cluster
 from kblib.sites.facts import overlay
+
+_NODE = re.compile(r"[\w.\[\],-]+")
+"""A name, or a range of names as Slurm writes it: ``gn[1-2]``."""
 
 
 class Asked(TypedDict, total=False):
@@ -22,6 +27,7 @@ class Asked(TypedDict, total=False):
     partition: str
     account: str
     qos: str
+    exclude: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Resources:
         How long one job may last; a run is continued in the next one.
     partition, account, qos
         By default what the site file and its overlay say.
+    exclude
+        Names of nodes to keep away from, such as those that `preflight` has found slow.
     """
 
     nodes: int = 1
@@ -53,6 +61,16 @@ class Resources:
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
+    exclude: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.exclude, str) or not all(_NODE.fullmatch(one) for one in self.exclude):
+            raise SiteError(
+                f"exclude={self.exclude!r} was asked for.",
+                "A list of names of nodes was expected.",
+                'kb.submit(job, site=..., exclude=["gn2"])',
+            )
+        object.__setattr__(self, "exclude", tuple(self.exclude))
 
     def at(self, cluster: Cluster) -> Resources:
         """Return the same with the site's own in every place that was left open.
