@@ -91,7 +91,7 @@ def test_workers_are_nice_inside_the_container(beside: Beside, started: list[Pro
     beside.tend()
     words = started[1].command
     place = words.index("box")
-    assert words[place : place + 5] == ["box", "nice", "-n", "10", "python"]
+    assert words[place : place + 5] == ["box", "nice", "-n", "5", "python"]
 
 
 @pytest.mark.parametrize("option", GPU_OPTIONS)

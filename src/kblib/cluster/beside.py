@@ -27,9 +27,21 @@ from kblib.runs import RunFolder
 log = logging.getLogger("kblib.beside")
 
 _LOOK_S = 1.0
-_SCHEDULER_ANSWERS_S = 30.0
+_SCHEDULER_ANSWERS_S = 60.0
 _WORKER_IS_LOST_S = 60.0
 """Without a heartbeat: a node that loses its power closes no connection. Dask's own is 5 min."""
+
+
+_QUIET: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # What idle servers of Dask do twenty to a hundred times a second, beside ranks that compute.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+}
 
 
 class _NoWebPage:
@@ -110,10 +122,7 @@ def main(arguments: list[str]) -> None:
         end_with_driver()
     role, folder, number = arguments
     run = RunFolder(Path(folder))
-    no_pages: dict[str, list[str]] = {
-        f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker")
-    }
-    with dask.config.set(no_pages):
+    with dask.config.set(_QUIET):
         if role == "scheduler":
             asyncio.run(serve_scheduler(run, int(number)))
         else:

@@ -31,7 +31,7 @@ MOST_STARTS_AGAIN = 3
 _SHARE_OF_MEMORY, _LEAST_MIB = 32, 512
 """A worker may have one part in 32 of what the job has of a node; Slurm ends one that takes more,
 instead of a rank."""
-_NICE = ["nice", "-n", "10"]
+_NICE = ["nice", "-n", "5"]
 _NO_GPU = {"gpus-per-node": ["--gpus-per-node=0"], "gres": ["--gres=none"], "none": []}
 """How a step asks for none of the job's GPUs, in the words in which the site asks for some."""
 _OF_THE_RANKS = ("SLURM_STEP", "PMI", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK")
