@@ -94,14 +94,14 @@ def _attempts_html(attempts: pd.DataFrame) -> str:
     )
     rows = [
         (
-            one.attempt,
-            one.job,
-            nodes_in_words(one.nodes),
-            clock(one.begun.timestamp()),
-            _html.duration(one.hours * 3600),
-            _ending(one.exit_code, one.why),
+            one["attempt"],
+            one["job"],
+            nodes_in_words(one["nodes"]),
+            clock(one["begun"].timestamp()),
+            _html.duration(one["hours"] * 3600),
+            _ending(one["exit_code"], one["why"]),
         )
-        for one in attempts.itertuples()
+        for one in attempts.to_dict("records")
     ]
     return _html.table(say("Attempts"), columns, rows)
 

@@ -28,7 +28,7 @@ _LOOKS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("loss", later("training"), {"color": _html.QUIET, "linewidth": 1}),
     ("eval_loss", later("held-out"), {"color": _html.ACCENT, "marker": "o", "markersize": 4}),
 )
-_QUEUE_AT_END = re.compile(r"(.*?) ?(Job \d+ (?:waits|starts).*)?", re.DOTALL)
+_QUEUE_AT_END = re.compile(r"\bJob \d+ (?:waits|starts)\b")
 _FIRST_WIDTH = 4
 """A run of days is drawn on a quarter of the width at first, not as a line too thin to see."""
 
@@ -163,8 +163,9 @@ def phase_in_words(state: RunState) -> str:
 
 def why_in_words(why: str) -> str:
     """Return the reason in the reader's language; what the queue says may follow another reason."""
-    before, queue = _QUEUE_AT_END.fullmatch(why).groups()  # type: ignore[union-attr]  fits all
-    return " ".join(heard(part) for part in (before, queue) if part)
+    queue = _QUEUE_AT_END.search(why)
+    begin = queue.start() if queue else len(why)
+    return " ".join(heard(part) for part in (why[:begin].rstrip(), why[begin:]) if part)
 
 
 def _running_in_words(state: RunState, far: str) -> str:

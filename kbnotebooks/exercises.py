@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kbnotebooks import _answers, _answers_counting, _answers_models, _html
+from kbnotebooks import _answers, _answers_cluster, _answers_counting, _answers_models, _html
 from kbnotebooks._answers import Exercise
 from kbnotebooks._errors import ViewError
 from kbnotebooks._words import number, say
@@ -26,6 +26,7 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_models.GENERATION,
     **_answers_models.LADDER,
     **_answers.PRETRAIN,
+    **_answers_cluster.CLUSTER,
 }
 
 

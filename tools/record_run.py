@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kblib.hpc.emulator import Emulator
+from kblib.hpc.emulator import Emulator  # type: ignore[import-not-found]
 
 from kblib import settings
 from kblib.cluster import submit
@@ -55,7 +55,7 @@ class Session:
         busy = cluster.run("sbatch", "--parsable", *waits)
         self.other_job = busy.stdout.strip()
         self.run = submit(job(), site="emulator", nodes=2, ranks_per_node=1, gpus_per_node=1,
-                          cores_per_node=1, memory_gib=4, walltime_hours=0.5)  # fmt: skip
+                          cores_per_node=1, walltime_hours=0.5)  # fmt: skip
         self.recorder = Recorder(RunFolder(self.run.folder), _hidden(cluster))
 
     def carry_out(self) -> Recording:

@@ -33,6 +33,15 @@ def test_attempt_that_goes_on_counts_until_it_was_last_heard(tmp_path: Path):
     assert table["begun"][0].timestamp() == BEGUN
 
 
+def test_steps_that_are_done_again_can_be_counted(tmp_path: Path):
+    run = two_node_run(tmp_path / "run")
+    attempt(run, 1, 0.0, ended=BEGUN + 9, exit_code=86, step=132, saved=120)
+    attempt(run, 2, 9.0)
+    table = attempts_table(run)
+    assert table["step"][0] - table["saved"][0] == 12
+    assert table["step"].isna()[1]
+
+
 def test_run_without_attempts_took_nothing(tmp_path: Path):
     run = two_node_run(tmp_path / "run")
     assert attempts_table(run).empty

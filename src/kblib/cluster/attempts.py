@@ -9,7 +9,8 @@ import pandas as pd
 from kblib.runs import RunFolder
 
 COLUMNS = (
-    "attempt", "job", "nodes", "begun", "ended", "hours", "gpus", "gpu_hours", "exit_code", "why",
+    "attempt", "job", "nodes", "begun", "ended", "hours", "gpus", "gpu_hours", "step", "saved",
+    "exit_code", "why",
 )  # fmt: skip
 
 
@@ -18,13 +19,14 @@ def attempts_table(run: RunFolder) -> pd.DataFrame:
 
     ``begun`` and ``ended`` are in UTC; an attempt that goes on has no end, and its hours are those
     until its driver was last heard. ``gpus`` are what the job held, used or not: on all its nodes.
-    ``gpu_hours`` count from the driver's first word to its last; the seconds in which a scheduler
+    ``step`` is the last one it did, ``saved`` that of the newest checkpoint then: what lies between
+    is done again. ``gpu_hours`` count from the driver's first word to its last; the seconds in which a scheduler
     makes nodes ready are not in them.
 
     Returns
     -------
     DataFrame
-        Shape (n_attempts, 10).
+        Shape (n_attempts, 12).
     """
     held = _gpus(run.config())
     records = run.attempt_records()
@@ -33,7 +35,7 @@ def attempts_table(run: RunFolder) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in ("begun", "ended"):
         table[name] = pd.to_datetime(table[name].astype("Float64"), unit="s", utc=True)
-    return table.astype({"exit_code": "Int64"})
+    return table.astype(dict.fromkeys(("step", "saved", "exit_code"), "Int64"))
 
 
 def gpu_hours(run: RunFolder) -> float:
@@ -58,6 +60,8 @@ def _row(record: dict[str, Any], gpus: int, heard: float) -> tuple[Any, ...]:
         hours,
         gpus,
         hours * gpus,
+        record.get("step"),
+        record.get("saved"),
         record.get("exit_code"),
         str(record.get("why", "")),
     )

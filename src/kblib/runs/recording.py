@@ -111,6 +111,11 @@ class Recording:
         first = next(frame for frame in self.frames if frame.file == "config.json")
         return {**json.loads(first.text), MARK: dict(self.about)}
 
+    def last_attempts(self) -> list[dict[str, Any]]:
+        """Return the records of all attempts as they were at the end, the first one first."""
+        last = {one.file: one.text for one in self.frames if one.file.startswith("attempts/")}
+        return [json.loads(last[name]) for name in sorted(last)]
+
     @property
     def seconds(self) -> float:
         """How long the recorded run took."""
