@@ -219,6 +219,7 @@ def test_a_hundred_billion_tokens_are_ready_in_seconds(tmp_path: Path, bpe: Toke
     (first,), (far,) = batches.step(0), batches.step(90_000)
     assert first["input_ids"].shape == far["input_ids"].shape == (1, 2048)
     assert sum(batches.tokens(0, 90_000).values()) == 90_000 * 512 * 2048
+    assert web.counts(most=4_000_000)[0] == 4_000_000  # what a new model is begun from
     assert time.process_time() - began < 10
     taken = sum(path.stat().st_blocks * 512 for path in tmp_path.rglob("*.bin"))
     assert taken < 10**8  # nothing but checksums was ever written

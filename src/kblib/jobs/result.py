@@ -17,6 +17,7 @@ from kblib.jobs.next_words import document_scores
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.rates import median_rate
 from kblib.jobs.specs import Pretrain
+from kblib.jobs.undoing import skips_of
 from kblib.models.folder import save_model
 from kblib.models.masking import BERT
 from kblib.models.scores import evenly_spread
@@ -136,9 +137,21 @@ def _recipe(
         "world_size": world_size,
         "threads": torch.get_num_threads(),
         "tokens_read": config.steps * config.batch_size * config.seq_len,
+        **_by_source(run, job),
         "median_tokens_per_s": median_rate(run.metrics()),
         "versions": {"kbnotebooks": kblib.__version__, "torch": torch.__version__},
     }
+
+
+def _by_source(run: RunFolder, job: Pretrain) -> dict[str, Any]:
+    """Return how many tokens were read of each corpus of a mixture, and what was left out."""
+    found: dict[str, Any] = {}
+    last = next((line for line in reversed(run.metrics()) if "tokens_corpus" in line), None)
+    if last is not None:
+        found["tokens_by_source"] = {one.name: last[f"tokens_{one.name}"] for one in job.sources}
+    if skips := skips_of(run):
+        found["batches_left_out"] = sum(skip.batches for skip in skips)
+    return found
 
 
 def _card(job: Pretrain, recipe: dict[str, Any], scores: dict[str, Any]) -> str:

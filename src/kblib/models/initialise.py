@@ -21,7 +21,7 @@ from kblib.tokens.pack import TokenBlocks
 
 _MOST_PIECES = 10_000  # a square table of so many pieces takes 0.4 GB, there is one at a time
 _STRIP = 256  # rows and columns that are mirrored at once
-_MOST_TOKENS = 8_000_000  # more would change the neighbours little and take more than some seconds
+_MOST_TOKENS = 8_000_000  # more would change the counts little and take more than some seconds
 _SMOOTHING = 0.75  # of context counts, Levy, Goldberg and Dagan (2015)
 
 
@@ -48,7 +48,7 @@ def start_from_frequencies(
             f"The decoder of this {type(model).__name__} has no bias.",
             "Only masked models start from frequencies.",
         )
-    counts = blocks.counts(bias.numel()).astype(np.float64)
+    counts = blocks.counts(bias.numel(), most=_MOST_TOKENS).astype(np.float64)
     counts[list(special_ids)] = 0.0
     share = (counts + 1.0) / (counts.sum() + counts.size)
     bias.copy_(torch.from_numpy(np.log(share)).to(bias))
@@ -97,7 +97,7 @@ def start_from_neighbours(
 def _counted_pieces(
     blocks: TokenBlocks, vocab_size: int, special_ids: Sequence[int]
 ) -> npt.NDArray[np.int64]:
-    counts = blocks.counts(vocab_size)
+    counts = blocks.counts(vocab_size, most=_MOST_TOKENS)
     counts[list(special_ids)] = 0
     order = np.argsort(-counts, kind="stable")[:_MOST_PIECES]
     found: npt.NDArray[np.int64] = np.sort(order[counts[order] > 0])

@@ -186,8 +186,15 @@ class TokenBlocks:
             blocks_BT[row] = self._reader.span(start, start + seq_len)
         return blocks_BT
 
-    def counts(self, vocab_size: int | None = None) -> npt.NDArray[np.int64]:
+    def counts(
+        self, vocab_size: int | None = None, *, most: int | None = None
+    ) -> npt.NDArray[np.int64]:
         """Return how often each id occurs, shape (vocab_size,); reads everything once.
+
+        Parameters
+        ----------
+        most
+            At most so many ids are counted, from the start of the stream; by default all.
 
         Raises
         ------
@@ -196,7 +203,7 @@ class TokenBlocks:
         """
         size = self.vocab_size if vocab_size is None else vocab_size
         counts = np.zeros(size, dtype=np.int64)
-        for ids in self.stream():
+        for ids in self.stream(most):
             found = np.bincount(ids, minlength=size)
             if found.size > size:
                 raise _beyond(found.size - 1, size)
