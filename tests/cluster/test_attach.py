@@ -90,3 +90,15 @@ def test_dask_without_keys_is_not_spoken_to(tmp_home: Path) -> None:
     run = new_run(resources={})
     run.announce_scheduler("tls://127.0.0.1:1")
     assert said(run).startswith("Run 'films' has no keys in ")
+
+
+def test_dask_on_another_machine_is_reached_there(
+    tmp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach, "is_elsewhere", lambda cluster: True)
+    assert said(new_run(resources={})) == (
+        "The Dask of run 'films' is reached on site 'emulator' only. "
+        "The keys of a run do not leave the cluster, and its nodes seldom let others in.\n"
+        "  On a login node there: kb.Run.open('films').client(). "
+        "What the nodes do is seen from here: run.telemetry()"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from kblib.cluster import gang
+from kblib.cluster.access import is_elsewhere
 from kblib.cluster.tls import require_dask, security
 from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState
@@ -65,9 +67,21 @@ def _check_there_is_one(run: RunFolder, state: RunState) -> None:
         raise RunError(happened, "Dask stands beside the ranks of a cluster.")
     if no_dask:
         raise RunError(f"Run '{run.name}' has no Dask.", no_dask, _BY)
+    _check_it_is_here(run)
     if state.phase is not Phase.RUNNING:
         raise RunError(
             f"Run '{run.name}' has no Dask now: it is {state.phase.value}.",
             "Dask stands beside ranks that train.",
             f"What the run does: kb.Run.open('{run.name}').state",
+        )
+
+
+def _check_it_is_here(run: RunFolder) -> None:
+    cluster = gang.cluster_of_run(run)
+    if is_elsewhere(cluster):
+        raise RunError(
+            f"The Dask of run '{run.name}' is reached on site '{cluster.name}' only.",
+            "The keys of a run do not leave the cluster, and its nodes seldom let others in.",
+            f"On a login node there: kb.Run.open('{run.name}').client(). "
+            "What the nodes do is seen from here: run.telemetry()",
         )
