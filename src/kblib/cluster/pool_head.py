@@ -233,7 +233,7 @@ class PoolHead:
             for n in numbers
         ]
         rest = len(self.backlog.failed) - len(numbers)
-        return " ".join([*said, f"And {rest} more." if rest else ""]).strip()
+        return "; ".join([*said, *([f"and {rest} more"] if rest else [])])
 
     def _end(self, ending: Ending) -> int:
         self.run.end_attempt(

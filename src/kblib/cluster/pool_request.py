@@ -15,10 +15,10 @@ from kblib.sites import Cluster, Site
 
 HEAD = "kblib.cluster.pool_head"
 USUAL_WORKERS = 4
-_HEAD_HOURS = 0.5
+_HEAD_HOURS = 6.0
+"""MeluXina's limit for small jobs (docs.lxp.lu, QOS dev); the next head goes on."""
 _HEAD_CORES, _HEAD_MEMORY_GIB = 2, 4.0
-"""The head only hands out: what it takes is small jobs' own (30 minutes is the shortest limit of
-such a partition among the shipped sites, Leonardo's). The next one goes on from the results."""
+"""A head hands out and takes in: one core computes for Dask, one for what the head itself does."""
 
 
 def pool_request(
