@@ -16,7 +16,9 @@ from typing import Any
 
 import kblib
 from kblib import files, settings
+from kblib.cluster import gang
 from kblib.cluster.remote import saved_corpora
+from kblib.cluster.resources import Resources
 from kblib.cluster.run import Run
 from kblib.errors import KblibError, RunError, SiteError
 from kblib.runs import Phase, RunFolder, open_run_folder, sharing
@@ -25,9 +27,12 @@ _NUMBERED = re.compile(r"-r\d+$")
 """Runs that were asked for with ``fresh=True``."""
 
 
-def about(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Say which version this is, and where runs lie."""
-    return {"version": kblib.__version__, "home": str(settings.writable_home())}
+def script(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the batch script that a run would get."""
+    _check_version(str(asked["version"]))
+    cluster = gang.cluster_of_config(asked["config"])
+    resources = Resources(**asked["resources"])
+    return {"script": gang.script_before(str(asked["name"]), cluster, resources)}
 
 
 def make(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +107,7 @@ def _has(folder: Path, digest: str) -> bool:
     return same
 
 
-_VERBS = {"about": about, "make": make, "begin": begin, "cancel": cancel}
+_VERBS = {"script": script, "make": make, "begin": begin, "cancel": cancel}
 
 
 def main(words: list[str]) -> int:

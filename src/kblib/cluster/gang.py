@@ -9,19 +9,19 @@ ours is wrong, what still waits is taken out of the queue.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Unpack
+from typing import Any
 
 from kblib import files, settings, sites
 from kblib.cluster.access import shell_of
 from kblib.cluster.render import Script, python_of, render
-from kblib.cluster.resources import Asked, Resources
+from kblib.cluster.resources import Resources
 from kblib.cluster.slurm import Slurm
 from kblib.cluster.snapshot import place_of
 from kblib.cluster.staging import stage
 from kblib.errors import RunError, SiteError
-from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
 from kblib.sites import Cluster, Site
 
@@ -50,28 +50,9 @@ def _script(run: RunFolder, cluster: Cluster, driver: str = DRIVER) -> Script:
     )
 
 
-def job_script(job: Pretrain, *, site: str, **resources: Unpack[Asked]) -> str:
-    """Return the batch script that `submit` would send; nothing is sent, and nothing written.
-
-    Parameters
-    ----------
-    site
-        A site with a scheduler.
-    **resources
-        The fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
-
-    Raises
-    ------
-    SiteError
-        If the site is unknown, or does not have what is asked for.
-    JobError
-        If the batch does not divide among the ranks.
-    """
-    cluster = sites.cluster_of(sites.load_site(site))
-    asked = Resources(**resources).at(cluster)
-    check_ranks(job, asked.ranks)
-    folder = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
-    return render(_script(RunFolder(folder), cluster), cluster, asked)
+def script_before(name: str, cluster: Cluster, asked: Resources) -> str:
+    """Return the batch script that a new run of a name would get; nothing is written."""
+    return render(_script(RunFolder(settings.runs_folder() / name), cluster), cluster, asked)
 
 
 def begin(run: RunFolder) -> list[str]:
@@ -133,11 +114,16 @@ def cluster_of_run(run: RunFolder) -> Cluster:
         If the run belongs to this machine alone.
     """
     config = run.config()
-    if facts := config.get("facts"):  # those of the machine that sent it here
-        return sites.cluster_of(Site(str(config["site"]), facts["scheduler"], facts))
     if "resources" not in config:
         raise RunError(f"Run '{run.name}' is no run of a cluster.", f"Its site: {config['site']}.")
-    return sites.cluster_of(sites.load_site(str(config["site"])))
+    return cluster_of_config(config)
+
+
+def cluster_of_config(config: Mapping[str, Any]) -> Cluster:
+    """Return the cluster that a run's config names: as whoever sent it there by ssh knows it."""
+    site, facts = str(config["site"]), config.get("facts")
+    known = Site(site, facts["scheduler"], facts) if facts else sites.load_site(site)
+    return sites.cluster_of(known)
 
 
 def variables_of(cluster: Cluster) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import kblib
 from kblib import errors, files, settings
 from kblib.cluster import gang, mirror
-from kblib.cluster.access import is_elsewhere
+from kblib.cluster.access import is_elsewhere, ssh_of
 from kblib.cluster.ssh import Ssh
 from kblib.errors import IntegrityError, KblibError, RunError, SiteError
 from kblib.runs import RunFolder
@@ -159,15 +159,19 @@ def fetch_result(run: RunFolder) -> None:
     files.write_json(run.mirror_file, {**about, "fetched": True})
 
 
-def home_of(cluster: Cluster, ssh: Ssh) -> PurePosixPath:
-    """Return the folder there under which runs lie.
+def script_before(name: str, cluster: Cluster, resources: Mapping[str, Any]) -> str:
+    """Return the batch script that a new run of a name would get there; nothing is written.
 
     Raises
     ------
-    SiteError
-        If the site is not reached, or its library does not start.
+    KblibError
+        If the site is not reached, or has another version of the library.
     """
-    return PurePosixPath(FarSide(cluster, ssh).ask("about", {})["home"])
+    asked = {"name": name, "version": kblib.__version__, "resources": resources}
+    config = _config_there({"site": cluster.name}, cluster)
+    return str(
+        FarSide(cluster, ssh_of(cluster)).ask("script", {**asked, "config": config})["script"]
+    )
 
 
 def _python(cluster: Cluster) -> str:

@@ -1,0 +1,40 @@
+"""The batch script of a job, before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Unpack
+
+from kblib import sites
+from kblib.cluster import gang, remote
+from kblib.cluster.access import is_elsewhere
+from kblib.cluster.resources import Asked, Resources
+from kblib.jobs.specs import Pretrain, check_ranks
+
+
+def job_script(job: Pretrain, *, site: str, **resources: Unpack[Asked]) -> str:
+    """Return the batch script that `submit` would send; nothing is sent, and nothing written.
+
+    A site that is reached by ssh is asked for it: only there is known where things lie.
+
+    Parameters
+    ----------
+    site
+        A site with a scheduler.
+    **resources
+        The fields of `Resources`, such as ``nodes=24, walltime_hours=12``.
+
+    Raises
+    ------
+    SiteError
+        If the site is unknown, does not have what is asked for, or is not reached.
+    JobError
+        If the batch does not divide among the ranks.
+    """
+    cluster = sites.cluster_of(sites.load_site(site))
+    asked = Resources(**resources).at(cluster)
+    check_ranks(job, asked.ranks)
+    name = f"{job.label}-{job.key[:8]}"
+    if is_elsewhere(cluster):
+        return remote.script_before(name, cluster, asdict(asked))
+    return gang.script_before(name, cluster, asked)

@@ -1,0 +1,231 @@
+"""A cluster that is reached by ssh: another user's home, an emulated Slurm, nothing shared."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from kblib.hpc.emulator import Emulator, Hardware
+
+import kblib
+from kblib import files
+from kblib.cluster import Run, job_script, mirror, submit
+from kblib.errors import IntegrityError, RunError, SiteError
+from kblib.jobs.specs import Pretrain
+from kblib.runs import Phase, RunFolder
+from tests.emulated import why_not
+from tests.sshd import ALIAS, Sshd, sshd
+from tests.unix_users import UnixUser, unix_users
+from tests.watching import losses, until
+
+pytestmark = pytest.mark.slurm
+
+START_S = 420.0
+SITE = "far-cluster"
+
+
+@dataclass(frozen=True)
+class Far:
+    """The cluster: its Slurm, the way in, and the user there."""
+
+    emulator: Emulator
+    server: Sshd
+    user: UnixUser
+
+    @property
+    def home(self) -> Path:
+        """Where runs lie there."""
+        return self.user.home / "kbnotebooks"
+
+    def folder(self, run: Run) -> Path:
+        """Return the folder of a run there."""
+        return self.home / "runs" / run.name
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    """Give a cluster on which a user of its own may run jobs, known here as a site."""
+    if reason := why_not("munged", "slurmctld", "slurmd", "srun", "unshare"):
+        pytest.skip(reason)
+    with ExitStack() as later:
+        (user,) = later.enter_context(unix_users("kbfar"))
+        folder = Path(tempfile.mkdtemp(prefix="emu-"))
+        later.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        emulator = Emulator(folder)
+        emulator.start(Hardware(nodes=2, gpus=1))
+        later.callback(emulator.stop)
+        told = {**user.variables, "SLURM_CONF": str(emulator.conf), "OMP_NUM_THREADS": "1"}
+        server = later.enter_context(sshd(user, **told))
+        patch = later.enter_context(pytest.MonkeyPatch.context())
+        settings = Path(later.enter_context(tempfile.TemporaryDirectory(prefix="kbc-")))
+        patch.setenv("XDG_CONFIG_HOME", str(settings))
+        patch.setenv("KBNOTEBOOKS_HOME", str(settings / "home"))
+        found = Far(emulator, server, user)
+        sites = settings / "kbnotebooks" / "sites"
+        sites.mkdir(parents=True)
+        (sites / f"{SITE}.toml").write_text(_site(found))
+        yield found
+
+
+def _site(far: Far, python: str = "") -> str:
+    return f"""\
+name = "{SITE}"
+scheduler = "slurm"
+via = "ssh:{ALIAS}"
+
+[ssh]
+config = "{far.server.config}"
+remote_home = "{far.home}"
+
+[slurm]
+date = 2026-11-25
+partition = "gpu"
+
+[node]
+count = 2
+gpus = 1
+gpu = "A100 (emulated)"
+gpu_memory_gib = 40
+cores = 4
+memory_gib = 8
+
+[limits]
+walltime_hours = 1
+
+[fabric]
+interface = "lo"
+
+[software]
+python = "{python or far.user.python}"
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(far: Far, job: Pretrain) -> Run:
+    """Give a run that was sent, carried out and fetched."""
+    run = submit(job, site=SITE, nodes=1, dask=False)
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.DONE, f"{run!r}\n{run.log(60)}"
+    return run
+
+
+def test_a_run_is_carried_out_there_as_the_user_of_the_alias(far: Far, finished: Run) -> None:
+    there = far.folder(finished)
+    assert (there / "state.json").owner() == far.user.name
+    assert len(list((there / "checkpoints").iterdir())) > 0
+    assert not list((finished.folder / "checkpoints").iterdir())
+    assert finished.config["site"] == SITE
+
+
+def test_what_is_small_is_here_and_equal(far: Far, finished: Run) -> None:
+    there = far.folder(finished)
+    for name in ("metrics.jsonl", "log.txt", "script.sh", "attempts/0001.json", "settled.json"):
+        assert (finished.folder / name).read_bytes() == (there / name).read_bytes(), name
+    assert len(losses(finished)) == finished.state.steps == 60
+
+
+def test_the_model_is_fetched_and_opens(far: Far, finished: Run) -> None:
+    model = finished.result()
+    assert len(model.fill("Kungen [MASK] Stockholm i dag.", k=3).table) == 3
+    there = far.folder(finished) / "result" / "model"
+    assert files.read_manifest(there) == files.read_manifest(finished.folder / "result" / "model")
+
+
+def test_the_script_that_is_shown_is_the_one_that_was_sent(
+    far: Far, finished: Run, job: Pretrain
+) -> None:
+    shown = job_script(job, site=SITE, nodes=1)
+    sent = (far.folder(finished) / "script.sh").read_text()
+    assert f"#SBATCH --output={far.folder(finished)}/log.txt" in shown.splitlines()
+    assert shown == sent
+
+
+def test_the_same_job_attaches(finished: Run, job: Pretrain) -> None:
+    assert submit(job, site=SITE).name == finished.name
+
+
+def test_a_run_is_found_again_from_another_folder_there(far: Far, finished: Run) -> None:
+    """On the login node the same run is a run like any other."""
+    code = f"from kblib.cluster import Run; print(Run.open({finished.name!r}))"
+    told = far.user.runs_python(
+        code, KBNOTEBOOKS_HOME=str(far.home), SLURM_CONF=str(far.emulator.conf)
+    )
+    assert f"Run '{finished.name}': done, step 60 of 60" in told.stdout, told.stderr
+
+
+def test_a_damaged_model_is_not_opened(far: Far, finished: Run) -> None:
+    finished.result()
+    weights = far.folder(finished) / "result" / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    about = files.read_json(RunFolder(finished.folder).mirror_file)
+    files.write_json(RunFolder(finished.folder).mirror_file, {**about, "fetched": False})
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        with pytest.raises(IntegrityError, match=r"has been changed or damaged"):
+            finished.result()
+    finally:
+        weights.write_bytes(whole)
+    assert finished.result() is not None
+
+
+def test_cancel_lost_connection_and_resume(far: Far, long_job: Pretrain) -> None:
+    job = replace(long_job, name="by-ssh")
+    run = submit(job, site=SITE, nodes=1, dask=False)
+    until(lambda: run.state.step > 0 or run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.RUNNING, f"{run!r}\n{run.log(60)}"
+
+    far.server.stop()
+    _look_now(run)
+    lost = run.state
+    assert lost.phase is Phase.RUNNING
+    assert lost.why.startswith("Known ")
+    assert f"ago: '{ALIAS}' was not reached. The host does not answer." in lost.why
+    with pytest.raises(SiteError, match="was not reached"):
+        run.cancel()
+    far.server.start()
+    _look_now(run)
+
+    run.cancel()
+    until(lambda: run.state.over, patience_s=START_S)
+    stopped = run.state
+    assert (stopped.phase, stopped.exit_code) == (Phase.STOPPED, 85), f"{run!r}\n{run.log(60)}"
+    assert 0 < stopped.step < 400
+    with pytest.raises(RunError, match="was stopped at step"):
+        run.result()
+
+    run.resume()
+    until(lambda: run.state.attempt == 2 and run.state.step > stopped.step, patience_s=START_S)
+    run.cancel()
+    until(lambda: run.state.over, patience_s=START_S)
+    assert sorted(losses(run)) == list(range(1, run.state.step + 1))
+    assert run.events()[-1]["event"] == "resumed"
+
+
+def _look_now(run: Run) -> None:
+    mirror._LOST.clear()
+    mirror.refresh(RunFolder(run.folder), at_once=True)
+
+
+def test_what_the_cluster_refuses_is_said_here_and_leaves_nothing(far: Far, job: Pretrain) -> None:
+    with pytest.raises(SiteError, match="There is no such partition"):
+        submit(replace(job, name="refused"), site=SITE, nodes=1, partition="nowhere", dask=False)
+    for home in (far.home, Path(kblib.settings.home())):
+        assert not list((home / "runs").glob("refused-*"))
+
+
+def test_a_python_without_the_library_is_said(
+    far: Far, job: Pretrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as settings:
+        sites = Path(settings) / "kbnotebooks" / "sites"
+        sites.mkdir(parents=True)
+        (sites / f"{SITE}.toml").write_text(_site(far, "/usr/bin/env"))
+        monkeypatch.setenv("XDG_CONFIG_HOME", settings)
+        with pytest.raises(SiteError, match=f"The library does not start on '{ALIAS}'"):
+            submit(replace(job, name="no-library"), site=SITE, nodes=1)
