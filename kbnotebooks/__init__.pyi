@@ -1,6 +1,7 @@
 from kblib.cluster import Run as Run
 from kblib.cluster import emulator_is_up as emulator_is_up
 from kblib.cluster import job_script as job_script
+from kblib.cluster import preflight as preflight
 from kblib.cluster import submit as submit
 from kblib.corpora import Corpus as Corpus
 from kblib.corpora import load_sample as load_sample
@@ -9,6 +10,7 @@ from kblib.corpora import read_jsonl as read_jsonl
 from kblib.corpora import read_subtitles as read_subtitles
 from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
+from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.specs import Pretrain as Pretrain
 from kblib.ladder.ladder import Ladder as Ladder
 from kblib.models.attention import attention as attention
