@@ -232,6 +232,8 @@ def _terms(shape: ModelShape, s: Setting) -> Iterator[Term]:
 
 
 def _weights(here: float, s: Setting) -> Term:
+    if s.offload == "cpu" and s.zero == 3:
+        return Term("parameters", 0.0, "in the node's memory")
     shared = s.dp if s.zero == 3 else 1
     whole = "" if s.zero < 3 else ", shared out (ZeRO-3)"
     source = f"{s.weight_width} bytes a parameter{whole}"
@@ -239,6 +241,8 @@ def _weights(here: float, s: Setting) -> Term:
 
 
 def _gradients(here: float, s: Setting) -> Term:
+    if s.offload == "cpu" and s.zero >= 2:
+        return Term("gradients", 0.0, "in the node's memory")
     width = 4 if s.autocast else DTYPES[s.grad_dtype or s.dtype]
     shared = s.dp if s.zero >= 2 else 1
     whole = "" if s.zero < 2 else f", shared out (ZeRO-{s.zero})"

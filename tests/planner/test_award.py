@@ -1,0 +1,117 @@
+"""Awards in every currency, their months, and the hours that are lost."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from kblib.errors import PlanError
+from kblib.planner import allocation, award_figures
+
+NEW_YEAR = datetime.date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("site", "cores", "a_month"),
+    [("meluxina", 64, 6510), ("leonardo", 32, 13_021), ("vega", 128, 3255)],
+)
+def test_five_million_core_hours_over_a_year(site: str, cores: int, a_month: int) -> None:
+    award = allocation(site, core_hours=5_000_000)
+    assert round(award.node_hours_a_month) == a_month
+    assert award.node_hours == 5_000_000 / cores
+    assert award.gpu_hours == award.node_hours * 4
+    assert award.assumption == ""
+
+
+def test_core_hours_do_not_convert_where_no_cores_are_billed() -> None:
+    """64 cores a node; 4 modules, that is 8 dies."""
+    award = allocation("lumi", core_hours=5_000_000)
+    assert award.assumption.startswith("Core-hours do not convert at lumi: it bills GPU-hours.")
+    assert "Assumed here: 64 core-hours" in award.assumption
+    assert "that makes 312,500 GPU-hours" in str(award)
+    assert award.gpu_hours == 5_000_000 / 64 * 8
+
+
+def test_gpu_hours_are_those_that_the_site_bills() -> None:
+    assert allocation("lumi", gpu_hours=400).node_hours == 100
+    assert allocation("meluxina", gpu_hours=400).node_hours == 100
+    assert allocation("meluxina", node_hours=10).node_hours == 10
+
+
+def test_both_published_figures_stand_side_by_side() -> None:
+    table = award_figures()
+    assert list(table["node-hours"]) == [5e6 / 64, 1e7 / 64, 1e7 / 4]
+    assert table["of the site"].iloc[2] == pytest.approx(1e7 / 4 / (200 * 8760))
+    assert table["of the site"].iloc[2] > 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({}, "allocation got no award. Exactly one of core_hours"),
+        ({"core_hours": 1, "gpu_hours": 1}, "allocation got core_hours and gpu_hours."),
+        ({"core_hours": -5}, "allocation got core_hours=-5. A number above 0 was expected."),
+        ({"core_hours": 5, "months": 0}, "allocation got months=0."),
+    ],
+)
+def test_impossible_awards_are_refused(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        allocation("meluxina", **wrong)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(said)
+
+
+def test_calendar_uses_what_a_month_has_and_loses_the_rest() -> None:
+    """24 nodes use 6,510 node-hours in 271 hours: 11.3 days, 6 jobs of 48 hours."""
+    award = allocation("meluxina", core_hours=5_000_000)
+    calendar = award.calendar(9_310, nodes=24, start=NEW_YEAR)
+    first, second, third = calendar.months[:3]
+    assert first.used == award.node_hours_a_month
+    assert first.hours == pytest.approx(6510.4 / 24, abs=0.1)
+    assert (first.jobs, first.lost) == (6, 0)
+    assert first.end == datetime.date(2027, 1, 12)
+    assert second.used == pytest.approx(9_310 - 6510.42, abs=0.1)
+    assert third.used == 0 and third.lost == award.node_hours_a_month
+    assert calendar.lost == pytest.approx(78_125 - 9_310)
+    assert calendar.left == 0
+
+
+def test_few_nodes_cannot_use_a_month_up() -> None:
+    award = allocation("meluxina", core_hours=5_000_000)
+    january = award.calendar(50_000, nodes=4, start=NEW_YEAR).months[0]
+    assert january.used == 4 * 31 * 24
+    assert january.lost == pytest.approx(6510.42 - 2976, abs=0.1)
+
+
+def test_work_that_is_not_ready_loses_the_first_months() -> None:
+    award = allocation("meluxina", core_hours=5_000_000)
+    calendar = award.calendar(100_000, nodes=24, start=NEW_YEAR, first_month=4)
+    assert [month.used for month in calendar.months[:3]] == [0, 0, 0]
+    assert calendar.lost == pytest.approx(3 * award.node_hours_a_month)
+    assert calendar.left == pytest.approx(100_000 - 9 * award.node_hours_a_month)
+    assert "do not fit into the award" in str(calendar)
+
+
+def test_months_follow_the_calendar() -> None:
+    award = allocation("meluxina", core_hours=5_000_000, months=14)
+    months = award.calendar(10, nodes=1, start=datetime.date(2026, 12, 1)).months
+    assert [month.begin.isoformat() for month in months[:3]] == [
+        "2026-12-01",
+        "2027-01-01",
+        "2027-02-01",
+    ]
+    assert len(months) == 14
+
+
+def test_table_says_what_to_start_when() -> None:
+    table = allocation("meluxina", core_hours=5e6).calendar(7_000, nodes=24, start=NEW_YEAR).table
+    assert table["start"].iloc[0] == (
+        "a chain of 6 jobs on 24 nodes on 2027-01-01, over on 2027-01-12"
+    )
+    assert table["start"].iloc[1] == "one job on 24 nodes on 2027-02-01, over on 2027-02-01"
+    assert table["start"].iloc[2] == "nothing: its hours are lost"
+
+
+def test_more_nodes_than_a_job_may_have_are_refused() -> None:
+    with pytest.raises(PlanError, match="60 nodes were asked of site 'meluxina'. One job may have"):
+        allocation("meluxina", core_hours=5e6).calendar(10, nodes=60, start=NEW_YEAR)
