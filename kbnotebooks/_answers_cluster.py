@@ -40,9 +40,7 @@ CLUSTER = {
     "cluster-1": Exercise(
         lambda: _asked().ranks,
         later("nodes times ntasks-per-node; both stand in the script."),
-        later(
-            "{right} processes train together, one a GPU; at each step all wait for the slowest."
-        ),
+        later("{right} processes train together, one a GPU; each step waits for the slowest."),
     ),
     "cluster-2": Exercise(
         _most_gpu_hours,

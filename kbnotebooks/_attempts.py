@@ -25,6 +25,11 @@ def is_of_a_cluster(config: Mapping[str, Any]) -> bool:
     return "resources" in config
 
 
+def is_batch(config: Mapping[str, Any]) -> bool:
+    """Say whether a run works off shards with workers, rather than training."""
+    return "pool" in config
+
+
 def cluster_html(run: RunFolder, readings: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what is to be said of a run on a cluster; nothing for one of this machine.
 
@@ -57,6 +62,8 @@ def recording_html(config: Mapping[str, Any], speed: float | None) -> str:
 
 
 def _in_sentences(config: Mapping[str, Any], attempts: pd.DataFrame) -> list[str]:
+    if is_batch(config):
+        return _pool_in_sentences(config)
     asked = config["resources"]
     nodes, gpus = int(asked.get("nodes") or 0), int(asked.get("gpus_per_node") or 0)
     where = say_n(nodes, "Site '{site}': {n} node, {ranks} ranks.",
@@ -69,6 +76,18 @@ def _in_sentences(config: Mapping[str, Any], attempts: pd.DataFrame) -> list[str
                  "It holds {n} GPUs while it runs; GPU-hours so far: {hours}.",
                  hours=hours(spent))  # fmt: skip
     return [where, held]
+
+
+def _pool_in_sentences(config: Mapping[str, Any]) -> list[str]:
+    pool = config["pool"]
+    workers, gpus = int(pool.get("workers") or 0), pool.get("resources", {}).get("gpus_per_node")
+    return [
+        say_n(workers, "Site '{site}': a head, and {n} worker at most, a node each.",
+              "Site '{site}': a head, and {n} workers at most, a node each.",
+              site=config.get("site", "?")),
+        say("A worker holds {gpus} GPUs while it lives; the attempts below are those of the head.",
+            gpus=int(gpus or 0)),
+    ]  # fmt: skip
 
 
 def hours(value: float) -> str:
@@ -155,7 +174,7 @@ def _readings_html(readings: Mapping[str, Mapping[str, Any]]) -> str:
         )
         for node, one in sorted(readings.items())
     ]
-    return _html.table(say("How busy the nodes are"), columns, rows)
+    return _html.table(say("How busy the nodes were when they were read last"), columns, rows)
 
 
 def _part(used: float | None, total: float | None) -> str:

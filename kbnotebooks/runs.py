@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,9 @@ import pandas as pd
 from kblib.cluster.replay import Replay
 from kblib.cluster.run import Run
 from kblib.errors import RunError
-from kblib.runs import RunFolder, RunState, Tail, open_run_folder
+from kblib.runs import RunFolder, RunState, Tail, journal, open_run_folder
 from kbnotebooks import _html
-from kbnotebooks._attempts import cluster_html, recording_html
+from kbnotebooks._attempts import cluster_html, is_batch, recording_html
 from kbnotebooks._record import RunRecord, phase_in_words
 from kbnotebooks._view import View
 from kbnotebooks._words import say
@@ -170,7 +171,9 @@ class RunView(View):
     def _paint(self, folder: RunFolder, state: RunState) -> None:
         self._head.value = _html.wrap(self._head_html(folder, state))
         self._curve.value = _html.wrap(self._record.curve(state.steps))
-        self._numbers.value = _html.wrap(self._record.numbers(over=state.over))
+        self._numbers.value = _html.wrap(
+            self._record.numbers(over=state.over) + newest_sample(folder)
+        )
         self._cluster.value = _html.wrap(cluster_html(folder, self._readings))
         self._log.value = _html.wrap(_log_html(folder))
         if state.over or self._stop.description == say("Stop"):
@@ -185,18 +188,32 @@ class RunView(View):
         if self._folder is None or self.state is None:
             return ""
         head = self._head_html(self._folder, self.state)
-        numbers = self._record.numbers(over=self.state.over)
+        numbers = self._record.numbers(over=self.state.over) + newest_sample(self._folder)
         log = _html.details(say("Last lines of the log"), _log_html(self._folder))
         took = cluster_html(self._folder, self._readings)
         return head + self._record.curve(self.state.steps) + numbers + took + log
 
     def _head_html(self, folder: RunFolder, state: RunState) -> str:
         speed = self.run.speed if isinstance(self.run, Replay) else None
-        return recording_html(folder.config(), speed) + self._record.head(folder.name, state)
+        return recording_html(folder.config(), speed) + self._record.head(
+            folder.name, state, batch=is_batch(folder.config())
+        )
 
     def _figure(self) -> Figure:
-        where = phase_in_words(self.state) if self.state is not None else ""
+        batch = self._folder is not None and is_batch(self._folder.config())
+        where = phase_in_words(self.state, batch=batch) if self.state is not None else ""
         return self._record.figure(f"{self.selection}: {where}")
+
+
+def newest_sample(folder: RunFolder) -> str:
+    """Return what the model wrote at its last evaluation as HTML; empty if it writes nothing."""
+    line = journal.last_lines(folder.samples_file, 1)
+    if not line:
+        return ""
+    sample = json.loads(line)
+    said = say("Written by the model at step {step:,}:", step=int(sample["step"]))
+    text = f"<q><b>{_html.text(sample['prompt'])}</b>{_html.text(sample['text'])}</q>"
+    return f"<p>{_html.text(said)} {text}</p>"
 
 
 def _log_html(folder: RunFolder) -> str:

@@ -189,16 +189,17 @@ class RunsView(View):
         heads = [say(one) for one in ("run", "phase", "site", "step", "last heard")]
         now = time.time()
         rows = [[line.name, *map(str, _cells(line, now)[:4])] for line in self._lines]
-        fig, axes = figures.canvas(8.0, 0.3 * (len(rows) + 1) + 0.3)
+        fig, axes = figures.canvas(8.0, 0.25 * (len(rows) + 1))
         axes.set_axis_off()
         drawn = axes.table(
             cellText=rows or [[""] * 5], colLabels=heads, cellLoc="left", colLoc="left",
-            colWidths=[0.4, 0.12, 0.16, 0.16, 0.16], edges="horizontal", loc="upper left",
+            colWidths=[0.4, 0.12, 0.16, 0.16, 0.16], edges="horizontal", bbox=(0, 0, 1, 1),
         )  # fmt: skip
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(9)
         for (row, _), cell in drawn.get_celld().items():
             cell.set_edgecolor(_html.FAINT)
+            cell.PAD = 0.02
             cell.set_text_props(color=_html.QUIET if row == 0 else _html.INK)
         return fig
 

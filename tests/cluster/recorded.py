@@ -42,6 +42,28 @@ def runs_at(run: RunFolder, step: int, at_s: float, **changes: Any) -> None:
     run.write_state(RunState(phase, step=step, heartbeat=BEGUN + at_s, **told))
 
 
+def lost_a_node(path: Path) -> RunFolder:
+    """Make a run of two attempts that is over: the first lost a node, at step 33."""
+    run = two_node_run(path)
+    for step in range(1, 34):
+        runs_at(run, step, step, steps=60)
+    why = "Lost: gn2. The next job goes on without."
+    attempt(run, 1, 0.0, ended=BEGUN + 36, exit_code=86, why=why, step=33, saved=30)
+    evidence = {"attempt": 1, "job": "11", "seen": "Slurm: DOWN Not responding", "time": BEGUN}
+    files.write_json(run.bad_nodes_file, {"gn2": {**evidence, "time": BEGUN + 35}})
+    journal.append(run.metrics_file, {"event": "resumed", "step": 30, "attempt": 2})
+    for step in range(31, 61):
+        runs_at(run, step, 70.0 + step, attempt=2, steps=60)
+    attempt(run, 2, 100.0, ended=BEGUN + 172, exit_code=0, why="", step=60, saved=60)
+    for node, used in (("gn2", 3.25), ("gn3", 2.5)):
+        reading = {"attempt": 2, "time": BEGUN + 170, "node": node, "cpu_percent": 97.0}
+        memory = {"memory_gib": used, "memory_total_gib": 480.0}
+        gpus = {"gpu_memory_gib": 61.5, "gpu_memory_total_gib": 80.0}
+        journal.append(run.telemetry_file, {**reading, **memory, **gpus})
+    runs_at(run, 60, 172.0, attempt=2, steps=60, phase=Phase.DONE)
+    return run
+
+
 def recorded(path: Path) -> Recording:
     """Record a run that is stopped at step 3, goes on, and ends at step 10."""
     run = two_node_run(path)

@@ -36,9 +36,11 @@ from kbnotebooks.perplexity_view import PerplexityView
 from kbnotebooks.planner import PlanView
 from kbnotebooks.probe_view import ProbeView
 from kbnotebooks.runs import RunView
+from kbnotebooks.runs_view import RunsView
 from kbnotebooks.surprisal_view import SurprisalView
 from kbnotebooks.token_lens_view import TokenLensView
 from kbnotebooks.trend_view import TrendView
+from tests.cluster.recorded import lost_a_node
 from tests.ngrams.test_semantic_change import planted
 from tests.views.conftest import ParrotModel
 from tests.views.small_writer import small_writer
@@ -94,6 +96,8 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     "next_word": lambda films, run: NextWordView("Kungen", model=small_writer(), k=8),
     "plan": lambda films, run: PlanView(SmallPlan()),
     "run": lambda films, run: RunView(run.name),
+    "run_on_a_cluster": lambda films, run: RunView(lost_a_node(run.path.parent / "gang").path),
+    "runs": lambda films, run: RunsView(lost_a_node(run.path.parent / "gang").path.parent),
 }
 
 

@@ -13,7 +13,7 @@ from kblib.cluster.replay import Replay
 from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState, journal
 from kbnotebooks import _attempts, _words
-from kbnotebooks._record import why_in_words
+from kbnotebooks._record import phase_in_words, why_in_words
 from kbnotebooks.replaying import replay
 from kbnotebooks.runs import RunView
 from tests.cluster.recorded import BEGUN, attempt, recorded, runs_at, two_node_run
@@ -216,3 +216,24 @@ def test_recording_of_the_package_names_no_machine():
         for line in text.splitlines()[1:]:
             said = json.loads(line)["text"]
             assert not any(f" /{top}/" in said for top in ("home", "root", "tmp", "work", "usr/l"))
+
+
+def test_batch_counts_shards(tmp_home: Path):
+    pool = {"shards": 2000, "workers": 16, "resources": {"gpus_per_node": 4}}
+    run = two_node_run(tmp_home / "runs" / "label", pool=pool)
+    attempt(run, 1, 0.0)
+    line = {"step": 1200, "workers": 12, "shards_per_s": 31.2, "failed": 3, "attempt": 1}
+    journal.append(run.metrics_file, line)
+    run.write_state(RunState(Phase.DONE, step=1997, steps=2000, heartbeat=BEGUN + 5))
+    view = RunView(run.path)
+    assert "Done: 1,997 of 2,000 shards." in view._head.value
+    assert "a head, and 16 workers at most" in view._cluster.value
+    assert "A worker holds 4 GPUs while it lives" in view._cluster.value
+    for said in ("31.2", "12", "shards that failed"):
+        assert said in view._numbers.value
+    assert view._curve.value == ""
+
+
+def test_batch_that_goes_on_says_how_far_it_is():
+    state = RunState(Phase.RUNNING, step=40, steps=2000)
+    assert phase_in_words(state, batch=True) == "Working: 40 of 2,000 shards."

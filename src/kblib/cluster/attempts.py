@@ -20,8 +20,8 @@ def attempts_table(run: RunFolder) -> pd.DataFrame:
     ``begun`` and ``ended`` are in UTC; an attempt that goes on has no end, and its hours are those
     until its driver was last heard. ``gpus`` are what the job held, used or not: on all its nodes.
     ``step`` is the last one it did, ``saved`` that of the newest checkpoint then: what lies between
-    is done again. ``gpu_hours`` count from the driver's first word to its last; the seconds in which a scheduler
-    makes nodes ready are not in them.
+    is done again. ``gpu_hours`` count from the driver's first word to its last; the seconds in
+    which a scheduler makes nodes ready are not in them.
 
     Returns
     -------
