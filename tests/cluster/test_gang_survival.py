@@ -229,33 +229,6 @@ def test_damaged_part_of_the_newest_checkpoint_is_passed_over(
 
 
 @pytest.mark.survival
-def test_lost_dask_costs_no_step(cluster: Emulator, job: Pretrain, calm: Calm) -> None:
-    """Worker and scheduler are killed; both come back, and the ranks notice neither."""
-    run = send(replace(job, steps=LONG, name="dask"), dask=True)
-    nodes = nodes_of(reached(run, 1))
-    until(lambda: seen_since(run, 0.0) == set(nodes), patience_s=START_S)
-    for role, node in (("worker", nodes[1]), ("scheduler", nodes[0])):
-        struck_at = time.time()
-        dask_process(run, role, node).send_signal(signal.SIGKILL)
-        part = f"worker on {node}" if role == "worker" else role
-        told = {"event": "dask_lost", "part": part, "why": "it was killed (SIGKILL)", "attempt": 1}
-        until(lambda told=told: told in without_time(run.events()), patience_s=START_S)
-        until(lambda at=struck_at: seen_since(run, at + 1) == set(nodes), patience_s=START_S)
-    with run.client(timeout_s=START_S) as client:
-        client.wait_for_workers(2, timeout=START_S)
-        there = {one["name"] for one in client.scheduler_info()["workers"].values()}
-    assert there == set(nodes)
-    stopped = until_stopped(reached(run, run.state.step + 10))
-    assert codes(stopped) == [STOPPED]
-    assert not stopped.folder.joinpath("tls").exists()
-    assert_equal(stopped, calm)
-
-
-def without_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in event.items() if k != "time"} for event in events]
-
-
-@pytest.mark.survival
 def test_wall_time_reached_twice_is_two_more_jobs(
     cluster: Emulator, job: Pretrain, calm: Calm
 ) -> None:
@@ -287,6 +260,33 @@ def until_stopped(run: Run) -> Run:
     until(lambda: run.state.over, patience_s=START_S)
     assert run.state.phase is Phase.STOPPED
     return run
+
+
+@pytest.mark.survival
+def test_lost_dask_costs_no_step(cluster: Emulator, job: Pretrain, calm: Calm) -> None:
+    """Worker and scheduler are killed; both come back, and the ranks notice neither."""
+    run = send(replace(job, steps=LONG, name="dask"), dask=True)
+    nodes = nodes_of(reached(run, 1))
+    until(lambda: seen_since(run, 0.0) == set(nodes), patience_s=START_S)
+    for role, node in (("worker", nodes[1]), ("scheduler", nodes[0])):
+        struck_at = time.time()
+        dask_process(run, role, node).send_signal(signal.SIGKILL)
+        part = f"worker on {node}" if role == "worker" else role
+        told = {"event": "dask_lost", "part": part, "why": "it was killed (SIGKILL)", "attempt": 1}
+        until(lambda told=told: told in without_time(run.events()), patience_s=START_S)
+        until(lambda at=struck_at: seen_since(run, at + 1) == set(nodes), patience_s=START_S)
+    with run.client(timeout_s=START_S) as client:
+        client.wait_for_workers(2, timeout=START_S)
+        there = {one["name"] for one in client.scheduler_info()["workers"].values()}
+    assert there == set(nodes)
+    stopped = until_stopped(reached(run, run.state.step + 10))
+    assert codes(stopped) == [STOPPED]
+    assert not stopped.folder.joinpath("tls").exists()
+    assert_equal(stopped, calm)
+
+
+def without_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in event.items() if k != "time"} for event in events]
 
 
 @pytest.mark.survival
