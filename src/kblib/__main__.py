@@ -1,7 +1,8 @@
 """``python -m kblib``: what can be done without a notebook.
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
-models: the embedded ones made again; preflight: nodes measured; status, logs, cancel, resume: runs.
+models: the embedded ones made again; plan: what it would cost; preflight: nodes measured; status,
+logs, cancel, resume: runs.
 """
 
 from __future__ import annotations
@@ -58,6 +59,15 @@ def preflight(arguments: argparse.Namespace) -> int:
     run = send_preflight(site=arguments.site, nodes=arguments.nodes)
     print(f"Run '{run.name}' is in the queue of {arguments.site}; waiting for it ...", flush=True)
     print(node_speeds(run.wait()))
+    return 0
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Print what a model would cost on a site, or the planner against published runs."""
+    from kblib.planner.command import answer
+
+    for part in answer(arguments):
+        print(part)
     return 0
 
 
@@ -143,6 +153,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--site", required=True, metavar="NAME", help="where")
     one.add_argument("--nodes", type=int, default=4, help="how many (default: 4)")
     one.set_defaults(do=preflight)
+    one = commands.add_parser("plan", help="what a model would cost on a site; --check")
+    _add_plan_options(one)
+    one.set_defaults(do=plan)
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)
@@ -159,6 +172,23 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("run", help="the name of a run")
         one.set_defaults(do=do)
     return root
+
+
+def _add_plan_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--check", action="store_true", help="the planner against published runs")
+    one.add_argument("--site", default="meluxina", help="where (default: meluxina)")
+    one.add_argument("--model", default="open-llama-7b", help="a published one, by name")
+    one.add_argument("--tokens", type=float, default=100e9, help="to read (default: 100e9)")
+    one.add_argument("--nodes", type=int, default=16, help="of the job (default: 16)")
+    one.add_argument("--micro-batch", type=int, default=1, help="blocks at once (default: 1)")
+    one.add_argument("--zero", type=int, default=3, help="ZeRO stage, 0 to 3 (default: 3)")
+    one.add_argument("--recompute", action="store_true", help="layers are computed again")
+    one.add_argument("--tflops", type=float, help="model TFLOP/s of a GPU, in place of the card's")
+    one.add_argument("--goodput", type=float, help="share of it that a whole run keeps")
+    one.add_argument("--texts", type=float, help="tokens of your texts, read once")
+    one.add_argument("--core-hours", type=float, help="an award, laid out month by month")
+    one.add_argument("--months", type=int, default=12, help="of the award (default: 12)")
+    one.add_argument("--application", action="store_true", help="text for an application")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -71,7 +71,7 @@ def test_calendar_uses_what_a_month_has_and_loses_the_rest() -> None:
     assert (first.jobs, first.lost) == (6, 0)
     assert first.end == datetime.date(2027, 1, 12)
     assert second.used == pytest.approx(9_310 - 6510.42, abs=0.1)
-    assert third.used == 0 and third.lost == award.node_hours_a_month
+    assert (third.used, third.lost) == (0, award.node_hours_a_month)
     assert calendar.lost == pytest.approx(78_125 - 9_310)
     assert calendar.left == 0
 
@@ -113,5 +113,5 @@ def test_table_says_what_to_start_when() -> None:
 
 
 def test_more_nodes_than_a_job_may_have_are_refused() -> None:
-    with pytest.raises(PlanError, match="60 nodes were asked of site 'meluxina'. One job may have"):
+    with pytest.raises(PlanError, match="60 nodes were asked of site 'meluxina'"):
         allocation("meluxina", core_hours=5e6).calendar(10, nodes=60, start=NEW_YEAR)

@@ -115,7 +115,7 @@ def test_twenty_billion_fit_on_24_nodes_with_zero_3(job: Pretrain) -> None:
     found = planned(big, nodes=24)
     assert found.memory is not None
     assert found.memory.needed_gib < 40
-    with pytest.raises(PlanError, match="20.6 B parameters need"):
+    with pytest.raises(PlanError, match="B parameters need"):
         planned(big, nodes=24, zero_stage=1)
 
 
