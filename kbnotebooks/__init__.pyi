@@ -3,6 +3,8 @@ from kblib.cluster import emulator_is_up as emulator_is_up
 from kblib.cluster import job_script as job_script
 from kblib.cluster import preflight as preflight
 from kblib.cluster import submit as submit
+from kblib.cluster.comparison import compare as compare
+from kblib.cluster.sweep import sweep as sweep
 from kblib.corpora import Corpus as Corpus
 from kblib.corpora import load_sample as load_sample
 from kblib.corpora import newsreel_filters as newsreel_filters
@@ -50,6 +52,7 @@ from kblib.planner import plan as plan
 from kbnotebooks._words import language as language
 from kbnotebooks.attention_view import AttentionView as AttentionView
 from kbnotebooks.collocation_view import CollocationView as CollocationView
+from kbnotebooks.compare_view import CompareView as CompareView
 from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
 from kbnotebooks.context_change_view import ContextChangeView as ContextChangeView
 from kbnotebooks.corpus import CorpusView as CorpusView

@@ -21,11 +21,22 @@ MOST_POINTS = 400
 
 @dataclass(frozen=True)
 class Line:
-    """A named series of points, left to right; a strong one has the accent and marked points."""
+    """A named series of points, left to right; a strong one has the accent and marked points.
+
+    A dashed one is dark; its dash is lengths of line and gap, as SVG writes them.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
     strong: bool = False
+    dash: str = ""
+
+    @property
+    def look(self) -> tuple[str, float]:
+        """Colour and width."""
+        if self.strong:
+            return ACCENT, 2.2
+        return (INK, 1.6) if self.dash else (QUIET, 1.2)
 
 
 def line_chart(
@@ -107,8 +118,10 @@ def _word(x: float, y: float, said: str, *, colour: str = INK, anchor: str = "st
 def _line(plane: _Plane, line: Line) -> str:
     points = thinned(line.points)
     path = " ".join(f"{plane.x(a):.1f},{plane.y(b):.1f}" for a, b in points)
-    colour, width = (ACCENT, 2.2) if line.strong else (QUIET, 1.2)
-    parts = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>']
+    colour, width = line.look
+    look = f'stroke="{colour}" stroke-width="{width}"'
+    look += f' stroke-dasharray="{line.dash}"' if line.dash else ""
+    parts = [f'<polyline points="{path}" fill="none" {look}/>']
     if line.strong:
         parts += [
             f'<circle cx="{plane.x(a):.1f}" cy="{plane.y(b):.1f}" r="3.2" fill="{colour}"/>'
@@ -128,7 +141,7 @@ def _names(plane: _Plane, lines: Sequence[Line]) -> list[str]:
     parts, lowest = [], -math.inf
     for line in sorted(lines, key=lambda one: plane.y(one.points[-1][1])):
         lowest = max(plane.y(line.points[-1][1]) + 4, lowest + 15)
-        colour = ACCENT if line.strong else QUIET
+        colour, _ = line.look
         parts.append(_word(WIDTH - _RIGHT + 10, lowest, line.name, colour=colour))
     return parts
 
