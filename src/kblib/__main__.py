@@ -1,8 +1,8 @@
 """``python -m kblib``: what can be done without a notebook.
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
-models: the embedded ones made again; plan: what it would cost; preflight: nodes measured; status,
-logs, cancel, resume: runs.
+models: the embedded ones made again; plan: what it would cost; preflight: nodes measured; connect:
+the way to a site by ssh; status, logs, cancel, resume: runs.
 """
 
 from __future__ import annotations
@@ -86,13 +86,14 @@ def status(arguments: argparse.Namespace) -> int:
 
 def logs(arguments: argparse.Namespace) -> int:
     """Print the end of a run's log; with --follow until the run is over."""
-    from kblib.runs import Tail, open_run_folder
+    from kblib.cluster import Run
+    from kblib.runs import RunFolder, Tail
 
-    run = open_run_folder(arguments.run)
+    run = Run.open(arguments.run)
     if not arguments.follow:
         print(run.log(arguments.lines))
         return 0
-    tail, over = Tail(run.log_file), run.state().over
+    over, tail = run.state.over, Tail(RunFolder(run.folder).log_file)
     lines = tail.lines()[-arguments.lines :]
     while True:
         for line in lines:
@@ -101,7 +102,23 @@ def logs(arguments: argparse.Namespace) -> int:
             return 0
         time.sleep(1)
         # The state first: what is written before the end is then not missed.
-        over, lines = run.state().over, tail.lines()
+        over, lines = run.state.over, tail.lines()
+
+
+def connect(arguments: argparse.Namespace) -> int:
+    """Open the connection to a site, where ssh may ask for a password or a code."""
+    from kblib import sites
+    from kblib.cluster.access import is_elsewhere, ssh_of
+    from kblib.cluster.ssh import KEPT_OPEN
+
+    cluster = sites.cluster_of(sites.load_site(arguments.site))
+    if not is_elsewhere(cluster):
+        print(f"Site '{cluster.name}' is reached without a connection: via = \"{cluster.via}\".")
+        return 0
+    ssh = ssh_of(cluster)
+    ssh.connect()
+    print(f"The connection to '{ssh.alias}' is open, and stays so for {KEPT_OPEN} without use.")
+    return 0
 
 
 def cancel(arguments: argparse.Namespace) -> int:
@@ -164,6 +181,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-n", "--lines", type=int, default=40, help="how many lines (default: 40)")
     one.add_argument("-f", "--follow", action="store_true", help="go on until the run is over")
     one.set_defaults(do=logs)
+    one = commands.add_parser("connect", help="open the connection to a site reached by ssh")
+    one.add_argument("site", help="the name of a site")
+    one.set_defaults(do=connect)
     for name, do, text in (
         ("cancel", cancel, "write a checkpoint and stop"),
         ("resume", resume, "go on from the newest whole checkpoint"),

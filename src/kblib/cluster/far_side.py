@@ -22,6 +22,7 @@ from kblib.cluster.resources import Resources
 from kblib.cluster.run import Run
 from kblib.errors import KblibError, RunError, SiteError
 from kblib.runs import Phase, RunFolder, open_run_folder, sharing
+from kblib.runs.budget import set_budget
 
 _NUMBERED = re.compile(r"-r\d+$")
 """Runs that were asked for with ``fresh=True``."""
@@ -56,6 +57,8 @@ def begin(asked: Mapping[str, Any]) -> dict[str, Any]:
     goes_on = state.phase in (Phase.STOPPED, Phase.FAILED)
     if goes_on:
         folder.ask_for(asked["resources"])
+    if asked["budget_gpu_hours"] is not None:
+        set_budget(folder, asked["budget_gpu_hours"])
     if goes_on or not folder.script_file.exists():
         try:
             run.begin()
@@ -64,6 +67,12 @@ def begin(asked: Mapping[str, Any]) -> dict[str, Any]:
                 shutil.rmtree(folder.path)
             raise
     return {"phase": run.state.phase.value}
+
+
+def budget(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Set how many GPU-hours a run may take in all."""
+    set_budget(open_run_folder(str(asked["name"])), asked["budget_gpu_hours"])
+    return {}
 
 
 def cancel(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +116,7 @@ def _has(folder: Path, digest: str) -> bool:
     return same
 
 
-_VERBS = {"script": script, "make": make, "begin": begin, "cancel": cancel}
+_VERBS = {"script": script, "make": make, "begin": begin, "budget": budget, "cancel": cancel}
 
 
 def main(words: list[str]) -> int:

@@ -165,6 +165,15 @@ def connection_of(run: RunFolder) -> Ssh:
     )
 
 
+def no_dask_from_here(run: RunFolder) -> RunError:
+    """Return the error for who asks for the Dask of a run on another machine."""
+    return RunError(
+        f"Run '{run.name}' is on another machine; its Dask listens only there.",
+        "A client needs the keys, which never leave it, and the network between its nodes.",
+        f"How busy its nodes are: kb.Run.open('{run.name}').telemetry()",
+    )
+
+
 @contextmanager
 def _alone(run: RunFolder, *, patience_s: float) -> Iterator[bool]:
     """Say whether nobody else looks for this folder now: what grows would be written twice."""

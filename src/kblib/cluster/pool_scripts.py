@@ -52,6 +52,7 @@ def worker_script(
         code=code_of(run),
         exclude=sorted(run.bad_nodes()),
         one_after_another=False,
+        shared=run.is_shared,
     )
     # One task holds the node; the processes share it out among themselves.
     return render(script, cluster, replace(asked, ranks_per_node=1))

@@ -21,6 +21,7 @@ from kblib.cluster.access import is_elsewhere, ssh_of
 from kblib.cluster.ssh import Ssh
 from kblib.errors import IntegrityError, KblibError, RunError, SiteError
 from kblib.runs import RunFolder
+from kblib.runs.budget import budget_of, set_budget
 from kblib.sites import Cluster
 from kblib.sites.facts import overlay
 
@@ -115,7 +116,8 @@ def begin(run: RunFolder) -> None:
     path = PurePosixPath(made["path"])
     if run.functions.exists():
         far.ssh.put(run.functions, path / run.functions.name)
-    far.ask("begin", {"name": run.name, "new": made["new"], "resources": config["resources"]})
+    asked = {"resources": config["resources"], "budget_gpu_hours": budget_of(run)}
+    far.ask("begin", {"name": run.name, "new": made["new"], **asked})
     mirror.follow(run, str(path))
 
 
@@ -129,6 +131,22 @@ def cancel(run: RunFolder) -> None:
     """
     FarSide(gang.cluster_of_run(run), mirror.connection_of(run)).ask("cancel", {"name": run.name})
     mirror.refresh(run, at_once=True)
+
+
+def allow(run: RunFolder, gpu_hours: float) -> None:
+    """Set how many GPU-hours a run may take in all, where it is.
+
+    Raises
+    ------
+    JobError
+        If it is no number above 0.
+    SiteError
+        If the site is not reached: then the old limit stays.
+    """
+    if mirror.is_mirror(run):
+        far = FarSide(gang.cluster_of_run(run), mirror.connection_of(run))
+        far.ask("budget", {"name": run.name, "budget_gpu_hours": gpu_hours})
+    set_budget(run, gpu_hours)
 
 
 def fetch_result(run: RunFolder) -> None:

@@ -22,7 +22,7 @@ from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
-from kblib.runs.budget import refuse_spent, set_budget, spent_gpu_hours
+from kblib.runs.budget import refuse_spent, spent_gpu_hours
 from kblib.runs.recording import is_recording, played_state, recording_refused
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ class Run:
         MissingPartError
             If Dask is not installed here.
         """
+        if mirror.is_mirror(self._folder):
+            raise mirror.no_dask_from_here(self._folder)
         return client_of(self._folder, self.state, timeout_s)
 
     def samples(self) -> pd.DataFrame:
@@ -276,7 +278,7 @@ class Run:
         """
         self._refuse_if_foreign("let it go on")
         if budget_gpu_hours is not None:
-            set_budget(self._folder, budget_gpu_hours)
+            remote.allow(self._folder, budget_gpu_hours)
         if self.state.phase in (Phase.STOPPED, Phase.FAILED):
             self.begin()
         return self

@@ -162,7 +162,9 @@ class Ssh:
         with _alone(self._socket):
             if self.is_open():
                 return
-            done = subprocess.run(self._ssh(*_master(asks=True)), check=False)
+            done = subprocess.run(
+                self._ssh(*_master(asks=True)), stdout=subprocess.DEVNULL, check=False
+            )
         if done.returncode:
             raise SiteError(
                 f"The connection to '{self.alias}' did not come about.",

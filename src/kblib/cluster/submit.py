@@ -14,6 +14,7 @@ from typing import Any, Unpack
 
 import kblib
 from kblib import settings, sites
+from kblib.cluster import remote
 from kblib.cluster.access import SSH
 from kblib.cluster.attach import reason_for_none
 from kblib.cluster.pool_request import pool_request
@@ -24,7 +25,6 @@ from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import Phase, RunFolder
-from kblib.runs.budget import set_budget
 from kblib.runs.sharing import check_share
 from kblib.sites import Site
 
@@ -109,7 +109,7 @@ def submit(
     chosen = ranks is not None or workers is not None or bool(resources)
     _check_same_place(run, config, chosen=chosen)
     if budget_gpu_hours is not None:
-        set_budget(RunFolder(run.folder), budget_gpu_hours)
+        remote.allow(RunFolder(run.folder), budget_gpu_hours)
     state = run.state
     if state.phase is Phase.FAILED:
         raise run.failure()
