@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import pandas as pd
 
-from kblib.cluster.comparison import Comparison, compare
+from kblib.cluster.comparison import Comparison
 from kbnotebooks import _html, _svg, figures
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View
@@ -71,7 +71,9 @@ class CompareView(View):
                 say("Two runs side by side were expected."),
                 "kb.CompareView(kb.compare(run_a, run_b))",
             )
-        self._choice.options = [(_called(name), name) for name in self._losses()]
+        losses = self._losses()
+        self._choice.options = [(_called(name), name) for name in losses]
+        self._choice.value = losses[0]
         self._on(self._choice, "value", self._write)
         self._write()
 
@@ -79,7 +81,7 @@ class CompareView(View):
         """Return the losses that both runs have, that on held-out text first."""
         both = self.comparison.names
         curves = self.comparison.curves.columns
-        names = dict.fromkeys(name for name, _ in curves)
+        names = dict.fromkeys(str(column[0]) for column in curves)
         found = [name for name in names if all((name, run) in curves for run in both)]
         return sorted(found, key=lambda name: (name != "eval_loss", name == "loss", name))
 
@@ -146,7 +148,7 @@ class CompareView(View):
     def _figure(self) -> Figure:
         fig, axes = figures.canvas()
         first, second = self.comparison.names
-        looks = (
+        looks: tuple[tuple[str, dict[str, Any]], ...] = (
             (first, {"color": _html.INK, "linestyle": "--", "linewidth": 1.4}),
             (second, {"color": _html.ACCENT, "linewidth": 2.0}),
         )

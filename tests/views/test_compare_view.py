@@ -93,7 +93,7 @@ def test_view_speaks_swedish(runs: tuple[str, str]) -> None:
 
 def test_run_view_draws_and_tells_monitored_corpora(runs: tuple[str, str], structure) -> None:
     view = RunView("alone")
-    assert "loss on &#x27;old&#x27; (nats)" in view._numbers.value
+    assert "loss on 'old' (nats)" in view._numbers.value
     (image,) = structure(view._curve.value).all("img")
     assert "On 'old' it went from 4.60 to 4.70 at step 20." in str(image["alt"])
     assert view.png().startswith(b"\x89PNG")
