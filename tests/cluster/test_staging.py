@@ -65,7 +65,7 @@ def run(tmp_home: Path, clone: Path, job: Pretrain) -> RunFolder:
     )
 
 
-def asking_for(run: RunFolder, **more: str) -> RunFolder:
+def asking_for(run: RunFolder, **more: object) -> RunFolder:
     """Let the job of a run name something more."""
     config = run.config()
     files.write_json(run.config_file, {**config, "job": {**config["job"], **more}})
@@ -228,6 +228,27 @@ def test_model_of_the_hub_cache_is_staged_with_what_its_links_lead_to(
     blob.write_bytes(b"another")
     with pytest.raises(IntegrityError, match="Model 'KBLab/small' is not what it was"):
         check_staged(run)
+
+
+def test_model_that_training_goes_on_from_is_staged(run: RunFolder, tmp_path: Path) -> None:
+    folder = tmp_path / "mini"
+    with files.sealed_folder(folder, {"kind": "model"}) as aside:
+        (aside / "config.json").write_text("{}")
+        (aside / "model.safetensors").write_bytes(b"weights")
+    origin = {"name": "mini", "folder": str(folder), "fingerprint": "c0ffee"}
+    pieces = stage(asking_for(run, continue_from=origin), EMULATOR, Here())
+    assert [piece.what for piece in pieces] == ["the code", "corpus 'films'", "model 'mini'"]
+    (folder / "model.safetensors").write_bytes(b"WEIGHTS")
+    with pytest.raises(IntegrityError, match="Model 'mini' is not what it was"):
+        stage(run, EMULATOR, Here())
+
+
+def test_every_corpus_of_a_mixture_is_staged(run: RunFolder, job: Pretrain, tmp_path: Path) -> None:
+    second = replace(job, corpus=job.corpus.save(tmp_path / "second")).to_dict()["corpus"]
+    mixture = [{"name": "second", "share": 0.5, "corpus": {**second, "name": "second"}}]
+    pieces = stage(asking_for(run, mixture=mixture), EMULATOR, Here())
+    assert [piece.what for piece in pieces][1:] == ["corpus 'films'", "corpus 'second'"]
+    assert pieces[2].folder == tmp_path / "second"
 
 
 def elsewhere(**facts: str) -> Cluster:

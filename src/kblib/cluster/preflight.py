@@ -12,6 +12,7 @@ import pandas as pd
 
 import kblib
 from kblib import files, settings, sites
+from kblib.cluster import mirror, remote
 from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
 from kblib.cluster.slow_nodes import LEAST_NODES, Slow, slow_nodes
@@ -162,6 +163,8 @@ def node_speeds(run: Run) -> NodeSpeeds:
         If it is no preflight, or has no result.
     """
     folder = RunFolder(run.folder)
+    if mirror.is_mirror(folder):
+        remote.fetch_result(folder)
     if run.config["module"] != MODULE or not folder.measured_file.exists():
         raise RunError(
             f"Run '{run.name}' has no measured nodes.",

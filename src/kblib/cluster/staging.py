@@ -134,6 +134,8 @@ def check_staged(run: RunFolder) -> None:
 
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
+    if job.get("kind") == "batch":
+        return (*environment.CORE, "dask", "distributed")
     engine = ("deepspeed",) if job.get("engine") == "deepspeed" else ()
     return (*environment.CORE, *environment.TRAINING, *engine)
 
@@ -144,18 +146,36 @@ def _needed(
     """Yield what a job needs: what it is, its folder, and what to do when it is not whole."""
     if snapshot.place_of(run) is not None:
         yield "the code", run.code, f"kb.Run.open('{run.name}').resume() takes a new copy"
-    if corpus := job.get("corpus"):
-        what = f"corpus '{corpus['name']}'"
+    for corpus in _corpora(job):
+        what = f"corpus '{corpus.get('name', '')}'"
         yield what, Path(corpus["folder"]), "Save it again, and submit the job with the new one."
-    for name in dict.fromkeys(str(job[field]) for field in _MODELS if job.get(field)):
-        folder = _model(name, cluster)
+    for field in _MODELS:
+        name, place = _named(job.get(field))
+        folder = _model(name, place, cluster) if name else None
         if folder is not None:
             yield f"model '{name}'", folder, f"Fetch or save it again: {folder}"
 
 
-def _model(name: str, cluster: Cluster) -> Path | None:
+def _corpora(content: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield what a job says of each saved corpus, wherever it stands in it."""
+    if isinstance(content, Mapping):
+        if content.get("folder") and "fingerprint" in content:
+            yield content
+        content = [part for name, part in content.items() if name not in _MODELS]
+    for part in content if isinstance(content, list) else ():
+        yield from _corpora(part)
+
+
+def _named(model: Any) -> tuple[str, str]:
+    """Return the name of a model and where to look for it, as a job says it."""
+    if isinstance(model, Mapping):
+        return str(model["name"]), str(model["folder"] or model["name"])
+    return (str(model), str(model)) if model else ("", "")
+
+
+def _model(name: str, place: str, cluster: Cluster) -> Path | None:
     """Return the folder of a model on this machine; None if the job may fetch it from the hub."""
-    folder = catalog.local_folder(name)
+    folder = catalog.local_folder(place)
     if folder is not None:
         return folder
     if hub.looks_like_hub_name(name) and cluster.internet:
