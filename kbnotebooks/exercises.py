@@ -7,7 +7,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kbnotebooks import _answers, _answers_cluster, _answers_counting, _answers_models, _html
+from kbnotebooks import (
+    _answers,
+    _answers_cluster,
+    _answers_counting,
+    _answers_models,
+    _answers_replay,
+    _html,
+)
 from kbnotebooks._answers import Exercise
 from kbnotebooks._errors import ViewError
 from kbnotebooks._words import number, say
@@ -27,6 +34,7 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_models.LADDER,
     **_answers.PRETRAIN,
     **_answers_cluster.CLUSTER,
+    **_answers_replay.REPLAY,
 }
 
 
