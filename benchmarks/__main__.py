@@ -16,7 +16,17 @@ from benchmarks import tables
 from benchmarks.outcome import BenchmarkError, Outcome, aligned
 from kblib.errors import KblibError
 
-NAMES = ("imports", "loop", "masked", "ladder", "counting", "ngrams", "semantic_change")
+NAMES = (
+    "imports",
+    "loop",
+    "masked",
+    "ladder",
+    "counting",
+    "ngrams",
+    "semantic_change",
+    "pool",
+    "pool_killed",
+)
 
 
 def main(arguments: list[str]) -> int:
