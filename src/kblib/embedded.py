@@ -20,54 +20,20 @@ from kblib.corpora import Corpus, load_sample, newsreel_filters
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import check_folder, read_json, replace_folder
 from kblib.follow import follow
+from kblib.jobs import recipes
 from kblib.jobs.exit_codes import INFRASTRUCTURE
 from kblib.jobs.specs import Pretrain
-from kblib.models.shape import ModelShape
 from kblib.runs import Phase
 
 
 def mini_masked() -> Pretrain:
-    """Return the job of ``kb-mini-masked``.
-
-    ModernBERT layout, on the cleaned newsreels, split by film number.
-    """
-    films = _cleaned_newsreels()
-    shape = ModelShape(n_layer=4, n_head=4, n_embd=256, vocab_size=8192, seq_len=128)
-    return Pretrain(
-        films,
-        shape,
-        epochs=6,
-        learning_rate=1.5e-3,
-        warmup_steps=200,
-        mask_rate=0.25,
-        eval_every=250,
-        save_every=250,
-        name="kb-mini-masked",
-    )
+    """Return the job of ``kb-mini-masked``: the recipe on the cleaned newsreels."""
+    return recipes.mini_masked(_cleaned_newsreels(), name="kb-mini-masked")
 
 
 def mini_causal() -> Pretrain:
-    """Return the job of ``kb-mini-causal``.
-
-    GPT-NeoX layout, on the same films in the same split as `mini_masked`. The text is small for
-    such a model: the head is tied, and dropout and decay keep four readings from becoming
-    learning by heart.
-    """
-    shape = ModelShape(4, 4, 256, "gpt_neox", vocab_size=8192, seq_len=128, tied=True)
-    return Pretrain(
-        _cleaned_newsreels(),
-        shape,
-        epochs=4,
-        seq_len=128,  # it shall write as far as it reads
-        batch_size=16,
-        learning_rate=2e-3,
-        warmup_steps=200,
-        weight_decay=0.1,
-        dropout=0.1,
-        eval_every=250,
-        save_every=250,
-        name="kb-mini-causal",
-    )
+    """Return the job of ``kb-mini-causal``: the same films in the same split."""
+    return recipes.mini_causal(_cleaned_newsreels(), name="kb-mini-causal")
 
 
 def _cleaned_newsreels() -> Corpus:

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from kblib.errors import JobError
 from kblib.jobs.choices import CHOICES, Choices, check_choices
 
-_LENGTHS = ("steps", "tokens", "epochs", "minutes")
+LENGTHS = ("steps", "tokens", "epochs", "minutes")
 WHOLE = (
     "steps",
     "seq_len",
@@ -43,7 +43,7 @@ REAL = (
     "test",
     "spike_nats",
 )
-_MAY_BE_ABSENT = (*_LENGTHS, "warmup_steps", "spike_nats")
+_MAY_BE_ABSENT = (*LENGTHS, "warmup_steps", "spike_nats")
 _USUAL_LENGTHS = {"steps": 1000, "tokens": 2e9, "epochs": 6, "minutes": 2}
 """For examples in messages."""
 USUAL_WARM_UP = 100
@@ -102,11 +102,11 @@ def check_numbers(job: Numbers) -> None:
     JobError
         Naming the first that cannot, with an example that can.
     """
-    given = [name for name in _LENGTHS if getattr(job, name) is not None]
+    given = [name for name in LENGTHS if getattr(job, name) is not None]
     if len(given) != 1:
         raise JobError(
             f"Pretrain got {' and '.join(given) if given else 'no length'}.",
-            f"Exactly one of {', '.join(_LENGTHS)} says how long to train.",
+            f"Exactly one of {', '.join(LENGTHS)} says how long to train.",
             "kb.Pretrain(corpus, shape, minutes=2)",
         )
     _check_kinds(job)
