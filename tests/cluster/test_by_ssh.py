@@ -13,7 +13,7 @@ import pytest
 from kblib.hpc.emulator import Emulator, Hardware
 
 import kblib
-from kblib import files
+from kblib import __main__, files
 from kblib.cluster import Run, job_script, mirror, submit
 from kblib.errors import IntegrityError, RunError, SiteError
 from kblib.jobs.specs import Pretrain
@@ -159,6 +159,25 @@ def test_a_run_is_found_again_from_another_folder_there(far: Far, finished: Run)
     assert f"Run '{finished.name}': done, step 60 of 60" in told.stdout, told.stderr
 
 
+def test_its_dask_is_not_reached_from_here(finished: Run) -> None:
+    with pytest.raises(RunError, match="is on another machine; its Dask listens only there"):
+        finished.client()
+
+
+def test_the_command_line_connects_looks_and_reads_the_log(
+    far: Far, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far.server.drop()
+    assert __main__.main(["connect", SITE]) == 0
+    assert far.server.ssh.is_open()
+    assert __main__.main(["status", finished.name]) == 0
+    assert __main__.main(["logs", finished.name, "-n", "1", "--follow"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"The connection to '{ALIAS}' is open, and stays so for 12h without use."
+    assert said[1] == f"Run '{finished.name}': done, step 60 of 60"
+    assert "attempt 1 ended: done" in said[2]
+
+
 def test_a_damaged_model_is_not_opened(far: Far, finished: Run) -> None:
     finished.result()
     weights = far.folder(finished) / "result" / "model" / "model.safetensors"
@@ -199,7 +218,8 @@ def test_cancel_lost_connection_and_resume(far: Far, long_job: Pretrain) -> None
     with pytest.raises(RunError, match="was stopped at step"):
         run.result()
 
-    run.resume()
+    run.resume(budget_gpu_hours=100)
+    assert files.read_json(far.folder(run) / "budget.json")["gpu_hours"] == 100
     until(lambda: run.state.attempt == 2 and run.state.step > stopped.step, patience_s=START_S)
     run.cancel()
     until(lambda: run.state.over, patience_s=START_S)
