@@ -9,16 +9,19 @@ import pytest
 from dask_jobqueue.slurm import SLURMJob
 
 from kblib import settings, sites
-from kblib.cluster import gang, submit, tls
+from kblib.cluster import gang, job_script, pool, submit, tls
 from kblib.cluster.pool_request import pool_request
 from kblib.cluster.pool_scripts import worker_script
 from kblib.cluster.pool_workers import SlurmWorkers
+from kblib.cluster.resources import Resources
+from kblib.cluster.slurm import Slurm
 from kblib.corpora import Corpus
 from kblib.errors import JobError, SiteError
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
+from tests.watching import until
 
 TASK = BatchTask("polars:DataFrame", [{"n": [n]} for n in range(10)])
 
@@ -83,23 +86,55 @@ def test_head_is_a_small_job_and_a_worker_a_node(tmp_path: Path) -> None:
     assert "gpu" not in head.lower().replace("example-gpu", "")
     assert "#SBATCH --dependency=singleton\n" in head
     assert head.rstrip().endswith(f" -m kblib.cluster.pool_head {run.path}")
-    worker = worker_script(run, cluster_of(run), "tls://10.0.0.1:9", "worker-0", {})
+    worker = script_of_a_worker(run)
     assert "#SBATCH --job-name=batch-1.worker\n" in worker
     assert "#SBATCH --partition=gpu\n" in worker
     assert "#SBATCH --nodes=1\n#SBATCH --ntasks-per-node=1\n" in worker
     assert "singleton" not in worker
 
 
-def cluster_of(run: RunFolder):
-    return sites.cluster_of(sites.load_site(run.config()["site"]))
+def script_of_a_worker(run: RunFolder) -> str:
+    cluster = sites.cluster_of(sites.load_site(run.config()["site"]))
+    asked = Resources(**run.config()["pool"]["resources"])
+    return worker_script(run, cluster, asked, "tls://10.0.0.1:9", "worker-0", {})
 
 
 def test_worker_leaves_before_its_time_is_up(tmp_path: Path) -> None:
     run = pool_of(tmp_path, walltime_hours=2)
-    script = worker_script(run, cluster_of(run), "tls://10.0.0.1:9", "worker-0", {})
+    script = script_of_a_worker(run)
     lifetime = float(script.partition("--lifetime=")[2].split()[0])
     # Slurm gives notice 300 s before the end, and up to 60 s earlier.
     assert 2 * 3600 - 60 - 300 - 60 < lifetime < 2 * 3600 - 60 - 300
+
+
+def test_script_of_a_worker_is_shown_before_anything_is_sent(tmp_home: Path) -> None:
+    shown = job_script(TASK, site="emulator", walltime_hours=2, gpus_per_node=2)
+    assert "#SBATCH --gpus-per-node=2\n" in shown
+    assert " -m kblib.cluster.pool_worker " in shown
+    assert "ADDRESS_OF_THE_HEAD worker-0 --processes=2 --lifetime=" in shown
+    assert not settings.runs_folder().exists()
+
+
+def test_refusal_of_slurm_ends_the_run_with_its_words(tmp_path, monkeypatch) -> None:
+    run = pool_of(tmp_path, "emulator")
+    monkeypatch.setenv("KBNOTEBOOKS_EMULATOR", str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "slurm.conf").touch()
+    tls.make_keys(run)
+
+    def refuses(*_: object) -> str:
+        raise SiteError("The job was refused.", "Slurm said: QOSMaxSubmitJobPerUserLimit.")
+
+    monkeypatch.setattr(Slurm, "submit", refuses)
+    monkeypatch.setattr(Slurm, "queue", lambda *_: [])
+    monkeypatch.setattr(pool, "_LOOK_SLURM_S", 0.1)
+    monkeypatch.setattr(pool, "_ADAPT_S", 0.1)
+    with pool.open_pool(run, lambda: 1) as workers:
+        until(lambda: workers.look_after() != "")
+        assert workers.look_after() == (
+            "No worker can be asked for. The job was refused. "
+            "Slurm said: QOSMaxSubmitJobPerUserLimit."
+        )
 
 
 def test_dask_jobqueue_sends_our_script_to_the_letter(tmp_path, monkeypatch) -> None:
@@ -120,7 +155,8 @@ def test_dask_jobqueue_sends_our_script_to_the_letter(tmp_path, monkeypatch) -> 
         (job,) = workers.workers.values()
         variables = gang.variables_of(workers.site)
         address = workers.scheduler_address
-        ours = worker_script(run, workers.site, address, job.name, variables)
+        asked = Resources(**run.config()["pool"]["resources"])
+        ours = worker_script(run, workers.site, asked, address, job.name, variables)
         assert sent == [ours], _CHANGED
         assert job.job_script() == ours, _CHANGED
         assert job.job_id == "7", _CHANGED

@@ -180,6 +180,8 @@ class Pool:
                 log.warning("%s", error)
         if self._starts_lost < MOST_STARTS_LOST:
             return ""
+        if refusals := self._cluster.refusals:
+            return f"No worker can be asked for. {refusals[-1]}"
         return (
             f"{self._starts_lost} workers in a row ended before they had begun; the end of "
             "log.txt may tell why."
@@ -195,8 +197,10 @@ class Pool:
             return
         for name in await self._cluster.ended() - there:
             worker = self._cluster.workers.pop(name, None)
-            if worker is not None and worker not in self._heard_of:
-                self._starts_lost += 1
+            if worker is None:
+                continue
+            self._starts_lost += worker not in self._heard_of
+            await worker.close()
 
     def close(self) -> None:
         """Send all workers away."""

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from kblib.cluster.render import Script, notice_s, python_of, render
 from kblib.cluster.resources import Resources
+from kblib.cluster.snapshot import place_of
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
@@ -22,12 +23,19 @@ def worker_name(run: RunFolder) -> str:
 
 
 def worker_script(
-    run: RunFolder, cluster: Cluster, address: str, name: str, variables: dict[str, str]
+    run: RunFolder,
+    cluster: Cluster,
+    asked: Resources,
+    address: str,
+    name: str,
+    variables: dict[str, str],
 ) -> str:
     """Return the batch script of a worker.
 
     Parameters
     ----------
+    asked
+        Of a node: resources as `Resources.at` fills them.
     address
         Where the head's scheduler listens.
     name
@@ -35,7 +43,6 @@ def worker_script(
     variables
         Set for it, beside those of the site.
     """
-    asked = Resources(**run.config()["pool"]["resources"])
     words = worker_command(
         run,
         address,
@@ -44,12 +51,13 @@ def worker_script(
         lifetime=lifetime_s(asked),
         interface=cluster.interface or None,
     )
+    code = place_of(run)
     script = Script(
         name=worker_name(run),
         log=PurePosixPath(run.log_file),
         command=[python_of(cluster), *words],
         variables=variables,
-        code=code_of(run),
+        code=PurePosixPath(code) if code else None,
         exclude=sorted(run.bad_nodes()),
         one_after_another=False,
         shared=run.is_shared,
@@ -69,8 +77,3 @@ def lifetime_s(asked: Resources) -> float:
     hours = asked.walltime_hours or 0.0
     notice = notice_s(hours)
     return max(30.0, hours * 3600 - 60 - notice - _LEAVES_EARLIER_S)
-
-
-def code_of(run: RunFolder) -> PurePosixPath | None:
-    """Return where the copy of the library lies that jobs of a run use, if there is one."""
-    return PurePosixPath(run.code) if run.code.is_dir() else None

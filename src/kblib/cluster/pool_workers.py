@@ -22,6 +22,7 @@ from distributed.deploy.spec import ProcessInterface, SpecCluster
 from kblib.cluster import gang, tls
 from kblib.cluster.pool_scripts import worker_command, worker_name, worker_script
 from kblib.cluster.pool_worker import environment_of
+from kblib.cluster.resources import Resources
 from kblib.cluster.slurm import Slurm
 from kblib.errors import KblibError
 from kblib.runs import RunFolder
@@ -129,6 +130,8 @@ class SlurmWorker(SLURMJob):
         Gives the script, from both.
     slurm
         Where it is sent.
+    refusals
+        Takes what Slurm says when it refuses the job.
     """
 
     def __init__(
@@ -138,12 +141,14 @@ class SlurmWorker(SLURMJob):
         *,
         script_of: Callable[[str, str], str],
         slurm: Slurm,
+        refusals: list[str],
         **dask_jobqueue: Any,
     ) -> None:
         # Cores and memory are what dask-jobqueue insists on, for a header that is not used.
         super().__init__(scheduler, name, cores=1, memory="1GiB", **dask_jobqueue)  # type: ignore[no-untyped-call]
         self._script = script_of(scheduler, name)
         self._slurm = slurm
+        self._refusals = refusals
 
     def job_script(self) -> str:
         """Return the script that is sent."""
@@ -151,7 +156,12 @@ class SlurmWorker(SLURMJob):
 
     async def _submit_job(self, script_filename: str) -> str:
         script = await asyncio.to_thread(Path(script_filename).read_text, encoding="utf-8")
-        return await asyncio.to_thread(self._slurm.submit, script)
+        try:
+            return await asyncio.to_thread(self._slurm.submit, script)
+        except KblibError as error:
+            self._refusals.append(str(error))
+            log.warning("a worker could not be asked for: %s", error)
+            raise
 
     async def close(self) -> None:
         """Take the job out of the queue, or end it."""
@@ -178,16 +188,23 @@ class SlurmWorkers(SLURMCluster):
         self.site = gang.cluster_of_run(run)
         self.slurm = gang.slurm_of(run)
         self.jobs_name = worker_name(run)
+        self.refusals: list[str] = []
+        asked = Resources(**run.config()["pool"]["resources"])
         variables = gang.variables_of(self.site)
+
+        def script_of(head: str, name: str) -> str:
+            return worker_script(run, self.site, asked, head, name, variables)
+
         options = {"interface": self.site.interface} if self.site.interface else {}
         super().__init__(
             name=run.name,
             security=tls.security(run),
             protocol="tls://",
             scheduler_options={**options, **_SECURE},
-            processes=int(run.config()["pool"]["resources"]["ranks_per_node"]),
-            script_of=lambda head, name: worker_script(run, self.site, head, name, variables),
+            processes=asked.ranks_per_node,
+            script_of=script_of,
             slurm=self.slurm,
+            refusals=self.refusals,
         )
 
     def _new_worker_name(self, worker_number: int) -> str:

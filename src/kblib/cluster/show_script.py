@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Unpack
 
-from kblib import sites
+from kblib import settings, sites
 from kblib.cluster import gang, remote
 from kblib.cluster.access import is_elsewhere
+from kblib.cluster.pool_scripts import worker_script
 from kblib.cluster.resources import Asked, Resources
+from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks
+from kblib.runs import RunFolder
 
 
-def job_script(job: Pretrain, *, site: str, **resources: Unpack[Asked]) -> str:
+def job_script(job: Pretrain | BatchTask, *, site: str, **resources: Unpack[Asked]) -> str:
     """Return the batch script that `submit` would send; nothing is sent, and nothing written.
+
+    Of a `BatchTask` it is that of a worker; where the head listens is known once it is there.
 
     A site that is reached by ssh is asked for it: only there is known where things lie.
 
@@ -33,8 +38,11 @@ def job_script(job: Pretrain, *, site: str, **resources: Unpack[Asked]) -> str:
     """
     cluster = sites.cluster_of(sites.load_site(site))
     asked = Resources(**resources).at(cluster)
-    check_ranks(job, asked.ranks)
     name = f"{job.label}-{job.key[:8]}"
+    if isinstance(job, BatchTask):
+        run, variables = RunFolder(settings.runs_folder() / name), gang.variables_of(cluster)
+        return worker_script(run, cluster, asked, "ADDRESS_OF_THE_HEAD", "worker-0", variables)
+    check_ranks(job, asked.ranks)
     if is_elsewhere(cluster):
         return remote.script_before(name, cluster, asdict(asked))
     return gang.script_before(name, cluster, asked)
