@@ -16,6 +16,7 @@ from kblib.training.order import BlockOrder, permuted
 
 WINDOW = 1000
 """Blocks in a row of which each corpus gets exactly its share, a multiple of 1/WINDOW."""
+_KEPT_WINDOWS = 4  # a step and the counting of its tokens ask for the same ones
 _KEEP_APART = 0x6D6978
 """A word of the seeds of windows, so that they are not those of epochs."""
 
@@ -81,8 +82,13 @@ class MixedOrder:
     def _ranks(self, windows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the order of each window from the first to the last, shape (windows, WINDOW)."""
         wanted = range(int(windows[0]), int(windows[-1]) + 1)
-        self._known = {n: self._known.get(n, self._order(n)) for n in wanted}
-        return np.stack([self._known[n] for n in wanted])
+        for window in wanted:
+            if window not in self._known:
+                self._known[window] = self._order(window)
+        found = np.stack([self._known[window] for window in wanted])
+        while len(self._known) > _KEPT_WINDOWS:
+            del self._known[next(iter(self._known))]
+        return found
 
     def _order(self, window: int) -> NDArray[np.int64]:
         places = np.arange(WINDOW, dtype=np.int64)
