@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,15 @@ import pytest
 
 import kblib
 from kblib import files, settings
-from kblib.cluster import snapshot
+from kblib.cluster import gang, snapshot
 from kblib.cluster.access import Completed, Here
 from kblib.cluster.environment import ask_python, check_python
+from kblib.cluster.gang_driver import GangDriver
 from kblib.cluster.staging import check_staged, stage, staged
 from kblib.errors import IntegrityError, SiteError
+from kblib.jobs.exit_codes import FAILED
 from kblib.jobs.specs import Pretrain
-from kblib.runs import RunFolder
+from kblib.runs import Phase, RunFolder
 from kblib.sites import Cluster, cluster_of, load_site
 
 EMULATOR = cluster_of(load_site("emulator"))
@@ -296,3 +299,41 @@ def test_packages_that_lack_are_named() -> None:
     with pytest.raises(SiteError, match="lacks torch, deepspeed"):
         check_python(elsewhere(), shell, code=Path("/runs/a b/code"), packages=("torch",))
     assert "export PYTHONPATH='/runs/a b/code'${PYTHONPATH:+:$PYTHONPATH}" in shell.asked
+
+
+class NeverStarted:
+    """Ranks that must not be started."""
+
+    out_of_memory = False
+    lost_nodes: Sequence[str] = ()
+
+    def start(self) -> None:
+        raise AssertionError("ranks were started on something else than was staged")
+
+    def kill(self) -> None:
+        """Have nothing to end."""
+
+    def codes(self) -> dict[int, int]:
+        return {}
+
+
+def test_driver_starts_no_ranks_on_something_else(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(run, EMULATOR, Here())
+    (run.code / "kblib/__init__.py").write_text("# edited in the run\n")
+    run.begin_attempt(0, {"job": "7"})
+    dropped: list[str] = []
+    monkeypatch.setattr(gang, "drop_waiting", lambda run, *, own: dropped.append(own))
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    try:
+        code = GangDriver(run, 1, NeverStarted(), "7").drive()  # type: ignore[arg-type]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert code == FAILED
+    state = run.written_state()
+    assert state.phase is Phase.FAILED
+    assert state.why.startswith(f"The code is not what it was: {run.code}/kblib/__init__.py has")
+    assert state.why.endswith("kb.Run.open('films').resume() takes a new copy")
+    assert dropped == ["7"], "the job behind it would find the same"
