@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -17,7 +18,7 @@ from kblib.training.checkpoint import (
     save_checkpoint,
 )
 from kblib.training.engine import Batch, StepOutcome
-from kblib.training.state_files import Sums
+from kblib.training.state_files import Sums, shard_name
 from tests.disks import fill
 from tests.training.conftest import MakeEngine
 
@@ -140,7 +141,30 @@ def test_full_disk_at_the_first_checkpoint_says_that_there_is_none(small_disk: P
     fill(small_disk)
     with pytest.raises(TrainingError, match=r"None was saved before\."):
         save_checkpoint(run, Writer(), 10, keep=2)
-    assert list(run.checkpoints.iterdir()) == []
+    assert [path for path in run.checkpoints.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_full_disk_takes_nothing_from_other_ranks(run: RunFolder, rank: int) -> None:
+    """They write into the same folder, and would fail for want of it before this rank tells why."""
+
+    class Peer(Writer):
+        def save(self, folder: Path) -> Sums:
+            for one in (0, 1):
+                (folder / shard_name(one)).touch()
+            (folder / "model.safetensors").touch()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    peer = Peer()
+    peer.rank = rank
+    parts = run.checkpoints / ".step-00000010.parts"
+    parts.mkdir()
+    with pytest.raises(TrainingError, match="The disk is full"):
+        save_checkpoint(run, peer, 10, keep=2)
+    left = {path.name for path in parts.iterdir()}
+    assert left == {shard_name(1 - rank)} | ({"model.safetensors"} if rank else set())
+    run.tidy()
+    assert not parts.exists()
 
 
 def test_full_disk_calls_only_that_whole_which_is(run: RunFolder) -> None:

@@ -11,6 +11,7 @@ from kblib import files
 from kblib.errors import IntegrityError, TrainingError
 from kblib.runs import RunFolder
 from kblib.training.engine import Engine
+from kblib.training.state_files import shard_name
 
 _SUMS = ".sums-"
 
@@ -47,7 +48,7 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
                     part.rename(aside / part.name)
             parts.rmdir()
     except Exception as error:  # safetensors has an exception of its own for a failed write
-        shutil.rmtree(parts, ignore_errors=True)
+        _take_back(engine, parts)
         if not files.disk_is_full(error):
             raise
         raise full_disk(run) from error
@@ -63,6 +64,20 @@ def _write_parts(engine: Engine, parts: Path) -> None:
     engine.any_rank(False)
     files.write_json(parts / f"{_SUMS}{engine.rank}", engine.save(parts))
     engine.any_rank(False)
+
+
+def _take_back(engine: Engine, parts: Path) -> None:
+    """Remove what this rank wrote, for room; others may be writing into the folder still.
+
+    Where it is taken from under them, they fail for another reason, and may be the first to tell.
+    What they leave is removed when the next attempt begins.
+    """
+    if engine.world_size == 1:
+        shutil.rmtree(parts, ignore_errors=True)
+    own = shard_name(engine.rank)
+    for path in parts.glob("*.safetensors"):
+        if path.name == own or (engine.rank == 0 and not path.name.startswith("rank-")):
+            path.unlink()
 
 
 def _sums_of_all(parts: Path) -> dict[str, Any]:
