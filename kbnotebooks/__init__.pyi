@@ -4,6 +4,7 @@ from kblib.cluster import job_script as job_script
 from kblib.cluster import preflight as preflight
 from kblib.cluster import submit as submit
 from kblib.cluster.comparison import compare as compare
+from kblib.cluster.rate_probe import probe_rate as probe_rate
 from kblib.cluster.sweep import sweep as sweep
 from kblib.corpora import Corpus as Corpus
 from kblib.corpora import load_sample as load_sample
@@ -12,6 +13,9 @@ from kblib.corpora import read_jsonl as read_jsonl
 from kblib.corpora import read_subtitles as read_subtitles
 from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
+from kblib.evaluation.confusion import adjusted_counts as adjusted_counts
+from kblib.evaluation.counts import corrected_counts as corrected_counts
+from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.specs import Pretrain as Pretrain
 from kblib.ladder.ladder import Ladder as Ladder
@@ -48,7 +52,13 @@ from kblib.ngrams.samples import sample_query as sample_query
 from kblib.ngrams.semantic_change import semantic_change as semantic_change
 from kblib.ngrams.trends import ngram_trend as ngram_trend
 from kblib.ngrams.word_surprisal import word_surprisal as word_surprisal
+from kblib.planner import allocation as allocation
+from kblib.planner import award_figures as award_figures
+from kblib.planner import memory_per_gpu as memory_per_gpu
 from kblib.planner import plan as plan
+from kblib.planner import training_gpu_hours as training_gpu_hours
+from kblib.planner.check import check_runs as check_runs
+from kblib.planner.known_shapes import known_shape as known_shape
 from kbnotebooks._words import language as language
 from kbnotebooks.attention_view import AttentionView as AttentionView
 from kbnotebooks.collocation_view import CollocationView as CollocationView
@@ -57,6 +67,7 @@ from kbnotebooks.concordance_view import ConcordanceView as ConcordanceView
 from kbnotebooks.context_change_view import ContextChangeView as ContextChangeView
 from kbnotebooks.corpus import CorpusView as CorpusView
 from kbnotebooks.corrected import CorrectedTrendView as CorrectedTrendView
+from kbnotebooks.counts_view import CountsView as CountsView
 from kbnotebooks.data_and_methods import methods as methods
 from kbnotebooks.dispersion_view import DispersionView as DispersionView
 from kbnotebooks.exercises import check as check

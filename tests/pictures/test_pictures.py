@@ -44,7 +44,7 @@ from tests.cluster.recorded import lost_a_node
 from tests.ngrams.test_semantic_change import planted
 from tests.views.conftest import ParrotModel
 from tests.views.small_writer import small_writer
-from tests.views.test_planner import SmallPlan
+from tests.views.test_planner import SmallPlan, planned
 from tests.views.tiny_model import tiny_model
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
@@ -95,6 +95,7 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     ),
     "next_word": lambda films, run: NextWordView("Kungen", model=small_writer(), k=8),
     "plan": lambda films, run: PlanView(SmallPlan()),
+    "plan_on_a_cluster": lambda films, run: PlanView(planned()),
     "run": lambda films, run: RunView(run.name),
     "run_on_a_cluster": lambda films, run: RunView(lost_a_node(run.path.parent / "gang").path),
     "runs": lambda films, run: RunsView(lost_a_node(run.path.parent / "gang").path.parent),

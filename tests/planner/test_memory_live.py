@@ -47,7 +47,7 @@ def counted(folder: Path, cases: Sequence[Case]) -> list[list[dict[str, int]]]:
         for rank in range(WORLD)
     ]
     for rank in ranks:
-        said, _ = rank.communicate(timeout=900)
+        said, _ = rank.communicate(timeout=3600)
         assert rank.returncode == 0, said[-3000:]
     found = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(WORLD)]
     return [list(of_ranks) for of_ranks in zip(*found, strict=True)]

@@ -1,12 +1,18 @@
-"""PlanView: a plan in words."""
+"""PlanView: a plan in words, and sliders that ask what if."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from kblib.corpora import Corpus
+from kblib.jobs.specs import Pretrain
+from kblib.planner import Plan, plan, variations
+from kblib.planner.known_shapes import KNOWN_SHAPES
 from kbnotebooks.planner import PlanView
 
 
@@ -15,6 +21,7 @@ class SmallPlan:
     """What a view needs of a plan."""
 
     site: str = "local"
+    cluster: None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -33,7 +40,7 @@ def test_plan_is_a_sentence_and_a_table(structure):
 
 
 def test_selection_is_the_site():
-    assert PlanView(SmallPlan("emulator")).selection == "emulator"
+    assert PlanView(SmallPlan("emulator")).selection == {"site": "emulator"}
 
 
 def test_table_is_the_plans():
@@ -53,3 +60,104 @@ def test_failing_plan_is_told_below_the_view(monkeypatch: pytest.MonkeyPatch):
 
 def test_plan_is_drawn():
     assert PlanView(SmallPlan()).png().startswith(b"\x89PNG")
+
+
+# On a cluster
+
+
+def planned(nodes: int = 16) -> Plan:
+    job = Pretrain(
+        Corpus.from_texts(["en text"], name="texts"),
+        KNOWN_SHAPES["open-llama-7b"],
+        tokens=1e10,
+        seq_len=2048,
+        batch_size=1024,
+        grad_accum_steps=16,
+        engine="deepspeed",
+        zero_stage=3,
+    )
+    return plan(job, site="meluxina", nodes=nodes)
+
+
+@pytest.fixture
+def view(tmp_home) -> PlanView:
+    return PlanView(planned())
+
+
+def test_selection_of_a_cluster_is_its_numbers(view: PlanView):
+    assert view.selection["nodes"] == 16
+    assert view.selection["tokens"] == view.plan.tokens
+    assert view.selection["goodput"] == view.plan.side.goodput.share
+
+
+def test_slider_plans_again(view: PlanView):
+    before = view.plan
+    view._sliders["nodes"].value = 32
+    assert view.selection["nodes"] == view.plan.side.nodes == 32
+    assert view.plan.hours == pytest.approx(before.hours / 2, rel=0.01)
+    assert "On 32 nodes of meluxina" in view.html
+
+
+def test_rate_and_goodput_are_what_hours_go_by(view: PlanView):
+    view.selection = {"tflops": 100.0, "goodput": 0.5}
+    a_token = view.plan.job.shape.flops_per_token(2048)
+    assert view.plan.gpu_hours == pytest.approx(a_token * view.plan.tokens / 50e12 / 3600)
+    assert view._sliders["tflops"].value == 100.0
+
+
+def test_card_gives_its_rate_and_the_plan_takes_it_back(view: PlanView):
+    before = view.plan.hours
+    view._card.value = "H100-80GB"
+    assert view.plan.hours < before / 2
+    view._card.value = "-"
+    assert view.plan.hours == pytest.approx(before)
+
+
+def test_what_does_not_fit_is_told_and_the_picture_stays(view: PlanView):
+    view._sliders["zero_stage"].value = 0
+    assert "6.7 B parameters need" in view._message.value
+    assert view.fit is not None
+    assert not view.fit.fits
+    assert "On 16 nodes" not in view.html
+    view._sliders["zero_stage"].value = 3
+    assert view.error is None
+    assert "On 16 nodes" in view.html
+
+
+def test_picture_has_words_and_a_table(view: PlanView, structure):
+    picture = structure(view.html).all("img")[0]
+    assert "a bar a ZeRO stage: nothing shared" in picture["alt"]
+    assert "What each GPU must hold" in view.html
+    assert view.png().startswith(b"\x89PNG")
+
+
+def test_numbers_that_are_none_of_the_plans_are_refused(view: PlanView):
+    view.selection = {"cards": 3}
+    assert "This view has no 'cards' to select." in view._message.value
+
+
+def test_last_one_moved_is_shown_though_an_earlier_answer_comes_later(
+    view: PlanView, monkeypatch: pytest.MonkeyPatch
+):
+    """A slider whose plan takes long, and a click meanwhile."""
+    really, slow, go_on = variations.varied, threading.Event(), threading.Event()
+
+    def varied(found: Plan, wanted: Any) -> Plan:
+        if wanted.nodes == 8:
+            slow.set()
+            assert go_on.wait(60)
+        return really(found, wanted)
+
+    monkeypatch.setattr(variations, "varied", varied)
+    moving = threading.Thread(target=lambda: setattr(view._sliders["nodes"], "value", 8))
+    moving.start()
+    assert slow.wait(60)
+    view._sliders["nodes"].value = 24
+    view._card.value = "H100-80GB"
+    shown = view.plan
+    go_on.set()
+    moving.join(60)
+    assert view.plan is shown
+    assert view.plan.side.nodes == view.selection["nodes"] == 24
+    assert view.selection["tflops"] == view._rates["H100-80GB"]
+    assert "On 24 nodes of meluxina" in view._body.value

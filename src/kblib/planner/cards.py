@@ -59,5 +59,5 @@ def card_of(called: str) -> Card:
     raise PlanError(
         f"Nothing is known of a GPU called '{called}'.",
         f"Known are: {', '.join(card.name for card in CARDS)}.",
-        "Measure it: kb.probe(job, site=...). A plan then goes by that rate.",
+        "Measure it: kb.probe_rate(job, site=...). A plan then goes by that rate.",
     )

@@ -113,7 +113,7 @@ def table_of(card: str) -> RateTable:
     raise PlanError(
         f"No published rate is known for the card '{card}'.",
         f"Known are: {', '.join(sorted({table.card for table in rate_tables()}))}.",
-        "Measure it: kb.probe(job, site=...)",
+        "Measure it: kb.probe_rate(job, site=...)",
     )
 
 
