@@ -79,13 +79,18 @@ def test_a_file_and_a_folder_go_there_and_back(
 def test_a_greeting_of_the_shell_does_no_harm(
     server: Sshd, guest: UnixUser, tmp_path: Path
 ) -> None:
-    (guest.home / ".bashrc").write_text("echo Welcome to the cluster\n")
+    greeting = "echo Welcome to the cluster; echo Be quick >&2; export SITE_PATH=/opt/slurm\n"
+    for name in (".bashrc", ".bash_profile"):
+        (guest.home / name).write_text(greeting)
     try:
+        done = server.ssh.run(["sh", "-c", "echo $SITE_PATH; echo oh >&2"])
         (guest.home / "note").write_text("text")
         server.ssh.get(PurePosixPath(guest.home) / "note", tmp_path / "note")
         code, data = server.ssh.read(["cat", str(guest.home / "note")])
     finally:
-        (guest.home / ".bashrc").unlink()
+        for name in (".bashrc", ".bash_profile"):
+            (guest.home / name).unlink()
+    assert (done.stdout, done.stderr) == ("/opt/slurm\n", "oh\n")
     assert (tmp_path / "note").read_text() == "text"
     assert (code, data) == (0, b"text")
 

@@ -56,7 +56,7 @@ class FarSide:
             What the library there raised.
         """
         done = self.ssh.run(
-            ["bash", "-c", self._script(verb)], text=json.dumps(content), timeout_s=_START_S
+            ["bash", "-l", "-c", self._script(verb)], text=json.dumps(content), timeout_s=_START_S
         )
         answer = _last_json(done.stdout)
         if answer is None:
@@ -150,7 +150,7 @@ def allow(run: RunFolder, gpu_hours: float) -> None:
 
 
 def fetch_result(run: RunFolder) -> None:
-    """Bring the result of a run here, and check each sealed folder in it; once.
+    """Bring the result of a run that is done here, and check each sealed folder in it; once.
 
     Raises
     ------

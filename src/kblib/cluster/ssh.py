@@ -36,6 +36,8 @@ _LONGEST_SOCKET = 85
 _FAILED = 255  # ssh(1): its own failures; everything else is the exit code of the command
 _BEGIN = b"\0kbnotebooks\0"
 """Stands before what is sent: shells of some users greet first."""
+_PRINTED = "".join(f"\\{byte:03o}" for byte in _BEGIN)
+_MARKED = f"printf '{_PRINTED}'; printf '{_PRINTED}' >&2; exec \"$@\""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Ssh:
     def run(
         self, command: Sequence[str], *, text: str | None = None, timeout_s: float = TIMEOUT_S
     ) -> Completed:
-        """Run a command there and return what it said; its words arrive as they are given.
+        """Run a command there, in a login shell, and return what it said.
+
+        Its words arrive as they are given. Where Slurm and modules are is often said only to login
+        shells; what these say before the command is left out.
 
         Raises
         ------
@@ -70,10 +75,12 @@ class Ssh:
         """
         self._open()
         said = f"{self.alias}: {shlex.join(command)}"
-        done = completed(self._command(command), os.environ, text, timeout_s, said=said)
+        marked = ["bash", "-l", "-c", _MARKED, "bash", *command]
+        done = completed(self._command(marked), os.environ, text, timeout_s, said=said)
         if done.returncode == _FAILED and not self.is_open():
             raise self._lost(done.stderr)
-        return done
+        stdout, stderr = (_after_the_greeting(one) for one in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
 
     def read(self, command: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> tuple[int, bytes]:
         """Run a command that answers in bytes; return its exit code and the bytes.
@@ -84,7 +91,7 @@ class Ssh:
             As `run`.
         """
         self._open()
-        marked = ["sh", "-c", f"printf '{_printf(_BEGIN)}'; exec \"$@\"", "sh", *command]
+        marked = ["sh", "-c", f"printf '{_PRINTED}'; exec \"$@\"", "sh", *command]
         try:
             done = subprocess.run(
                 self._command(marked),
@@ -128,7 +135,7 @@ class Ssh:
         self._open()
         local.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=local.parent, prefix=f".{local.name}."))
-        script = f'printf \'{_printf(_BEGIN)}\'; exec tar -cf - -C "$1" -- "$2"'
+        script = f'printf \'{_PRINTED}\'; exec tar -cf - -C "$1" -- "$2"'
         words = ["sh", "-c", script, "sh", str(remote.parent), remote.name]
         unpack = [_program("tar"), "-xf", "-", "-C", str(aside)]
         try:
@@ -288,9 +295,8 @@ def _pump(source: IO[bytes] | None, sink: IO[bytes] | None, skip: bytes) -> None
         pass
 
 
-def _printf(data: bytes) -> str:
-    """Return bytes as printf(1) reads them."""
-    return "".join(f"\\{byte:03o}" for byte in data)
+def _after_the_greeting(said: str) -> str:
+    return said.rpartition(_BEGIN.decode())[2]
 
 
 def _program(name: str) -> str:
