@@ -73,6 +73,7 @@ def no_node_is_free(cluster: Emulator) -> Iterator[None]:
     done = cluster.run("scontrol", "update", everywhere, "State=DRAIN", "Reason=test")
     assert done.returncode == 0, done.stderr
     yield
+    until(lambda: not cluster.run("squeue", "--noheader").stdout, patience_s=START_S)
     cluster.run("scontrol", "update", everywhere, "State=RESUME")
     until(lambda: len(cluster.idle()) == cluster.hardware.nodes, patience_s=START_S)
 
@@ -105,6 +106,7 @@ def test_two_submits_at_once_queue_one_run(
     run = Run.open(names.pop())
     assert names == set()
     sent = cluster.run("squeue", "--noheader", "--states=all", f"--name={run.name}", "-o", "%i")
+    run.cancel()
     assert len(sent.stdout.split()) == 2  # the run, and the job behind it
 
 
