@@ -17,6 +17,15 @@ from kblib.evaluation.confusion import adjusted_counts as adjusted_counts
 from kblib.evaluation.counts import corrected_counts as corrected_counts
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.jobs.batch import BatchTask as BatchTask
+from kblib.jobs.recipes import bert_base as bert_base
+from kblib.jobs.recipes import bert_large as bert_large
+from kblib.jobs.recipes import mini_causal as mini_causal
+from kblib.jobs.recipes import mini_masked as mini_masked
+from kblib.jobs.recipes import modernbert_base as modernbert_base
+from kblib.jobs.recipes import neox_20b_continue as neox_20b_continue
+from kblib.jobs.recipes import neox_20b_from_scratch as neox_20b_from_scratch
+from kblib.jobs.recipes import open_llama_3b_continue as open_llama_3b_continue
+from kblib.jobs.recipes import open_llama_7b_continue as open_llama_7b_continue
 from kblib.jobs.specs import Pretrain as Pretrain
 from kblib.ladder.ladder import Ladder as Ladder
 from kblib.models.attention import attention as attention
@@ -29,6 +38,7 @@ from kblib.models.sampling import Sampling as Sampling
 from kblib.models.shape import ModelShape as ModelShape
 from kblib.models.token_cuts import token_cuts as token_cuts
 from kblib.models.token_lens import token_lens as token_lens
+from kblib.models.tokenizer_costs import tokenizer_costs as tokenizer_costs
 from kblib.models.years import period_warning as period_warning
 from kblib.models.years import training_years as training_years
 from kblib.ngrams.collocations import collocations as collocations
