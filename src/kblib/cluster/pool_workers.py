@@ -94,6 +94,7 @@ class LocalWorkers(SpecCluster):
     """
 
     def __init__(self, run: RunFolder) -> None:
+        self.refusals: list[str] = []  # this machine refuses none
         security = tls.security(run)
         scheduler = {"host": "127.0.0.1", "security": security, **_SECURE}
         worker = {"run": run, "total": int(run.config()["pool"]["workers"])}
