@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,18 +22,49 @@ START_S = 420.0
 NODES, RANKS_PER_NODE = 2, 2
 
 
+ASKED: dict[str, Any] = {
+    "site": "emulator",
+    "nodes": NODES,
+    "ranks_per_node": RANKS_PER_NODE,
+    "gpus_per_node": RANKS_PER_NODE,
+    "cores_per_node": RANKS_PER_NODE,
+    "memory_gib": 4,
+    "walltime_hours": 0.5,
+    "dask": False,
+}
+_ANOTHER_PYTHON = """\
+import json, pathlib, sys, time
+from kblib.cluster import submit
+from kblib.jobs.specs import Pretrain
+
+content = json.load(sys.stdin)
+job = Pretrain.from_dict(content["job"])
+
+
+def send():
+    return submit(job, **content["asked"])
+
+
+"""
+
+
 def send(job: Pretrain, **resources: Any) -> Run:
     """Send a job to two emulated nodes, two ranks on each; Dask stands beside where it is asked."""
-    asked: dict[str, Any] = {
-        "nodes": NODES,
-        "ranks_per_node": RANKS_PER_NODE,
-        "gpus_per_node": RANKS_PER_NODE,
-        "cores_per_node": RANKS_PER_NODE,
-        "memory_gib": 4,
-        "walltime_hours": 0.5,
-        "dask": False,
-    }
-    return submit(job, site="emulator", **(asked | resources))
+    return submit(job, **(ASKED | resources))
+
+
+def another_python(code: str, job: Pretrain, *arguments: str) -> subprocess.Popen[str]:
+    """Start code in a Python and a session of its own; there ``send()`` sends the job."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ANOTHER_PYTHON + code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process.stdin:
+        json.dump({"job": job.with_saved_corpus().to_dict(), "asked": ASKED}, process.stdin)
+    return process
 
 
 def reached(run: Run, step: int) -> Run:

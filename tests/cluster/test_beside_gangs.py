@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +17,15 @@ from kblib.cluster import Run
 from kblib.errors import RunError
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase
-from tests.cluster.gangs import START_S, dask_process, nodes_of, reached, seen_since, send
+from tests.cluster.gangs import (
+    START_S,
+    another_python,
+    dask_process,
+    nodes_of,
+    reached,
+    seen_since,
+    send,
+)
 from tests.cluster.handshakes import answer_without_keys
 from tests.watching import until
 
@@ -83,23 +88,15 @@ def test_two_submits_at_once_queue_one_run(
 ) -> None:
     """Both are ready, see the go, and find no job in the queue."""
     code = (
-        "import json, pathlib, sys, time\n"
-        "from kblib.jobs.specs import Pretrain\n"
-        "from tests.cluster.gangs import send\n"
-        "job = Pretrain.from_dict(json.load(sys.stdin))\n"
         "print('ready', flush=True)\n"
         "while not pathlib.Path(sys.argv[1]).exists():\n"
         "    time.sleep(0.001)\n"
-        "print(send(job).name, flush=True)\n"
+        "print(send().name, flush=True)\n"
     )
-    job = json.dumps(replace(endless, name="twice").with_saved_corpus().to_dict())
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     go = tmp_path / "go"
-    both = [subprocess.Popen([sys.executable, "-c", code, str(go)], **pipes) for _ in range(2)]
-    for one in both:
-        one.stdin.write(job)
-        one.stdin.close()
-        assert one.stdout.readline() == "ready\n"
+    job = replace(endless, name="twice").with_saved_corpus()
+    both = [another_python(code, job, str(go)) for _ in range(2)]
+    assert [one.stdout.readline() for one in both] == ["ready\n"] * 2
     go.touch()
     names = {one.stdout.readline().strip() for one in both}
     assert [one.wait(START_S) for one in both] == [0, 0]

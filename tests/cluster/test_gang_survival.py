@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +26,7 @@ from kblib.models.shape import ModelShape
 from kblib.runs import Phase
 from tests.cluster.gangs import (
     START_S,
+    another_python,
     attempts,
     dask_process,
     ended,
@@ -121,24 +120,8 @@ def codes(run: Run) -> list[int]:
 def test_run_outlives_the_kernel_that_submitted_it(
     cluster: Emulator, job: Pretrain, undisturbed: Run
 ) -> None:
-    code = (
-        "import json, sys, time\n"
-        "from kblib.jobs.specs import Pretrain\n"
-        "from tests.cluster.gangs import send\n"
-        "run = send(Pretrain.from_dict(json.load(sys.stdin)))\n"
-        "print(run.name, flush=True)\n"
-        "time.sleep(3600)\n"
-    )
-    kernel = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    saved = replace(job, name="kernel").with_saved_corpus()
-    kernel.stdin.write(json.dumps(saved.to_dict()))
-    kernel.stdin.close()
+    code = "print(send().name, flush=True)\ntime.sleep(3600)\n"
+    kernel = another_python(code, replace(job, name="kernel"))
     run = Run.open(kernel.stdout.readline().strip())
     os.killpg(kernel.pid, signal.SIGKILL)
     kernel.wait()
