@@ -24,6 +24,8 @@ NAMES = (
     "counting",
     "ngrams",
     "semantic_change",
+    "coverage",
+    "submit",
     "pool",
     "pool_killed",
 )

@@ -11,6 +11,7 @@ from kblib.errors import KblibError
 BUILT_IN = {
     "CorpusError": ValueError,
     "TokenError": ValueError,
+    "LabelError": ValueError,
     "ModelError": ValueError,
     "TrainingError": RuntimeError,
     "JobError": ValueError,

@@ -7,6 +7,7 @@ Every error a user meets says what happened, what was expected, and what to do n
     KblibError
     ├── CorpusError      (ValueError)   a text, a file or a corpus that cannot be used as asked
     ├── TokenError       (ValueError)   tokenizers and token shards
+    ├── LabelError       (ValueError)   labels and predictions
     ├── ModelError       (ValueError)   shapes, model folders, names of models
     ├── TrainingError    (RuntimeError) a loss that is not a number, a full disk
     ├── JobError         (ValueError)   a job that asks for something impossible
@@ -51,6 +52,10 @@ class CorpusError(KblibError, ValueError):
 
 class TokenError(KblibError, ValueError):
     """A tokenizer or a token shard cannot be used as asked."""
+
+
+class LabelError(KblibError, ValueError):
+    """Labels or predictions cannot be used as asked."""
 
 
 class ModelError(KblibError, ValueError):

@@ -59,3 +59,19 @@ TEMPLATES = (
     "Seshadri, Pezeshkpour and Singh (2022), Quantifying Social Biases Using Templates is "
     "Unreliable, arXiv:2210.04337."
 )
+PPI = (
+    "Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered inference, "
+    "Science 382."
+)
+PPI_STRATIFIED = (
+    "Fisch, Maynez, Hofer, Dhingra, Globerson and Cohen (2024), Stratified Prediction-Powered "
+    "Inference for Hybrid Language Model Evaluation, arXiv:2406.04291."
+)
+ROGAN_GLADEN = (
+    "Rogan and Gladen (1978), Estimating prevalence from the results of a screening test, "
+    "American Journal of Epidemiology 107(1)."
+)
+LANG_REICZIGEL = (
+    "Lang and Reiczigel (2014), Confidence limits for prevalence of disease adjusted for estimated "
+    "sensitivity and specificity, Preventive Veterinary Medicine 113(1)."
+)

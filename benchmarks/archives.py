@@ -1,0 +1,112 @@
+"""Invented archives whose truth is known: texts, what a model says of them, and who hangs together.
+
+Each way in which a model's errors may drift, with the shares that they take:
+
+``between``
+    Periods differ: the model finds 92 % of what is so in the first and 60 % in the last, and is
+    wrong about 0.5 to 5 % of the rest.
+``inside``
+    Texts of one period differ: the worse a page was read, the more the model misses, and the more
+    there is to miss.
+``clusters``
+    Films differ: share and errors are a film's own (a logit with standard deviation 1), and films
+    are of unequal length. The truth is the share of all films that there might have been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kblib.evaluation.powered import Judged
+
+Drift = Literal["between", "inside", "clusters"]
+DRIFTS: tuple[Drift, ...] = ("between", "inside", "clusters")
+PREVALENCES, LABELS = (0.02, 0.1, 0.4), (30, 100, 300)
+TEXTS, FILMS, PERIODS = 8_000, 160, 4
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """Texts of which all is known.
+
+    Attributes
+    ----------
+    so, says
+        Truth and the model's label, 0 or 1, of each text.
+    period, film
+        Of each text, as numbers.
+    truth
+        The share that is to be estimated.
+    """
+
+    so: Floats
+    says: Floats
+    period: Ints
+    film: Ints
+    truth: float
+
+    def judged(self, labelled: Ints) -> Judged:
+        """Return it as an estimator sees it, with the labels of some texts."""
+        shape = (PERIODS, FILMS)
+        sizes, scores = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        np.add.at(sizes, (self.period, self.film), 1)
+        np.add.at(scores, (self.period, self.film), self.says)
+        period, film = self.period[labelled], self.film[labelled]
+        return Judged(sizes, scores, period, film, self.says[labelled], self.so[labelled])
+
+    def drawn(self, draw: np.random.Generator, n: int) -> Ints:
+        """Draw texts to label, from each period as many as it has a share in, in random order."""
+        sizes = np.bincount(self.period, minlength=PERIODS)
+        wanted = np.maximum(2, sizes * n // len(self.so))
+        parts = [
+            draw.choice(np.flatnonzero(self.period == one), wanted[one], replace=False)
+            for one in range(PERIODS)
+        ]
+        return draw.permutation(np.concatenate(parts))
+
+
+def archive(draw: np.random.Generator, drift: Drift, prevalence: float) -> Archive:
+    """Invent an archive."""
+    film = np.sort(draw.choice(FILMS, TEXTS, p=draw.dirichlet(np.full(FILMS, 2.0))))
+    period = film * PERIODS // FILMS
+    share, finds, passes = _rates(draw, drift, prevalence, period, film)
+    so = draw.random(TEXTS) < share
+    says = np.where(so, draw.random(TEXTS) < finds, draw.random(TEXTS) >= passes)
+    truth = so.mean() if drift != "clusters" else _expected(_offset(prevalence))
+    return Archive(so.astype(float), says.astype(float), period, film, float(truth))
+
+
+def _rates(
+    draw: np.random.Generator, drift: Drift, prevalence: float, period: Ints, film: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """Return for each text the chances to be so, to be found if so, to be passed over if not."""
+    if drift == "between":
+        by_period = ((0.6, 0.8, 1.2, 1.4), (0.92, 0.85, 0.75, 0.6), (0.995, 0.985, 0.97, 0.95))
+        shares, finds, passes = (np.array(one)[period] for one in by_period)
+        return prevalence * shares, finds, passes
+    if drift == "inside":
+        damage = draw.random(TEXTS)
+        return prevalence * (0.5 + damage), 0.95 - 0.5 * damage, 0.995 - 0.06 * damage
+    topic, damage = draw.normal(size=FILMS)[film], draw.normal(size=FILMS)[film]
+    return _logistic(_offset(prevalence) + topic), _logistic(1.3 + damage), _logistic(3.8 - damage)
+
+
+def _offset(prevalence: float) -> float:
+    """Return the middle logit of films; the truth, which it gives, is near the prevalence."""
+    return float(np.log(prevalence / (1 - prevalence)) - 0.35)
+
+
+def _expected(offset: float) -> float:
+    """Return the mean share over films, by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    return float((weights * _logistic(offset + nodes)).sum() / weights.sum())
+
+
+def _logistic(logit: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logit)))

@@ -1,0 +1,135 @@
+"""The estimator against formulas of others, brute force, and archives whose truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
+
+from benchmarks import coverage
+from benchmarks.archives import archive
+from kblib.evaluation.powered import Judged, labels_for, powered
+from kblib.ngrams.stratified import Rule, wilson
+
+CORPUS, FILMS = Rule("corpus"), Rule("films")
+Z = 1.959963984540054
+
+
+def one_stratum(so, said, everywhere):
+    """Return labels of one stratum, where each text is a unit of its own."""
+    n, total = len(so), len(everywhere)
+    return Judged(
+        np.ones((1, total), dtype=np.int64), np.asarray(everywhere, dtype=float)[None, :],
+        np.zeros(n, dtype=np.int64), np.arange(n), np.asarray(said, float), np.asarray(so, float),
+    )  # fmt: skip
+
+
+def drawn(n, total, *, share=0.4, right=0.85, seed=1):
+    draw = np.random.default_rng(seed)
+    so = draw.random(total) < share
+    said = np.where(draw.random(total) < right, so, ~so)
+    return so[:n].astype(float), said[:n].astype(float), said.astype(float)
+
+
+def test_labels_alone_are_wilsons_interval():
+    """One stratum of a large corpus, no model: the textbook interval, with the corpus's size."""
+    so, said, everywhere = drawn(100, 5000)
+    found = powered(one_stratum(so, said, everywhere), CORPUS, alone=True).share
+    low, high = wilson(so.mean(), 100 / (1 - 100 / 5000), CORPUS.critical(99))
+    assert (found.value, found.low, found.high) == pytest.approx((so.mean(), low, high))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_agrees_with_ppi_python_where_its_assumptions_hold(seed):
+    """One random sample, a process, many labels: the same estimate and nearly the same interval."""
+    so, said, everywhere = drawn(1000, 40_000, seed=seed)
+    ours = powered(one_stratum(so, said, everywhere), FILMS)
+    theirs = ppi_mean_pointestimate(so, said, everywhere[1000:], lam=ours.trust)
+    low, high = (float(end[0]) for end in ppi_mean_ci(so, said, everywhere[1000:], alpha=0.05))
+    assert ours.share.value == pytest.approx(float(theirs[0]), abs=0.003)
+    assert ours.share.low == pytest.approx(low, abs=0.1 * (high - low))
+    assert ours.share.high == pytest.approx(high, abs=0.1 * (high - low))
+
+
+def test_estimate_is_unbiased_where_the_models_own_count_is_far_off():
+    """One archive, labelled anew 400 times: the mean of the estimates is within its error."""
+    draw = np.random.default_rng(12)
+    texts = archive(draw, "between", 0.4)
+    found = [powered(texts.judged(texts.drawn(draw, 60)), CORPUS).share.value for _ in range(400)]
+    error = np.std(found) / math.sqrt(len(found))
+    assert abs(np.mean(found) - texts.truth) < 3 * error
+    assert abs(texts.says.mean() - texts.truth) > 10 * error
+
+
+def test_model_that_is_always_right_is_trusted_and_one_that_guesses_is_not():
+    so, _, everywhere = drawn(200, 4000, right=1.0)
+    right = powered(one_stratum(so, so, everywhere), CORPUS)
+    guess = np.random.default_rng(3).permutation(everywhere)
+    useless = powered(one_stratum(so, guess[:200], guess), CORPUS)
+    assert right.trust == pytest.approx(1.0, abs=0.05)
+    assert right.left < 0.1
+    assert useless.trust < 0.2
+    assert useless.left > 0.95
+
+
+def test_nothing_is_uncertain_about_a_corpus_that_is_all_labelled():
+    so, said, _ = drawn(50, 50)
+    found = powered(one_stratum(so, said, said), CORPUS).share
+    assert (found.low, found.value, found.high) == pytest.approx((so.mean(),) * 3)
+
+
+def test_units_that_agree_within_themselves_widen_the_interval():
+    """60 films, each wholly so or wholly not: as many independent texts as there are films."""
+    draw = np.random.default_rng(4)
+    by_film = draw.random(60) < 0.4
+    unit = np.repeat(np.arange(60), 20)
+    so = by_film[unit].astype(float)
+    sizes, scores = np.full((1, 60), 20), np.zeros((1, 60))
+    at = draw.choice(1200, 240, replace=False)
+    judged = Judged(sizes, scores, np.zeros(240, dtype=np.int64), unit[at], np.zeros(240), so[at])
+    films, texts = powered(judged, FILMS).share, powered(judged, CORPUS).share
+    expected = 2.0 * math.sqrt(0.24 / 60)
+    assert (films.high - films.low) / 2 == pytest.approx(expected, rel=0.15)
+    assert films.high - films.low > 1.8 * (texts.high - texts.low)
+
+
+def test_labels_for_a_length_give_that_length():
+    so, said, everywhere = drawn(400, 100_000)
+    found = powered(one_stratum(so, said, everywhere), CORPUS)
+    n = labels_for(found, 0.02, 100_000, CORPUS)
+    more = powered(one_stratum(*drawn(n, 100_000)), CORPUS).share
+    assert (more.high - more.low) / 2 == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("drift", ["between", "inside", "clusters"])
+def test_archives_have_the_truth_they_say(drift):
+    """The mean over many archives is the share that is asked for, and the model errs."""
+    draw = np.random.default_rng(2)
+    made = [archive(draw, drift, 0.1) for _ in range(30)]
+    shares = [one.so.mean() for one in made]
+    assert np.mean(shares) == pytest.approx(np.mean([one.truth for one in made]), abs=0.006)
+    assert all(0.01 < (one.so != one.says).mean() < 0.2 for one in made)
+
+
+@pytest.mark.parametrize(
+    "case", [("between", 0.4, 30), ("inside", 0.1, 100), ("clusters", 0.1, 300)]
+)
+def test_intervals_hold_the_truth(case):
+    """A hundred archives: 93 in 100 hold on the long run; below 87 of them would be 1 in 100."""
+    found = coverage.tried(*case, runs=100)
+    assert found.held >= 0.87
+    assert found.length <= coverage.MOST_LENGTH
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", coverage.cases(), ids=str)
+def test_intervals_hold_the_truth_two_thousand_times(case):
+    found = coverage.tried(*case)
+    if found.expected >= coverage.FEWEST_EXPECTED:
+        assert found.given > 0.9
+        assert found.held >= coverage.LEAST_HELD
+        assert found.length <= coverage.MOST_LENGTH
+    else:
+        assert found.given < 0.2
