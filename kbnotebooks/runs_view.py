@@ -186,6 +186,8 @@ class RunsView(View):
         return self._list_html(buttons=False) + below
 
     def _figure(self) -> Figure:
+        from matplotlib.transforms import Bbox
+
         heads = [say(one) for one in ("run", "phase", "site", "step", "last heard")]
         now = time.time()
         rows = [[line.name, *map(str, _cells(line, now)[:4])] for line in self._lines]
@@ -193,7 +195,7 @@ class RunsView(View):
         axes.set_axis_off()
         drawn = axes.table(
             cellText=rows or [[""] * 5], colLabels=heads, cellLoc="left", colLoc="left",
-            colWidths=[0.4, 0.12, 0.16, 0.16, 0.16], edges="horizontal", bbox=(0, 0, 1, 1),
+            colWidths=[0.37, 0.11, 0.14, 0.15, 0.23], edges="horizontal", bbox=Bbox.unit(),
         )  # fmt: skip
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(9)

@@ -54,8 +54,9 @@ def lost_a_node(path: Path) -> RunFolder:
     journal.append(run.metrics_file, {"event": "resumed", "step": 30, "attempt": 2})
     for step in range(31, 61):
         runs_at(run, step, 70.0 + step, attempt=2, steps=60)
-    attempt(run, 2, 100.0, ended=BEGUN + 172, exit_code=0, why="", step=60, saved=60)
-    for node, used in (("gn2", 3.25), ("gn3", 2.5)):
+    done = {"exit_code": 0, "why": "", "step": 60, "saved": 60, "nodes": "gn[1,3]"}
+    attempt(run, 2, 100.0, ended=BEGUN + 172, **done)
+    for node, used in (("gn1", 3.25), ("gn3", 2.5)):
         reading = {"attempt": 2, "time": BEGUN + 170, "node": node, "cpu_percent": 97.0}
         memory = {"memory_gib": used, "memory_total_gib": 480.0}
         gpus = {"gpu_memory_gib": 61.5, "gpu_memory_total_gib": 80.0}
