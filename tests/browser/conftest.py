@@ -117,7 +117,8 @@ class Lab:
         """End the server, its kernels, and the runs that were started in its home."""
         for path in (self.home / "runs").glob("*/state.json"):
             state = RunFolder(path.parent).state()
-            if not state.over and state.pid is not None:
+            here = state.host == socket.gethostname()  # elsewhere the number is another's
+            if here and not state.over and state.pid is not None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     psutil.Process(state.pid).terminate()
         os.killpg(self.process.pid, signal.SIGTERM)
