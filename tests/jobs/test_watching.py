@@ -107,6 +107,15 @@ def test_samples_are_kept_and_equal_weights_write_equal_ones(
     assert all(isinstance(text, str) and text for text in samples["text"])
 
 
+def test_numbers_are_written_for_tensorboard(job: Pretrain, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run", job)
+    journal_line(run, {"step": 1, "loss": 2.5, "attempt": 1})
+    folder = Run(run).write_tensorboard()
+    assert folder == run.path / "tensorboard"
+    assert b"loss" in next(folder.iterdir()).read_bytes()
+    assert Run(run).write_tensorboard(tmp_path / "shared") == tmp_path / "shared"
+
+
 def test_run_without_samples_has_an_empty_table(job: Pretrain, tmp_path: Path) -> None:
     assert Run(new_run(tmp_path / "run", job)).samples().empty
 

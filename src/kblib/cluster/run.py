@@ -23,6 +23,7 @@ from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
 from kblib.runs.budget import refuse_spent, spent_gpu_hours
+from kblib.runs.event_file import write_events
 from kblib.runs.recording import is_recording, played_state, recording_refused
 
 if TYPE_CHECKING:
@@ -184,6 +185,17 @@ class Run:
         table = pd.DataFrame(lines, columns=["step", "prompt", "text", "attempt"])
         return table.drop_duplicates("step", keep="last").sort_values("step", ignore_index=True)
 
+    def write_tensorboard(self, folder: str | Path | None = None) -> Path:
+        """Write the numbers so far for TensorBoard, and return the folder to point it to.
+
+        By default below the run. TensorBoard itself need not be installed here. The file is written
+        as a whole: call it again to see more.
+        """
+        target = self.folder / "tensorboard" if folder is None else Path(folder)
+        with self._folder.writing():
+            write_events(self._folder.metrics(), target)
+        return target
+
     def gpu_hours(self) -> float:
         """Return the GPU-hours of all attempts so far; a rank without a GPU counts as one."""
         return spent_gpu_hours(self._seen)
@@ -294,15 +306,17 @@ class Run:
         forget(self._folder)
 
     def _begin(self) -> None:
+        if remote.is_sent_by_ssh(self._folder):
+            with lock.held(self._folder.begin_lock_file):
+                remote.begin(self._folder)
+            return
         if self._is_batch:
             pool_run.make_ready(self._folder)
         if not self._on_a_cluster:
             start_attempt(self._folder)
             return
         with lock.held(self._folder.begin_lock_file):
-            if remote.is_sent_by_ssh(self._folder):
-                remote.begin(self._folder)
-            elif not self._another_was_faster():
+            if not self._another_was_faster():
                 self._queue()
 
     def _another_was_faster(self) -> bool:
@@ -360,7 +374,7 @@ class Run:
             If the run failed, or was stopped before its end.
         """
         self.wait(timeout_s)
-        if mirror.is_mirror(self._folder):
+        if mirror.is_mirror(self._folder) and self.state.phase is Phase.DONE:
             remote.fetch_result(self._folder)
         if self._is_batch:
             return pool_run.result_of(self._folder, self.state)
@@ -382,6 +396,8 @@ class Run:
 
     def failed_shards(self) -> pd.DataFrame:
         """Return one row a shard of a batch that failed: shard, item, error, trace."""
+        if mirror.is_mirror(self._folder):
+            remote.fetch_failures(self._folder)
         return pool_run.failed_shards(self._folder)
 
     def failure(self) -> RunError:
