@@ -24,6 +24,7 @@ NAMES = (
     "counting",
     "ngrams",
     "semantic_change",
+    "replay",
     "coverage",
     "submit",
     "pool",
