@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from kblib.errors import SiteError
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
 from tests.emulated import why_not
-from tests.watching import until
+from tests.watching import PATIENCE_S, until
 
 pytestmark = pytest.mark.slurm
 ONE_CORE: dict[str, Any] = {
@@ -75,11 +76,11 @@ def explained(cluster: Emulator, job: Pretrain, words: str, **asked: Any) -> str
     """Send what is queued and cannot begin; return what the run says once it knows."""
     run = send(job, **asked)
 
-    def why() -> str:
+    end = time.monotonic() + PATIENCE_S
+    while words not in run.state.why:
+        assert time.monotonic() < end, f"{run!r} says nothing of '{words}'\n{run.log()}"
+        time.sleep(0.2)
         forget(RunFolder(run.folder))
-        return run.state.why
-
-    until(lambda: words in why())
     assert run.state.phase is Phase.QUEUED
     told = run.state.why.split(" waits: ")[1]
     assert run.cancel().state.phase is Phase.STOPPED
