@@ -72,8 +72,12 @@ def mask_blocks(
     mask_id: int,
     vocab_size: int = 0,
     corruption: Corruption = HIDDEN,
+    continues: NDArray[np.bool_] | None = None,
 ) -> MaskedBlocks:
     """Ask for ``round(rate * T)`` tokens of each block, at least one, never a special one.
+
+    With `continues` whole words are asked for: as many as fit into that number, so that some places
+    may be surplus.
 
     Parameters
     ----------
@@ -87,6 +91,9 @@ def mask_blocks(
         Ids there are; needed where random tokens are shown.
     corruption
         What is shown at the places asked for; it does not change which places they are.
+    continues
+        For each id whether its piece goes on with a word, shape (vocab_size,); see
+        `kblib.tokens.pieces_of_words`.
 
     Raises
     ------
@@ -101,9 +108,11 @@ def mask_blocks(
     # Special tokens go behind all others: they are taken only when nothing else is left, and then
     # weigh nothing.
     order_BT = drawn[:, :length] + _is_one_of(ids_BT, special_ids)
+    if continues is not None:
+        order_BT = _whole_words_first(order_BT, continues[ids_BT], n_masked)
     positions = np.sort(np.argpartition(order_BT, n_masked - 1, axis=1)[:, :n_masked], axis=1)
     targets = np.take_along_axis(ids_BT, positions, axis=1)
-    ordinary = ~_is_one_of(targets, special_ids)
+    ordinary = np.take_along_axis(order_BT, positions, axis=1) < 1.0
     input_ids = ids_BT.copy()
     fates, choices = np.split(drawn[:, length:], 2, axis=1)
     shown = np.where(fates < corruption.random + corruption.keep, targets, mask_id)
@@ -113,6 +122,29 @@ def mask_blocks(
         shown = np.where(fates < corruption.random, random, shown)
     np.put_along_axis(input_ids, positions, np.where(ordinary, shown, targets), axis=1)
     return MaskedBlocks(input_ids, positions, targets, ordinary.astype(np.float32))
+
+
+def _whole_words_first(
+    order_BT: NDArray[np.float64], continues_BT: NDArray[np.bool_], n_masked: int
+) -> NDArray[np.float64]:
+    """Put the words that fit into `n_masked` places first, and leave what is over unasked.
+
+    Words are taken in the order of their first pieces' numbers; one that no longer fits is passed
+    over, as BERT's own whole-word masking does (Devlin et al., release of May 2019).
+    """
+    places_BT = np.full(order_BT.shape, 2.0)
+    for order, continues, places in zip(order_BT, continues_BT, places_BT, strict=True):
+        starts = np.flatnonzero(~continues | (order >= 1.0))
+        if not starts.size or starts[0]:  # the block begins inside a word
+            starts = np.insert(starts, 0, 0)
+        lengths = np.diff(np.append(starts, order.size))
+        left = n_masked
+        for word in np.argsort(order[starts], kind="stable"):
+            start, length = starts[word], lengths[word]
+            if order[start] < 1.0 and length <= left:
+                places[start : start + length] = order[start]
+                left -= length
+    return places_BT
 
 
 def _is_one_of(ids: NDArray[np.int64], few: Sequence[int]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from kblib.errors import TokenError
 from kblib.models.masking import Corruption, mask_blocks
 from kblib.models.shape import ModelShape
 from kblib.tokens.pack import TokenBlocks
+from kblib.tokens.pieces_of_words import goes_on_with_a_word
 from kblib.tokens.subwords import Tokenizer
 from kblib.training.config import TrainingConfig
 from kblib.training.documents import document_numbers
@@ -122,10 +124,15 @@ class BlockBatches:
     def _batch(self, ids_BT: NDArray[np.int64], keys_B: NDArray[np.int64]) -> Batch:
         batch: dict[str, Tensor] = {"input_ids": torch.from_numpy(ids_BT)}
         if self.masked:
-            batch = dict(masked_batch(ids_BT, keys_B, self.tokenizer, self.config))
+            batch = dict(masked_batch(ids_BT, keys_B, self.tokenizer, self.config, self._goes_on))
         if self.config.isolate_documents:
             batch["documents"] = torch.from_numpy(document_numbers(ids_BT, self._first_id))
         return batch
+
+    @cached_property
+    def _goes_on(self) -> NDArray[np.bool_] | None:
+        """Which pieces go on with a word, where whole words are masked."""
+        return goes_on_with_a_word(self.tokenizer) if self.config.whole_words else None
 
     @property
     def _first_id(self) -> int:
@@ -138,6 +145,7 @@ def masked_batch(
     keys_B: NDArray[np.int64],
     tokenizer: Tokenizer,
     config: TrainingConfig,
+    goes_on: NDArray[np.bool_] | None = None,
 ) -> Batch:
     """Mask blocks: inputs of shape (B, T); positions, targets and weights of shape (B, K)."""
     masked = mask_blocks(
@@ -149,6 +157,7 @@ def masked_batch(
         mask_id=tokenizer.mask_id,
         vocab_size=tokenizer.vocab_size,
         corruption=Corruption(config.random_rate, config.keep_rate),
+        continues=goes_on,
     )
     return {name: torch.from_numpy(value) for name, value in vars(masked).items()}
 
