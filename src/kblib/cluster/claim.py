@@ -63,6 +63,8 @@ def claim(run: RunFolder, job: str) -> Claim:
     if gang.cluster_of_run(run).chain_from_nodes:
         unless_slurm_is_silent(lambda: gang.queue_next(run, own=job))
     run.write_state(_queued(state, attempt))
+    if who := run.asked_to_stop(state.attempt):  # while this job was starting
+        run.ask_to_stop(who)
     return Claim(attempt)
 
 

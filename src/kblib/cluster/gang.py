@@ -67,6 +67,7 @@ def begin(run: RunFolder) -> list[str]:
         If something that the job needs is missing or damaged.
     """
     slurm = slurm_of(run)
+    run.cancel_file.unlink(missing_ok=True)  # what was asked of the jobs before is done
     stage(run, cluster_of_run(run), slurm.shell)
     script = script_of(run)
     queued: list[str] = []

@@ -1,0 +1,49 @@
+"""How a job takes a run, without Slurm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kblib import settings
+from kblib.cluster import gang
+from kblib.cluster.claim import claim
+from kblib.jobs.exit_codes import DONE
+from kblib.runs import Phase, RunFolder, lock
+from kblib.runs.lock import take
+from kblib.sites import cluster_of, load_site
+
+
+@pytest.fixture
+def run(tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunFolder]:
+    """Give a run whose first job begins; its scheduler is asked nothing."""
+    cluster = replace(cluster_of(load_site("emulator")), chain_from_nodes=False)
+    monkeypatch.setattr(gang, "cluster_of_run", lambda run: cluster)
+    monkeypatch.setattr(gang, "drop_waiting", lambda run, *, own: None)
+    taken: list[int] = []
+    monkeypatch.setattr(lock, "take", lambda path, **_: taken.append(take(path, patience_s=1)) or 1)
+    yield RunFolder.create(settings.runs_folder() / "films", {"site": "emulator"})
+    for handle in taken:  # a job would hold it to its end
+        os.close(handle)
+
+
+def test_job_claims_the_next_attempt(run: RunFolder) -> None:
+    assert claim(run, "7").attempt == 1
+    assert (run.written_state().phase, run.written_state().attempt) == (Phase.QUEUED, 1)
+    assert run.asked_to_stop(1) is None
+
+
+def test_stop_asked_while_the_job_was_starting_is_heard(run: RunFolder) -> None:
+    run.ask_to_stop("anna")
+    assert claim(run, "7").attempt == 1
+    assert run.asked_to_stop(1) == "anna"
+
+
+def test_job_of_a_run_that_is_over_has_nothing_to_do(run: RunFolder) -> None:
+    run.write_state(replace(run.written_state(), phase=Phase.DONE))
+    found = claim(run, "8")
+    assert (found.attempt, found.exit_code) == (None, DONE)
