@@ -16,6 +16,7 @@ import kblib
 from kblib import __main__, files
 from kblib.cluster import Run, job_script, mirror, submit
 from kblib.errors import IntegrityError, RunError, SiteError
+from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
 from tests.emulated import why_not
@@ -230,6 +231,32 @@ def test_cancel_lost_connection_and_resume(far: Far, long_job: Pretrain) -> None
 def _look_now(run: Run) -> None:
     mirror._LOST.clear()
     mirror.refresh(RunFolder(run.folder), at_once=True)
+
+
+FUNCTION = """
+import polars as pl
+
+def doubled(shard):
+    if 13 in shard:
+        raise ValueError("no thirteen")
+    return pl.DataFrame({"x": [2 * value for value in shard]})
+"""
+
+
+@pytest.mark.slow
+def test_a_batch_takes_its_function_along(
+    far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_a_notebook.py").write_text(FUNCTION)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = submit(BatchTask("of_a_notebook:doubled", shards=[[1, 2], [3]]), site=SITE, workers=1)
+    until(lambda: run.state.over, patience_s=START_S)
+    assert list(run.result().table["x"]) == [2, 4, 6], f"{run!r}\n{run.log(60)}"
+    bad = submit(BatchTask("of_a_notebook:doubled", shards=[[1], [13]]), site=SITE, workers=1)
+    until(lambda: bad.state.over, patience_s=START_S)
+    assert bad.state.phase is Phase.FAILED
+    assert list(bad.failed_shards()["error"]) == ["ValueError: no thirteen"]
+    assert not RunFolder(bad.folder).tls.exists()
 
 
 def test_what_the_cluster_refuses_is_said_here_and_leaves_nothing(far: Far, job: Pretrain) -> None:

@@ -29,14 +29,21 @@ def make_ready(run: RunFolder) -> None:
     MissingPartError
         If Dask is not installed.
     """
-    if not run.functions.exists():
-        _carry(run)
+    carry_function(run)
     ShardFiles(run).forget_failures()
     make_keys(run)
 
 
-def _carry(run: RunFolder) -> None:
-    """Copy the function's module, if a process elsewhere would not find it."""
+def carry_function(run: RunFolder) -> None:
+    """Copy the function's module into the run, once, if a process elsewhere would not find it.
+
+    Raises
+    ------
+    JobError
+        If it is too large to go with the run.
+    """
+    if run.functions.exists():
+        return
     source = NamedFunction.of(run.config()["job"]["function"]).carried
     if source is None:
         return

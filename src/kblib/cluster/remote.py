@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from typing import Any
 
 import kblib
 from kblib import errors, files, settings
-from kblib.cluster import gang, mirror
+from kblib.cluster import gang, mirror, pool_run
 from kblib.cluster.access import is_elsewhere, ssh_of
 from kblib.cluster.ssh import Ssh
 from kblib.errors import IntegrityError, KblibError, RunError, SiteError
@@ -114,6 +115,8 @@ def begin(run: RunFolder) -> None:
     for name in made["missing"]:
         far.ssh.put(corpora[name], PurePosixPath(made["corpora_folder"]) / name)
     path = PurePosixPath(made["path"])
+    if "pool" in config:
+        pool_run.carry_function(run)
     if run.functions.exists():
         far.ssh.put(run.functions, path / run.functions.name)
     asked = {"resources": config["resources"], "budget_gpu_hours": budget_of(run)}
@@ -175,6 +178,21 @@ def fetch_result(run: RunFolder) -> None:
             f"kb.Run.open('{run.name}').result()",
         ) from None
     files.write_json(run.mirror_file, {**about, "fetched": True})
+
+
+def fetch_failures(run: RunFolder) -> None:
+    """Bring what is said there of shards that failed.
+
+    Raises
+    ------
+    SiteError
+        If the connection is lost.
+    """
+    ssh = mirror.connection_of(run)
+    there = PurePosixPath(files.read_json(run.mirror_file)["path"]) / run.failed.name
+    shutil.rmtree(run.failed, ignore_errors=True)
+    if ssh.run(["test", "-d", str(there)]).returncode == 0:
+        ssh.get(there, run.failed)
 
 
 def script_before(name: str, cluster: Cluster, resources: Mapping[str, Any]) -> str:

@@ -296,6 +296,7 @@ def _pump(source: IO[bytes] | None, sink: IO[bytes] | None, skip: bytes) -> None
 
 
 def _after_the_greeting(said: str) -> str:
+    """Return what stands behind the mark; all of it where no shell got as far."""
     return said.rpartition(_BEGIN.decode())[2]
 
 
