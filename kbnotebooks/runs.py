@@ -88,7 +88,8 @@ class RunView(View):
         with self._lock:
             if self.run is None or self._folder is None or self._tail is None:
                 return
-            new, state = self._tail.new(), self.run.state
+            state = self.run.state  # first: what was written before an end is then not missed
+            new = self._tail.new()
             for line in new:
                 self._record.take(line)
             readings = self._telemetry.new() if self._telemetry is not None else []
@@ -147,16 +148,18 @@ class RunView(View):
     def _watch(self) -> None:
         """Look again and again in a thread, until the run is over."""
         watched = self._thread is not None and self._thread.is_alive()
+        watched = watched and not self._enough.is_set()
         if watched or (self.state is not None and self.state.over):
             return
-        self._enough.clear()
-        name = f"watch {self.selection}"
-        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._enough = threading.Event()  # one that was told to end may not have ended yet
+        self._thread = threading.Thread(
+            target=self._loop, args=(self._enough,), name=f"watch {self.selection}", daemon=True
+        )
         self._thread.start()
 
-    def _loop(self) -> None:
+    def _loop(self, enough: threading.Event) -> None:
         pause = FIRST_LOOK_S
-        while not self._enough.wait(pause):
+        while not enough.wait(pause):
             self._changed = False
             self._try(self.look)
             if self.state is not None and self.state.over:

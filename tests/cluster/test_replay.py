@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kblib.cluster import Run
-from kblib.cluster.replay import Replay, replayed
+from kblib.cluster.replay import _LIVE, Replay, replayed
 from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, list_runs
 from kblib.runs.recording import Recording
@@ -94,8 +94,13 @@ def test_recording_that_nobody_plays_stands_still(play: Replay):
     play.stop()
     state = Run.open(play.name).state
     assert (state.phase, state.why) == (Phase.STOPPED, "The recording was not played to its end.")
-    with pytest.raises(RunError, match="is a recording of "):
+    with pytest.raises(RunError) as caught:
         Run.open(play.name).resume()
+    assert str(caught.value) == (
+        f"Run 'recording-hand' is a recording of {play.date}. "
+        "It is played on where it is being played; nothing is trained.\n"
+        '  From its beginning: kb.replay("hand")'
+    )
 
 
 def test_playing_again_begins_anew(play: Replay, recording: Recording):
@@ -104,6 +109,15 @@ def test_playing_again_begins_anew(play: Replay, recording: Recording):
     assert again.state.phase is Phase.QUEUED
     assert again.metrics().empty
     again.stop()
+
+
+def test_two_notebooks_play_side_by_side(play: Replay, recording: Recording):
+    _LIVE.clear()  # as in another kernel
+    other = Replay(spread(recording), "hand", NEVER)
+    assert (play.name, other.name) == ("recording-hand", "recording-hand-2")
+    other.cancel().wait(PATIENCE_S)
+    assert play.state.phase is Phase.QUEUED
+    other.stop()
 
 
 def test_there_is_no_model(play: Replay):

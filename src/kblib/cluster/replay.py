@@ -42,24 +42,28 @@ class Replay(Run):
     recording
         What to play.
     name
-        The name of the recording; the run is found under ``recording-NAME``.
+        The name of the recording. The run is found under ``recording-NAME``; where another
+        notebook plays it too, a number is added.
     speed
         How many times faster than it was.
     """
 
     def __init__(self, recording: Recording, name: str, speed: float = SPEED) -> None:
-        path = settings.writable_home() / "runs" / f"recording-{name}"
-        if path in _LIVE:
-            _LIVE[path].stop()
+        path = _free(settings.writable_home() / "runs" / f"recording-{name}")
         super().__init__(_emptied(path))
-        self.recording, self.speed = recording, speed
-        self._handle = _claimed(self._folder)
+        self.recording, self.name_of_recording, self.speed = recording, name, speed
+        self._handle = lock.take(self._folder.lock_file, patience_s=_PATIENCE_S)
         self._next = 0
         self._enough = threading.Event()
         self._thread: threading.Thread | None = None
         _LIVE[path] = self
         self._begin()
         self._play_on(recording.frames[0].at_s)
+
+    @property
+    def state(self) -> RunState:
+        """What is being played: it is this process that plays."""
+        return self._folder.written_state()
 
     @property
     def date(self) -> str:
@@ -99,7 +103,9 @@ class Replay(Run):
 
     def _begin(self) -> None:
         """Write what was there when the recorder began to look."""
-        files.write_json(self._folder.config_file, self.recording.config)
+        config = self.recording.config
+        config[MARK] = {**config[MARK], "name": self.name_of_recording}
+        files.write_json(self._folder.config_file, config)
         first = self.recording.frames[0].at_s
         while self.recording.frames[self._next].at_s == first:
             self._write_next()
@@ -203,23 +209,30 @@ def _is_speed(given: object) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf
 
 
+def _free(path: Path) -> Path:
+    """Return a folder to play into: one's own of before, or the first that nobody plays in."""
+    place, number = path, 1
+    while place not in _LIVE and lock.is_held(RunFolder(place).lock_file):
+        number += 1
+        place = path.with_name(f"{path.name}-{number}")
+    if place in _LIVE:
+        _LIVE.pop(place).stop()
+    return place
+
+
 def _emptied(path: Path) -> RunFolder:
-    """Return a folder to play into; what an earlier playing left there is removed."""
+    """Return an empty run folder; what an earlier playing left there is removed.
+
+    Raises
+    ------
+    RunError
+        If a run of one's own has that name.
+    """
     run = RunFolder(path)
     if run.config_file.exists():
         if MARK not in run.config():
             raise RunError(f"{path} holds a run of its own.", "A recording would be played there.")
-        if lock.is_held(run.lock_file):
-            raise RunError(
-                f"Run '{run.name}' is being played by another notebook.",
-                "One plays at a time.",
-                f"kb.RunView('{run.name}')",
-            )
         shutil.rmtree(path)
     for folder in (run.attempts, run.checkpoints, run.result):
         folder.mkdir(parents=True)
     return run
-
-
-def _claimed(run: RunFolder) -> int | None:
-    return lock.take(run.lock_file, patience_s=_PATIENCE_S)

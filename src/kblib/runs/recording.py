@@ -191,10 +191,11 @@ def played_state(run: RunFolder) -> RunState:
 
 def recording_refused(run: RunFolder) -> RunError:
     """Return the error for whoever would carry out a recording."""
+    about = run.config()[MARK]
     return RunError(
-        f"Run '{run.name}' is a recording of {run.config()[MARK].get('date', 'another day')}.",
+        f"Run '{run.name}' is a recording of {about['date']}.",
         "It is played on where it is being played; nothing is trained.",
-        f'From its beginning: kb.replay("{run.name.removeprefix("recording-")}")',
+        f'From its beginning: kb.replay("{about["name"]}")',
     )
 
 
