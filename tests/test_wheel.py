@@ -123,6 +123,12 @@ def test_wheel_holds_the_scripts_of_views(inside: set[str]) -> None:
     assert "attention.js" in files
 
 
+def test_wheel_holds_the_recorded_runs(inside: set[str]) -> None:
+    files = {path.name for path in (ROOT / "src/kblib/cluster/recorded").glob("*.jsonl")}
+    assert {f"kblib/cluster/recorded/{name}" for name in files} <= inside
+    assert "two-nodes.jsonl" in files
+
+
 def test_wheel_holds_no_model_and_no_text(wheel: Path, inside: set[str]) -> None:
     tops = {name.partition("/")[0] for name in inside}
     assert tops == {"kblib", "kbnotebooks"}
