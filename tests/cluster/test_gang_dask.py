@@ -162,15 +162,21 @@ def test_scheduler_lost_too_often_is_given_up_with_its_workers(
     assert len(started) == 2 + MOST_STARTS_AGAIN
 
 
+@pytest.mark.parametrize("fault", [FileNotFoundError, ValueError])
 def test_what_cannot_be_started_is_told_and_nothing_is_raised(
-    run: RunFolder, beside: Beside, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, beside: Beside, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
+    """An error that went on to the driver would end the ranks."""
+
     def missing(*_: Any, **__: Any) -> None:
-        raise FileNotFoundError("no srun")
+        raise fault("no srun")
 
     monkeypatch.setattr(gang_dask.subprocess, "Popen", missing)
     beside.tend()
     assert told(run) == [("dask_given_up", "scheduler", "it could not be started: no srun")]
+    monkeypatch.undo()
+    beside.tend()
+    assert len(told(run)) == 1
 
 
 def test_stop_ends_both_and_takes_the_address_away(

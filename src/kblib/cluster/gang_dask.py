@@ -48,7 +48,7 @@ def why_none(run: RunFolder) -> str:
         return f"The Python of the job has no {' and no '.join(missing)}."
     try:
         check_keys(run)
-    except KblibError as error:
+    except (KblibError, OSError) as error:
         return str(error)
     return ""
 
@@ -96,8 +96,9 @@ class Beside:
         try:
             self._tend_scheduler()
             self._tend_workers()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the ranks must not hear of it
             self._give_up("scheduler", f"it could not be started: {error}")
+            self.stop()
 
     def stop(self) -> None:
         """End all of it at once, and wait for nothing: the end of the job ends what is left."""
@@ -106,7 +107,8 @@ class Beside:
         self._steps = []
         if self._scheduler is not None and self._scheduler.poll() is None:
             self._scheduler.terminate()
-        self.run.scheduler_file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.run.scheduler_file.unlink(missing_ok=True)
 
     def _tend_scheduler(self) -> None:
         code = self._scheduler.poll() if self._scheduler is not None else None
