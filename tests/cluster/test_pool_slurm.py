@@ -13,7 +13,8 @@ from kblib.hpc.emulator import Emulator
 from kblib.cluster import Run, submit
 from kblib.corpora import Corpus
 from kblib.jobs.batch import BatchTask
-from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
+from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE, STOPPED
+from kblib.runs import RunFolder
 from tests.cluster.gangs import attempts, repair
 from tests.cluster.pools import (
     MODULE,
@@ -115,22 +116,31 @@ def test_killed_worker_is_replaced_by_another_job(cluster: Emulator, gate: Gate)
 
 
 @pytest.mark.survival
-def test_killed_head_is_followed_by_the_next_which_goes_on(cluster: Emulator, gate: Gate) -> None:
-    run = send(gated("head", gate, 6), workers=2)
+@pytest.mark.parametrize(
+    ("strike", "code"),
+    [
+        pytest.param(signal.SIGKILL, INFRASTRUCTURE, id="killed"),
+        pytest.param(signal.SIGUSR1, STOPPED, id="wall-time"),
+    ],
+)
+def test_next_head_goes_on_with_the_same_workers(
+    cluster: Emulator, gate: Gate, strike: signal.Signals, code: int
+) -> None:
+    run = send(gated(f"head-{code}", gate, 6), workers=2)
     until(lambda: len(gate.begun) == 2, patience_s=START_S)
-    gate.open()
-    until(lambda: len(results(run)) >= 2, patience_s=START_S)
-    (gate.folder / "open").unlink()
+    workers = jobs(cluster, f"{run.name}.worker")
     (head,) = processes_of("kblib.cluster.pool_head", run)
-    head.send_signal(signal.SIGKILL)
-    before = results(run)
+    head.send_signal(strike)
+    until(lambda: len(RunFolder(run.folder).attempt_records()) == 2, patience_s=START_S)
+    assert not run.state.over
+    assert jobs(cluster, f"{run.name}.worker") == workers
     gate.open()
     assert squares(run.wait(2 * START_S)) == [(n, n * n) for n in range(6)]
-    assert {n: one for n, one in results(run).items() if n in before} == before
-    codes = [one["exit_code"] for one in attempts(run)]
-    assert codes in ([INFRASTRUCTURE, DONE], [DONE])
+    assert [one["exit_code"] for one in attempts(run)] == [code, DONE]
+    assert "2 workers of the last head go on" in run.log(200)
     until(lambda: not jobs(cluster, f"{run.name}.worker"), patience_s=START_S)
     assert not leftovers(run)
+    assert not (run.folder / "tls").exists()
 
 
 @pytest.mark.survival

@@ -121,6 +121,8 @@ class Pool:
         self._futures: dict[str, Future[Any]] = {}
         self._heard_of: WeakSet[Any] = WeakSet()
         self._starts_lost = 0
+        run.announce_scheduler(cluster.scheduler_address)
+        self._take_over()
         cluster.adapt(
             Adaptive=ByNeed,
             minimum=0,
@@ -129,7 +131,18 @@ class Pool:
             wanted=wanted,
             worker_key=job_of,
         )
-        run.announce_scheduler(cluster.scheduler_address)
+
+    def _take_over(self) -> None:
+        if isinstance(self._cluster, SlurmWorkers):
+            try:
+                self._cluster.sync(self._cluster.take_over)  # type: ignore[no-untyped-call]
+            except KblibError as error:  # then there are new ones
+                log.warning("workers of the last head are not known: %s", error)
+
+    def hand_over(self) -> None:
+        """Leave all workers to the next head, which has them noted."""
+        if isinstance(self._cluster, SlurmWorkers):
+            self._cluster.sync(self._cluster.let_go)  # type: ignore[no-untyped-call]
 
     @property
     def slots(self) -> int:

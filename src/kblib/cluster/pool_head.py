@@ -58,6 +58,9 @@ class Workers(Protocol):
     def look_after(self) -> str:
         """Have lost workers replaced; return why there can be none, or nothing."""
 
+    def hand_over(self) -> None:
+        """Leave all workers to the next head."""
+
 
 Opening = Callable[[RunFolder, Callable[[], int]], AbstractContextManager[Workers]]
 
@@ -118,6 +121,8 @@ class PoolHead:
             if self.backlog.unfinished:
                 with self.opening(self.run, self.backlog.wanted) as pool:
                     self._work(pool)
+                    if self._next_one_goes_on():
+                        pool.hand_over()
             ending = self._ending()
         except Exception as error:
             log.exception("the head failed")
@@ -251,6 +256,10 @@ class PoolHead:
         log.info("attempt %d ended: %s %s", self.attempt, phase.value, ending.why)
         return ending.code
 
+    def _next_one_goes_on(self) -> bool:
+        """Say whether another head waits to go on with the same workers."""
+        return False
+
     def _next_phase(self, ending: Ending) -> Phase:
         """Return what the run is after an ending."""
         return ending.phase
@@ -271,7 +280,6 @@ class SlurmPoolHead(PoolHead):
 
     def _begin(self) -> None:
         check_staged(self.run)
-        unless_slurm_is_silent(self._end_workers_of_lost_heads)
         super()._begin()
         if self._gives_up():
             self.stops = (
@@ -279,24 +287,30 @@ class SlurmPoolHead(PoolHead):
                 "what ended the last ones stands in attempts/."
             )
 
-    def _end_workers_of_lost_heads(self) -> None:
-        slurm = gang.slurm_of(self.run)
-        left = [job.id for job in slurm.queue(worker_name(self.run))]
-        if left:
-            slurm.cancel(*left)
-
     def _gives_up(self) -> bool:
         records = self.run.attempt_records()[:-1][-MOST_LOSSES_IN_A_ROW:]
         lost = [one for one in records if one.get("exit_code") == INFRASTRUCTURE]
         reached = {one.get("step") for one in lost} | {len(self.backlog.done)}
         return len(lost) == MOST_LOSSES_IN_A_ROW and len(reached) == 1
 
-    def _next_phase(self, ending: Ending) -> Phase:
+    def _next_one_goes_on(self) -> bool:
         cancelled = self.run.asked_to_stop(self.attempt) is not None
-        if ending.code == STOPPED and self.wall_time_is_near and not cancelled:
+        going_well = not self.stops and not self.backlog.hopeless and self.backlog.unfinished
+        return self.wall_time_is_near and going_well and not cancelled
+
+    def _next_phase(self, ending: Ending) -> Phase:
+        if ending.code == STOPPED and self._next_one_goes_on():
             return Phase.QUEUED
+        unless_slurm_is_silent(self._end_all_workers)
         unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
         return super()._next_phase(ending)
+
+    def _end_all_workers(self) -> None:
+        """End workers that a lost head left and that this one had no need of."""
+        slurm = gang.slurm_of(self.run)
+        left = [job.id for job in slurm.queue(worker_name(self.run))]
+        if left:
+            slurm.cancel(*left)
 
 
 def item_of(run: RunFolder, number: int) -> Any:

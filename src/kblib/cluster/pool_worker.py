@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import dask
 from distributed import Worker
@@ -32,6 +31,8 @@ log = logging.getLogger("kblib.worker")
 
 _HEAD_S = 60.0
 """How long a worker looks for its head."""
+_NEXT_HEAD_S = 600.0
+"""How long a node is kept for the head that follows a lost one; small jobs begin soon."""
 _LOOK_S = 0.5
 MOST_RESTARTS = 3
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
@@ -43,36 +44,67 @@ QUIET = {
 """No page about the node is served, and nothing is kept: results are files."""
 
 
-async def serve(asked: argparse.Namespace) -> None:
-    """Work until sent away."""
+async def serve(asked: argparse.Namespace) -> int:
+    """Work for the head, and for the next one when it is lost; return the exit code.
+
+    On a cluster a lost head is followed by another, and a node once given is not given back for
+    it. On this machine workers end with their head.
+    """
+    run, leaving = RunFolder(asked.run), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, leaving.set)
+    loop.add_signal_handler(signal.SIGTERM, lambda: os._exit(DONE))  # results are whole or absent
+    end = math.inf if asked.lifetime is None else time.monotonic() + asked.lifetime
+    address: str | None = run.scheduler_address() or asked.address
+    while address is not None:
+        await _serve_one(run, asked, address, leaving, end - time.monotonic())
+        if leaving.is_set() or time.monotonic() >= end or asked.lifetime is None:
+            return DONE
+        log.info("worker %s has lost its head at %s", asked.name, address)
+        address = await _next_head(run, address)
+    return INFRASTRUCTURE
+
+
+async def _serve_one(
+    run: RunFolder, asked: argparse.Namespace, address: str, leaving: asyncio.Event, left_s: float
+) -> None:
+    """Work for one head until it is gone, or the time is up, or this process is to leave."""
     scratch = tempfile.mkdtemp(prefix="kblib-worker-")
     worker = Worker(
-        asked.address,
+        address,
         name=asked.name,
         nthreads=1,
-        security=tls.security(RunFolder(asked.run)),
+        security=tls.security(run),
         protocol="tls://",
         interface=asked.interface,
         memory_limit=0,
-        lifetime=asked.lifetime,
         death_timeout=_HEAD_S,
         dashboard_address="127.0.0.1:0",
         local_directory=scratch,
     )
-    loop = asyncio.get_running_loop()
-    goodbyes: set[asyncio.Task[Any]] = set()
-
-    def leave() -> None:
-        goodbyes.add(loop.create_task(worker.close_gracefully(reason="the wall time is near")))
-
-    loop.add_signal_handler(signal.SIGUSR1, leave)
-    loop.add_signal_handler(signal.SIGTERM, lambda: os._exit(DONE))  # results are whole or absent
     try:
         await worker
         log.info("worker %s is there, process %d", asked.name, os.getpid())
-        await worker.finished()
+        finished, left = asyncio.create_task(worker.finished()), asyncio.create_task(leaving.wait())
+        until = None if math.isinf(left_s) else max(0.0, left_s)
+        await asyncio.wait({finished, left}, timeout=until, return_when=asyncio.FIRST_COMPLETED)
+        if not finished.done():
+            await worker.close_gracefully(reason="its time is up")
+    except (TimeoutError, OSError) as error:
+        log.warning("worker %s found no head at %s: %s", asked.name, address, error)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+async def _next_head(run: RunFolder, last: str) -> str | None:
+    """Return where the next head listens; None if none comes, or the run is over."""
+    latest = time.monotonic() + _NEXT_HEAD_S
+    while time.monotonic() < latest and not run.written_state().over:
+        address = run.scheduler_address()
+        if address not in (None, last):
+            return address
+        await asyncio.sleep(_LOOK_S)
+    return None
 
 
 def keep_processes(asked: argparse.Namespace, words: list[str]) -> int:
@@ -149,11 +181,7 @@ def main(words: list[str]) -> int:
     if asked.processes > 1:
         return keep_processes(asked, options)
     dask.config.set(QUIET)
-    with contextlib.suppress(TimeoutError):
-        asyncio.run(serve(asked))
-        return DONE
-    log.warning("worker %s found no head at %s", asked.name, asked.address)
-    return INFRASTRUCTURE
+    return asyncio.run(serve(asked))
 
 
 if __name__ == "__main__":

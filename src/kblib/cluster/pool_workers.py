@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from dask_jobqueue.slurm import SLURMCluster, SLURMJob
-from distributed import Scheduler
+from distributed import Scheduler, Status
 from distributed.deploy.spec import ProcessInterface, SpecCluster
 
+from kblib import files
 from kblib.cluster import gang, tls
 from kblib.cluster.pool_scripts import worker_command, worker_name, worker_script
 from kblib.cluster.pool_worker import environment_of
@@ -133,6 +134,8 @@ class SlurmWorker(SLURMJob):
         Where it is sent.
     refusals
         Takes what Slurm says when it refuses the job.
+    notes
+        Where the number of the job is noted, for a head that takes over.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class SlurmWorker(SLURMJob):
         script_of: Callable[[str, str], str],
         slurm: Slurm,
         refusals: list[str],
+        notes: Path,
         **dask_jobqueue: Any,
     ) -> None:
         # Cores and memory are what dask-jobqueue insists on, for a header that is not used.
@@ -150,6 +154,7 @@ class SlurmWorker(SLURMJob):
         self._script = script_of(scheduler, name)
         self._slurm = slurm
         self._refusals = refusals
+        self._note = notes / name
 
     def job_script(self) -> str:
         """Return the script that is sent."""
@@ -158,11 +163,13 @@ class SlurmWorker(SLURMJob):
     async def _submit_job(self, script_filename: str) -> str:
         script = await asyncio.to_thread(Path(script_filename).read_text, encoding="utf-8")
         try:
-            return await asyncio.to_thread(self._slurm.submit, script)
+            number = await asyncio.to_thread(self._slurm.submit, script)
         except KblibError as error:
             self._refusals.append(str(error))
             log.warning("a worker could not be asked for: %s", error)
             raise
+        files.write_atomic(self._note, number.encode())
+        return number
 
     async def close(self) -> None:
         """Take the job out of the queue, or end it."""
@@ -171,6 +178,7 @@ class SlurmWorker(SLURMJob):
                 await asyncio.to_thread(self._slurm.cancel, self.job_id)
             except KblibError as error:
                 log.warning("%s", error)
+        self._note.unlink(missing_ok=True)
         await ProcessInterface.close(self)
 
 
@@ -186,6 +194,8 @@ class SlurmWorkers(SLURMCluster):
     job_cls = SlurmWorker  # type: ignore[assignment]
 
     def __init__(self, run: RunFolder) -> None:
+        self.notes = run.workers
+        self.notes.mkdir(exist_ok=True)
         self.site = gang.cluster_of_run(run)
         self.slurm = gang.slurm_of(run)
         self.jobs_name = worker_name(run)
@@ -206,6 +216,7 @@ class SlurmWorkers(SLURMCluster):
             script_of=script_of,
             slurm=self.slurm,
             refusals=self.refusals,
+            notes=run.workers,
         )
 
     def _new_worker_name(self, worker_number: int) -> str:
@@ -214,6 +225,33 @@ class SlurmWorkers(SLURMCluster):
     def there(self) -> list[Any]:
         """Return the workers that the scheduler has heard of, as Dask knows them."""
         return list(self.scheduler.workers.values()) if self.scheduler else []
+
+    async def take_over(self) -> None:
+        """Keep the workers that a lost head left; a job that nobody noted is ended."""
+        jobs = await asyncio.to_thread(self.slurm.queue, self.jobs_name)
+        there = {job.id for job in jobs}
+        for note in sorted(self.notes.iterdir()):
+            number = note.read_text(encoding="ascii")
+            if number not in there:
+                note.unlink()
+                continue
+            there.remove(number)
+            worker = self.job_cls(self.scheduler_address, note.name, **self._job_kwargs)
+            worker.job_id, worker.status = number, Status.running
+            self.workers[note.name], self.worker_spec[note.name] = worker, self.new_spec
+            self._i = max(self._i, 1 + int(note.name.rpartition("-")[2]))
+        if there:
+            await asyncio.to_thread(self.slurm.cancel, *sorted(there))
+        log.info("%d workers of the last head go on", len(self.workers))
+
+    async def let_go(self) -> None:
+        """Leave all workers to the next head."""
+        if self._adaptive is not None:
+            self._adaptive.stop()
+        for worker in self.workers.values():
+            worker.status = Status.closed
+        self.workers.clear()
+        self.worker_spec.clear()
 
     async def ended(self) -> set[str]:
         """Return the workers whose job Slurm has no more in its queue, or never took."""

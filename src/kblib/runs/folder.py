@@ -27,6 +27,7 @@
           result/                a model; of a batch one file a shard (kblib.runs.shards)
           failed/                of a batch: shards whose function failed, each with why
           functions/             of a batch: the function's module, where it is not installed
+          workers/               of a batch on a cluster: the job of each worker
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class RunFolder:
         self.model = self.result / "model"
         self.failed = path / "failed"
         self.functions = path / "functions"
+        self.workers = path / "workers"
         self.measured_file = self.result / "nodes.json"
         self.measured_file = self.result / "nodes.json"
         self.settled_file = path / "settled.json"
