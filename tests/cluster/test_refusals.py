@@ -59,6 +59,12 @@ def here(cluster: Emulator, tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return cluster
 
 
+@pytest.fixture
+def job(job: Pretrain, request: pytest.FixtureRequest) -> Pretrain:
+    """Give a job with a name of this test: jobs of one name run one after another."""
+    return replace(job, name=request.node.name[:40])
+
+
 def send(job: Pretrain, **asked: Any) -> Run:
     return submit(replace(job, batch_size=60), site="emulator", **(ONE_CORE | asked))
 
@@ -179,12 +185,13 @@ def test_limits_of_a_quality_of_service_are_explained(here: Emulator, job: Pretr
 
 
 def test_what_was_stopped_takes_what_is_asked_now(here: Emulator, job: Pretrain) -> None:
-    explained(here, job, "WallDuration", qos="short", walltime_hours=0.5)
-    again = send(job, qos="short", walltime_hours=0.05)
+    explained(here, job, "longer than the partition", partition="dev", walltime_hours=0.5)
+    here.run("scontrol", "update", "partition=dev", "state=down")  # it need not begin
+    again = send(job, partition="dev", walltime_hours=0.05)
     assert again.config["resources"]["walltime_hours"] == 0.05
     assert "#SBATCH --time=00:03:00" in (again.folder / "script.sh").read_text()
-    again.cancel()
-    until(lambda: again.state.over)
+    assert again.cancel().state.phase is Phase.STOPPED
+    here.run("scontrol", "update", "partition=dev", "state=up")
 
 
 def test_partition_that_is_down_is_explained(here: Emulator, job: Pretrain) -> None:
