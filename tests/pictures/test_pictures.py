@@ -23,6 +23,7 @@ from kblib.runs import RunFolder
 from kbnotebooks._view import View
 from kbnotebooks.attention_view import AttentionView
 from kbnotebooks.collocation_view import CollocationView
+from kbnotebooks.compare_view import CompareView
 from kbnotebooks.concordance_view import ConcordanceView
 from kbnotebooks.context_change_view import ContextChangeView
 from kbnotebooks.corpus import CorpusView
@@ -43,6 +44,7 @@ from kbnotebooks.trend_view import TrendView
 from tests.cluster.recorded import lost_a_node
 from tests.ngrams.test_semantic_change import planted
 from tests.views.conftest import ParrotModel
+from tests.views.side_by_side import compared, two_runs
 from tests.views.small_writer import small_writer
 from tests.views.test_planner import SmallPlan, planned
 from tests.views.tiny_model import tiny_model
@@ -97,6 +99,8 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     "plan": lambda films, run: PlanView(SmallPlan()),
     "plan_on_a_cluster": lambda films, run: PlanView(planned()),
     "run": lambda films, run: RunView(run.name),
+    "compare": lambda films, run: CompareView(compared(run.path.parent / "two")),
+    "run_with_monitor": lambda films, run: RunView(two_runs(run.path.parent / "two")[0].folder),
     "run_on_a_cluster": lambda films, run: RunView(lost_a_node(run.path.parent / "gang").path),
     "runs": lambda films, run: RunsView(lost_a_node(run.path.parent / "gang").path.parent),
 }

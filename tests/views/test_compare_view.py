@@ -4,42 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import kbnotebooks as kb
 from kblib.cluster.comparison import compare
-from kblib.runs import Phase, RunFolder, RunState, journal
+from kblib.runs import RunFolder, journal
 from kbnotebooks import _words
 from kbnotebooks.compare_view import CompareView
 from kbnotebooks.runs import RunView
 
 from .conftest import living
-
-
-def written(path: Path, job: dict[str, Any], loss: float, old: float) -> RunFolder:
-    """Write the run of a job by hand: two evaluations, on its own texts and on older ones."""
-    folder = RunFolder.create(path, {"job": job, "site": "local", "ranks": 1})
-    for step in range(1, 21):
-        line = {"step": step, "loss": loss + 1 / step, "tokens": step * 1000, "attempt": 1}
-        journal.append(folder.metrics_file, line)
-        if step % 10 == 0:
-            scores = {"eval_loss": loss + 0.1, "eval_loss_old": old + step / 100}
-            journal.append(folder.metrics_file, {"step": step, **scores, "attempt": 1})
-    folder.write_state(RunState(Phase.DONE, step=20, steps=20))
-    return folder
+from .side_by_side import two_runs
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
     monkeypatch.setenv("KBNOTEBOOKS_HOME", str(tmp_path))
-    corpus = {"name": "titles", "fingerprint": "0123456789abcdef"}
-    job = {"corpus": corpus, "learning_rate": 1e-3}
-    replay = [{"name": "replay", "share": 0.25, "corpus": {**corpus, "name": "speech"}}]
-    written(tmp_path / "runs" / "alone", job, loss=3.0, old=4.5)
-    written(tmp_path / "runs" / "replayed", {**job, "mixture": replay}, loss=3.1, old=4.2)
-    yield "alone", "replayed"
+    first, second = two_runs(tmp_path / "runs")
+    yield first.name, second.name
     for view in list(RunView._live.values()):
         view.stop_watching()
     RunView._live.clear()
@@ -47,7 +30,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str,
 
 def test_view_shows_measures_and_what_was_asked_otherwise(runs: tuple[str, str]) -> None:
     html = CompareView(kb.compare(*runs))._body.value
-    for said in ("At step 20", "4.700", "4.400", "-0.300", "share.replay", "0.25", "speech"):
+    for said in ("At step 300", "4.898", "4.719", "-0.179", "share.replay", "0.25", "speech"):
         assert said in html
 
 
@@ -56,15 +39,15 @@ def test_picture_is_told_in_words(runs: tuple[str, str], structure) -> None:
     assert view.selection == "eval_loss"
     (image,) = structure(view._body.value).all("img")
     assert image["alt"] == (
-        "loss on held-out text (nats) against step. Run 'alone' ends at 3.10, "
-        "run 'replayed' at 3.20."
+        "loss on held-out text (nats) against step. Run 'alone' ends at 4.10, "
+        "run 'replayed' at 4.10."
     )
 
 
 def test_another_loss_is_drawn_when_it_is_chosen(runs: tuple[str, str]) -> None:
     view = CompareView(compare(*runs))
     view.selection = "eval_loss_old"
-    assert "Run &#x27;alone&#x27; ends at 4.70" in view._body.value
+    assert "Run &#x27;alone&#x27; ends at 4.90" in view._body.value
     assert view.png().startswith(b"\x89PNG")
 
 
@@ -95,7 +78,7 @@ def test_run_view_draws_and_tells_monitored_corpora(runs: tuple[str, str], struc
     view = RunView("alone")
     assert "loss on 'old' (nats)" in view._numbers.value
     (image,) = structure(view._curve.value).all("img")
-    assert "On 'old' it went from 4.60 to 4.70 at step 20." in str(image["alt"])
+    assert "On 'old' it went from 4.77 to 4.90 at step 300." in str(image["alt"])
     assert view.png().startswith(b"\x89PNG")
 
 
