@@ -12,6 +12,7 @@ from kbnotebooks import (
     _answers_cluster,
     _answers_counting,
     _answers_models,
+    _answers_planning,
     _answers_replay,
     _html,
 )
@@ -34,6 +35,7 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_models.LADDER,
     **_answers.PRETRAIN,
     **_answers_cluster.CLUSTER,
+    **_answers_planning.COMPUTE,
     **_answers_replay.REPLAY,
 }
 

@@ -98,6 +98,15 @@ def test_slider_plans_again(view: PlanView):
     assert "On 32 nodes of meluxina" in view.html
 
 
+def test_spread_stays_until_the_goodput_is_given(view: PlanView):
+    view._sliders["nodes"].value = 32
+    low, high = view.plan.hours_between
+    assert low < view.plan.hours < high
+    assert "estimated after published runs" in view.plan.rate.source
+    view._sliders["goodput"].value = 0.5
+    assert view.plan.hours_between == pytest.approx((view.plan.hours, view.plan.hours))
+
+
 def test_rate_and_goodput_are_what_hours_go_by(view: PlanView):
     view.selection = {"tflops": 100.0, "goodput": 0.5}
     a_token = view.plan.job.shape.flops_per_token(2048)

@@ -40,14 +40,16 @@ def application(plan: Plan, award: Allocation | None = None) -> str:
 def _asked(plan: Plan) -> str:
     low, high = plan.hours_between
     side = plan.side
+    said = f", between {low:,.0f} and {high:,.0f} by the spread of published runs"
+    between = said if low < high else ""
     return (
         f"## Resources asked for: {plan.site}\n\n"
         f"To train {plan.job.shape} ({plan.parameters:,} parameters) on {plan.tokens:,} tokens we "
         f"ask for {side.billing.told(plan.node_hours)} "
         f"({plan.node_hours:,.0f} node-hours, {plan.gpu_hours:,.0f} GPU-hours): "
-        f"{plan.hours:,.0f} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs, "
-        f"between {low:,.0f} and {high:,.0f} by the spread of published runs. Jobs checkpoint, end "
-        "at the wall-time limit and go on in the next one of their chain."
+        f"{plan.hours:,.0f} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs"
+        f"{between}. Jobs checkpoint, end at the wall-time limit and go on in the next one of "
+        "their chain."
     )
 
 
@@ -74,7 +76,7 @@ def _sources(plan: Plan) -> str:
     lines = [f"Rate: {plan.rate.source}{': ' if reference else ''}{reference}."]
     lines += [] if side.card is None or not side.card.source else [f"GPU: {side.card.source}."]
     lines.append(f"Billing: {side.billing.source}.")
-    lines.append(f"Goodput: the middle of {side.goodput.runs} published whole runs.")
+    lines.append(f"Goodput: {side.goodput}.")
     facts = sites.load_site(plan.site).facts
     lines += [f"Nodes: {facts['node']['source']} ({facts['node']['date']})."]
     return "\n".join(["### Sources", "", *(f"- {line}" for line in lines), _SOURCES])

@@ -27,6 +27,11 @@ class Goodput:
     high: float
     runs: int
 
+    def __str__(self) -> str:
+        if not self.runs:
+            return "share of the rate that a whole run keeps, as given"
+        return f"{self.runs} published runs kept {self.low:.2f} to {self.high:.2f}"
+
 
 def short_run_tflops(run: WholeRun) -> float:
     """Return the short run's TFLOP/s by 6 N D: the published one, or that of the card's table."""

@@ -2,6 +2,12 @@
 
 Arithmetic only: tensor and pipeline parallelism (`tp`, `pp`) are counted here, so that published
 runs can be checked; `plan` offers what `submit` runs, which is ZeRO.
+
+GPT-NeoX-20B at its published settings (96 GPUs of 40 GB) comes out at 26.2 GiB. Of two well-known
+estimators one says 154.85 GiB for it, and takes neither gradients nor activations as shared
+(EleutherAI/cookbook: calc/calc_transformer_mem.py, 827ee3b); the other leaves out what passes
+through the model, and promised 0.49 GB where 14 to 21 were seen (DeepSpeed's
+estimate_zero3_model_states_mem_needs; microsoft/DeepSpeed#4527).
 """
 
 from __future__ import annotations

@@ -143,10 +143,10 @@ class Plan:
     def _cluster_rows(self) -> list[tuple[str, str, str]]:
         side = self.side
         low, high = self.hours_between
-        kept = f"{side.goodput.runs} published runs kept {side.goodput.low:.2f} to "
-        rows = [
-            ("goodput", f"{side.goodput.share:.2f}", f"{kept}{side.goodput.high:.2f}"),
-            ("between", f"{duration(low)} and {duration(high)}", "by these spreads"),
+        rows = [("goodput", f"{side.goodput.share:.2f}", str(side.goodput))]
+        if low < high:
+            rows.append(("between", f"{duration(low)} and {duration(high)}", "by these spreads"))
+        rows += [
             ("nodes", f"{side.nodes}", f"of {side.billing.gpus_per_node} GPUs"),
             ("GPU-hours", f"{self.gpu_hours:,.1f}", "as jobs count GPUs"),
             ("node-hours", f"{self.node_hours:,.1f}", ""),

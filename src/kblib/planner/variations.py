@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from kblib import sites
 from kblib.jobs.specs import Pretrain
 from kblib.planner.cards import CARDS
+from kblib.planner.cluster_side import Estimate
 from kblib.planner.duration import plan
 from kblib.planner.fitting import Fit, fit, micro_batch_size
 from kblib.planner.plan_result import Plan
@@ -80,13 +81,18 @@ def varied(found: Plan, wanted: Variation) -> Plan:
     PlanError
         If it does not fit.
     """
-    return plan(
+    base = variation_of(found)
+    as_estimated = isinstance(found.rate, Estimate) and wanted.tflops == base.tflops
+    other = plan(
         varied_job(found, wanted),
         site=found.site,
         nodes=wanted.nodes,
-        tflops_per_gpu=wanted.tflops,
+        tflops_per_gpu=None if as_estimated else wanted.tflops,
         goodput=wanted.goodput,
     )
+    if wanted.goodput != base.goodput:
+        return other
+    return replace(other, cluster=replace(other.side, goodput=found.side.goodput))
 
 
 def varied_fit(found: Plan, wanted: Variation) -> Fit:
