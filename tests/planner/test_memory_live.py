@@ -28,7 +28,7 @@ FEW: list[Case] = [
     ("modernbert", "wide", 1, "bfloat16"),
 ]
 ALL: list[Case] = [
-    *product(ARCHITECTURES, ("small", "wide", "deep"), range(4), ("float32", "bfloat16"))
+    *product(ARCHITECTURES, ("wide", "deep"), range(4), ("float32", "bfloat16"))
 ]
 
 
