@@ -76,6 +76,8 @@ class Pretraining:
         watch = Watch(self.run, self.attempt, self.job, on_gpus=self.ranks.device.type == "cuda")
         first = self._take_up(engine, config, watch)
         batches, guard = self._batches(data, config), self._guard(engine, first)
+        if first == 0 and self.job.monitored:  # what is forgotten shows against how it began
+            self._record({"step": 0, **self._evaluate(data, model)})
         done = train(
             engine,
             batches,
