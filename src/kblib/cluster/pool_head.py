@@ -224,9 +224,12 @@ class PoolHead:
                 return Ending(STOPPED, "The wall time was near; the next job goes on.")
             return Ending(STOPPED, "Stopped on request.")
         if backlog.failed:
-            many = f"{len(backlog.failed)} of {backlog.n_shards} shards failed"
-            kept = f"the results of the other {len(backlog.done)} are there"
-            return Ending(FAILED, f"{many}; {kept}. {self._some()}")
+            failed, done = len(backlog.failed), len(backlog.done)
+            return Ending(
+                FAILED,
+                f"{failed} of {backlog.n_shards} shards failed; "
+                f"the results of the other {done} are there. {self._some()}",
+            )
         return Ending(DONE, "")
 
     def _some(self) -> str:
