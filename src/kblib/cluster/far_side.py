@@ -20,6 +20,7 @@ from kblib.cluster import gang
 from kblib.cluster.remote import saved_corpora
 from kblib.cluster.resources import Resources
 from kblib.cluster.run import Run
+from kblib.cluster.show_script import script_before
 from kblib.errors import KblibError, RunError, SiteError
 from kblib.runs import Phase, RunFolder, open_run_folder, sharing
 from kblib.runs.budget import set_budget
@@ -33,7 +34,8 @@ def script(asked: Mapping[str, Any]) -> dict[str, Any]:
     _check_version(str(asked["version"]))
     cluster = gang.cluster_of_config(asked["config"])
     resources = Resources(**asked["resources"])
-    return {"script": gang.script_before(str(asked["name"]), cluster, resources)}
+    text = script_before(str(asked["name"]), cluster, resources, batch=bool(asked["batch"]))
+    return {"script": text}
 
 
 def make(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def fetch_failures(run: RunFolder) -> None:
         ssh.get(there, run.failed)
 
 
-def script_before(name: str, cluster: Cluster, resources: Mapping[str, Any]) -> str:
+def script_before(name: str, cluster: Cluster, resources: Mapping[str, Any], *, batch: bool) -> str:
     """Return the batch script that a new run of a name would get there; nothing is written.
 
     Raises
@@ -203,11 +203,14 @@ def script_before(name: str, cluster: Cluster, resources: Mapping[str, Any]) -> 
     KblibError
         If the site is not reached, or has another version of the library.
     """
-    asked = {"name": name, "version": kblib.__version__, "resources": resources}
-    config = _config_there({"site": cluster.name}, cluster)
-    return str(
-        FarSide(cluster, ssh_of(cluster)).ask("script", {**asked, "config": config})["script"]
-    )
+    asked = {
+        "name": name,
+        "version": kblib.__version__,
+        "config": _config_there({"site": cluster.name}, cluster),
+        "resources": resources,
+        "batch": batch,
+    }
+    return str(FarSide(cluster, ssh_of(cluster)).ask("script", asked)["script"])
 
 
 def _python(cluster: Cluster) -> str:

@@ -13,6 +13,7 @@ from kblib.cluster.resources import Asked, Resources
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
+from kblib.sites import Cluster
 
 
 def job_script(job: Pretrain | BatchTask, *, site: str, **resources: Unpack[Asked]) -> str:
@@ -39,10 +40,17 @@ def job_script(job: Pretrain | BatchTask, *, site: str, **resources: Unpack[Aske
     cluster = sites.cluster_of(sites.load_site(site))
     asked = Resources(**resources).at(cluster)
     name = f"{job.label}-{job.key[:8]}"
-    if isinstance(job, BatchTask):
-        run, variables = RunFolder(settings.runs_folder() / name), gang.variables_of(cluster)
-        return worker_script(run, cluster, asked, "ADDRESS_OF_THE_HEAD", "worker-0", variables)
-    check_ranks(job, asked.ranks)
+    batch = isinstance(job, BatchTask)
+    if not isinstance(job, BatchTask):
+        check_ranks(job, asked.ranks)
     if is_elsewhere(cluster):
-        return remote.script_before(name, cluster, asdict(asked))
-    return gang.script_before(name, cluster, asked)
+        return remote.script_before(name, cluster, asdict(asked), batch=batch)
+    return script_before(name, cluster, asked, batch=batch)
+
+
+def script_before(name: str, cluster: Cluster, asked: Resources, *, batch: bool) -> str:
+    """Return the batch script that a new run of a name would get on this machine."""
+    if not batch:
+        return gang.script_before(name, cluster, asked)
+    run, variables = RunFolder(settings.runs_folder() / name), gang.variables_of(cluster)
+    return worker_script(run, cluster, asked, "ADDRESS_OF_THE_HEAD", "worker-0", variables)
