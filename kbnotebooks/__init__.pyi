@@ -13,8 +13,11 @@ from kblib.corpora import read_jsonl as read_jsonl
 from kblib.corpora import read_subtitles as read_subtitles
 from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
+from kblib.evaluation.calibration import calibration as calibration
 from kblib.evaluation.confusion import adjusted_counts as adjusted_counts
 from kblib.evaluation.counts import corrected_counts as corrected_counts
+from kblib.evaluation.scores import evaluate as evaluate
+from kblib.evaluation.significance import differences as differences
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.recipes import bert_base as bert_base
@@ -95,6 +98,7 @@ from kbnotebooks.probe_view import ProbeView as ProbeView
 from kbnotebooks.replaying import replay as replay
 from kbnotebooks.runs import RunView as RunView
 from kbnotebooks.runs_view import RunsView as RunsView
+from kbnotebooks.scores_view import ScoresView as ScoresView
 from kbnotebooks.surprisal_view import SurprisalView as SurprisalView
 from kbnotebooks.token_lens_view import TokenLensView as TokenLensView
 from kbnotebooks.trend_view import TrendView as TrendView

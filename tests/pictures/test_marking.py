@@ -8,9 +8,11 @@ from kblib.ngrams.samples import Draw, sample_query
 from kbnotebooks.corrected import CorrectedTrendView
 from kbnotebooks.counts_view import CountsView
 from kbnotebooks.marking import MarkView
+from kbnotebooks.scores_view import ScoresView
 from tests.pictures.test_pictures import PICTURES, ink
 from tests.views.test_corrected import corrected  # noqa: F401
 from tests.views.test_counts_view import counts  # noqa: F401
+from tests.views.test_scores_view import scores  # noqa: F401
 
 
 @pytest.fixture
@@ -39,4 +41,11 @@ def test_corrected_counts_are_drawn(counts):  # noqa: F811
     PICTURES.mkdir(parents=True, exist_ok=True)
     drawn = CountsView(counts).png()
     (PICTURES / "counts.png").write_bytes(drawn)
+    assert ink(drawn) > 0.01
+
+
+def test_scores_are_drawn(scores):  # noqa: F811
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    drawn = ScoresView(scores).png()
+    (PICTURES / "scores.png").write_bytes(drawn)
     assert ink(drawn) > 0.01

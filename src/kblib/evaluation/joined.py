@@ -94,8 +94,8 @@ def join(
         If a column or a text is missing, a text was judged twice, a label is of none of the texts
         drawn, or nobody said `label`.
     """
-    judged = _predicted(_frame(predictions, "predictions"), sample, label, score)
-    given = _frame(labels, "labels")
+    judged = _predicted(frame_of(predictions, "predictions"), sample, label, score)
+    given = frame_of(labels, "labels")
     _check_label(label, judged, given)
     texts = sample.texts.join(judged, "id", how="left", maintain_order="left")
     missing = texts.filter(pl.col("score").is_null())
@@ -184,7 +184,8 @@ def _check_label(label: str, judged: pl.DataFrame, given: pl.DataFrame) -> None:
         )
 
 
-def _frame(table: Table, name: str) -> pl.DataFrame:
+def frame_of(table: Table, name: str) -> pl.DataFrame:
+    """Return a table of labels or predictions; it must have the columns ``id`` and ``label``."""
     frame = table if isinstance(table, pl.DataFrame) else pl.from_pandas(table)
     missing = [one for one in ("id", "label") if one not in frame.columns]
     if missing:
