@@ -136,6 +136,21 @@ def test_installed_package_is_not_copied(
     assert not run.code.exists()
 
 
+def test_library_that_was_replaced_while_the_job_waited_is_told(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(run, EMULATOR, Here())
+    staged_with = kblib.__version__
+    monkeypatch.setattr(kblib, "__version__", "9.9.9")
+    with pytest.raises(IntegrityError) as caught:
+        check_staged(run)
+    assert str(caught.value) == (
+        "The Python of this job has kblib 9.9.9. "
+        f"The run was staged with {staged_with}: another one was installed while it waited.\n"
+        "  kb.Run.open('films').resume() stages it with the new one"
+    )
+
+
 def test_changed_piece_is_named_when_the_job_begins(run: RunFolder) -> None:
     piece = stage(run, EMULATOR, Here())[1]
     name = next(name for name in piece.files if name.endswith(".parquet"))

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import kblib
 from kblib import files
 from kblib.cluster import environment, snapshot
 from kblib.cluster.access import Shell
@@ -91,7 +92,8 @@ def stage(run: RunFolder, cluster: Cluster, shell: Shell) -> list[Piece]:
             piece.folder / name: seen for piece in staged(run) for name, seen in piece.files.items()
         }
         pieces = [_piece(*needed, known) for needed in _needed(run, job, cluster)]
-        files.write_json(run.staged_file, {"pieces": [piece.to_dict() for piece in pieces]})
+        about = {"kblib": kblib.__version__, "pieces": [piece.to_dict() for piece in pieces]}
+        files.write_json(run.staged_file, about)
     return pieces
 
 
@@ -124,13 +126,25 @@ def check_staged(run: RunFolder) -> None:
     Raises
     ------
     IntegrityError
-        Naming the first file that is missing or changed, and what to do.
+        Naming the first file that is missing or changed, and what to do; or if the library was
+        replaced where it is installed.
     """
+    _check_library(run)
     for piece in staged(run):
         for name, now in _looked_at(piece.folder, piece.files, piece.files, piece).items():
             said = piece.files[name]
             if (now.bytes, now.sha256) != (said.bytes, said.sha256):
                 raise _changed(piece, name, said, now)
+
+
+def _check_library(run: RunFolder) -> None:
+    said = files.read_json(run.staged_file).get("kblib") if run.staged_file.exists() else None
+    if said not in (None, kblib.__version__):
+        raise IntegrityError(
+            f"The Python of this job has kblib {kblib.__version__}.",
+            f"The run was staged with {said}: another one was installed while it waited.",
+            f"kb.Run.open('{run.name}').resume() stages it with the new one",
+        )
 
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
