@@ -149,7 +149,7 @@ class ScoresView(View):
         axes.hlines(at, low, high, color=_html.ACCENT, linewidth=1.8)
         axes.plot(score, at, "o", color=_html.ACCENT, markersize=6)
         axes.set_yticks(at, rows["label"].to_list())
-        axes.set_xlim(0, 100)
+        axes.set_xlim(0, 102)
         axes.set_ylim(-0.6, max(rows.height - 0.4, 0.6))
         axes.set_xlabel(say("{measure}, per cent", measure=say(str(self._measure.value))))
         return fig
