@@ -19,6 +19,8 @@ from kblib.errors import KblibError
 NAMES = (
     "imports",
     "loop",
+    "engines",
+    "curves",
     "masked",
     "ladder",
     "counting",

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from kblib.runs import journal
 from kblib.training.batches import BlockBatches
 from kblib.training.config import TrainingConfig
-from kblib.training.engine import Batch, TorchEngine
+from kblib.training.engine import Batch, Engine, TorchEngine
 from kblib.training.loop import train
 from kblib.training.objective import MaskedObjective
 
@@ -57,10 +57,15 @@ class OurLoop:
     """The loop of a run: blocks read and masked as it goes, every step written to a journal."""
 
     def __init__(
-        self, model: PreTrainedModel, batches: BlockBatches, config: TrainingConfig, metrics: Path
+        self,
+        model: PreTrainedModel,
+        batches: BlockBatches,
+        config: TrainingConfig,
+        metrics: Path,
+        engine: Engine | None = None,
     ) -> None:
-        self.engine = TorchEngine(MaskedObjective(model), config, torch.device("cpu"))
-        self.engine.dtype = torch.float32  # on any processor, as the others
+        cpu, dtype = torch.device("cpu"), torch.float32  # on any processor, as the others
+        self.engine = engine or TorchEngine(MaskedObjective(model), config, cpu, dtype=dtype)
         self.batches, self.config, self.metrics = batches, config, metrics
         self.done = 0
 

@@ -46,7 +46,7 @@ class TokenizerCosts:
     def cheapest(self) -> str:
         """The tokenizer that cuts the whole corpus into the fewest tokens."""
         whole = self.table[self.table["by"] == "all"]
-        return str(whole.loc[whole["tokens"].idxmin(), "tokenizer"])
+        return str(whole["tokenizer"].iloc[int(whole["tokens"].to_numpy().argmin())])
 
     def by(self, by: str = "decade") -> pd.DataFrame:
         """Return tokens a word with a row a part and a column a tokenizer.

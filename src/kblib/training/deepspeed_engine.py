@@ -83,7 +83,7 @@ class DeepSpeedEngine:
         dtype: torch.dtype | None = None,
         offload: str | None = None,
     ) -> None:
-        deepspeed = _deepspeed(device)
+        deepspeed = import_deepspeed(device)
         self.objective = objective
         self.device = device
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
@@ -237,7 +237,7 @@ def deepspeed_config(
     }
 
 
-def _deepspeed(device: torch.device) -> Any:
+def import_deepspeed(device: torch.device) -> Any:
     """Import DeepSpeed, quietly, without what it would compile, and with a group of ranks."""
     if device.type == "cpu":
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
