@@ -7,10 +7,8 @@ A file is read in full once, and again only when its size or its time has change
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +17,14 @@ import kblib
 from kblib import files
 from kblib.cluster import environment, snapshot
 from kblib.cluster.access import Shell
-from kblib.errors import IntegrityError, RunError, SiteError
+from kblib.errors import IntegrityError, SiteError
 from kblib.models import catalog, hub
-from kblib.runs import RunFolder, lock
+from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
 _MODELS = ("model", "tokenizer", "continue_from")
 """Fields of jobs that name a model: a folder, a name in the model folders, or one of the hub."""
 _READERS = 4
-_OTHERS_TAKE_S = 600.0
-"""A model of 20 B parameters is read in a minute or two, on a busy disk in ten."""
 _SHOWN = 12  # letters of a checksum in a message
 
 
@@ -76,6 +72,8 @@ class Piece:
 def stage(run: RunFolder, cluster: Cluster, shell: Shell) -> list[Piece]:
     """Look at all that a run needs, and write down what was seen.
 
+    Whoever begins a run holds its lock, so that one stages at a time.
+
     Raises
     ------
     IntegrityError
@@ -85,32 +83,15 @@ def stage(run: RunFolder, cluster: Cluster, shell: Shell) -> list[Piece]:
         cannot carry out the job.
     """
     job = run.config()["job"]
-    with _alone(run):
-        code = snapshot.take(run)
-        environment.check_python(cluster, shell, code=code, packages=_packages(job))
-        known = {
-            piece.folder / name: seen for piece in staged(run) for name, seen in piece.files.items()
-        }
-        pieces = [_piece(*needed, known) for needed in _needed(run, job, cluster)]
-        about = {"kblib": kblib.__version__, "pieces": [piece.to_dict() for piece in pieces]}
-        files.write_json(run.staged_file, about)
+    code = snapshot.take(run)
+    environment.check_python(cluster, shell, code=code, packages=_packages(job))
+    known = {
+        piece.folder / name: seen for piece in staged(run) for name, seen in piece.files.items()
+    }
+    pieces = [_piece(*needed, known) for needed in _needed(run, job, cluster)]
+    about = {"kblib": kblib.__version__, "pieces": [piece.to_dict() for piece in pieces]}
+    files.write_json(run.staged_file, about)
     return pieces
-
-
-@contextmanager
-def _alone(run: RunFolder) -> Iterator[None]:
-    """Let one stage at a time: two notebooks may submit the same job in the same moment."""
-    handle = lock.take(run.path / ".staging", patience_s=_OTHERS_TAKE_S)
-    if handle is None:
-        raise RunError(
-            f"Run '{run.name}' is being staged by somebody else for {_OTHERS_TAKE_S:.0f} s.",
-            "One at a time looks at corpus, models and code.",
-            "Submit it again in a while: it is the same run.",
-        )
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def staged(run: RunFolder) -> list[Piece]:
