@@ -71,6 +71,7 @@ def far() -> Iterator[Far]:
         sites = settings / "kbnotebooks" / "sites"
         sites.mkdir(parents=True)
         (sites / f"{SITE}.toml").write_text(_site(found))
+        later.callback(server.drop)  # while the home that keeps the connection is known
         yield found
 
 
