@@ -167,6 +167,14 @@ def test_installed_site_is_found(python: Path, outside: dict[str, str], tmp_path
     assert (result.returncode, result.stdout) == (0, "none\n"), result.stderr
 
 
+def test_installed_plan_answers(python: Path, outside: dict[str, str], tmp_path: Path) -> None:
+    command = (python, "-m", "kblib", "plan", "--site", "meluxina", "--core-hours", "5e6")
+    result = run(*command, cwd=tmp_path, environment=outside)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "On 16 nodes of meluxina:" in result.stdout
+    assert "78,125 node-hours, 6,510 a month" in result.stdout
+
+
 CORPUS = """
 from kblib.corpora import Corpus
 texts = ["Tåget går till Kiruna.", "Flygplanet landar på Bromma."]
