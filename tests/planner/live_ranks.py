@@ -1,6 +1,6 @@
 """One rank that trains small models and counts the storages that really live, by term.
 
-``python -m tests.planner.live_ranks FOLDER RANK WORLD_SIZE CASES`` leaves bytes in FOLDER; CASES is
+``python tests/planner/live_ranks.py FOLDER RANK WORLD_SIZE CASES`` leaves bytes in FOLDER; CASES is
 JSON: a list of [architecture, size, stage, number type].
 """
 

@@ -27,14 +27,13 @@ FEW: list[Case] = [
     ("bert", "deep", 2, "float32"),
     ("modernbert", "wide", 1, "bfloat16"),
 ]
-ALL: list[Case] = [
-    *product(ARCHITECTURES, ("wide", "deep"), range(4), ("float32", "bfloat16"))
-]
+ALL: list[Case] = [*product(ARCHITECTURES, ("wide", "deep"), range(4), ("float32", "bfloat16"))]
 
 
 def counted(folder: Path, cases: Sequence[Case]) -> list[list[dict[str, int]]]:
     """Return what each rank counted, for each case."""
-    words = [sys.executable, "-m", "tests.planner.live_ranks", str(folder)]
+    # by its path: packages of others may bring a folder "tests" too
+    words = [sys.executable, str(Path(__file__).with_name("live_ranks.py")), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOCAL_RANK": "0"}
     ranks = [
         subprocess.Popen(
