@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kblib import files
+from kblib.cluster.diagnose import why_it_waits
 from kblib.cluster.replay import Replay
+from kblib.cluster.slurm_answers import SlurmJob
 from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState, journal
 from kbnotebooks import _attempts, _words
@@ -130,6 +132,22 @@ def test_reason_is_said_in_swedish(monkeypatch: pytest.MonkeyPatch):
         "Förlorat: gn2. Nästa jobb går vidare utan. Jobb 9 väntar: för få noder är lediga."
     )
     assert why_in_words("Something new.") == "Something new."
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Priority", "Resources", "Dependency", "Prolog", "None", "PartitionTimeLimit",
+        "PartitionNodeLimit", "InvalidAccount", "InvalidQOS", "ReqNodeNotAvail", "PartitionDown",
+        "AssociationJobLimit",
+    ],
+)  # fmt: skip
+def test_frequent_reasons_of_the_queue_are_known_in_swedish(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_words, "_chosen", ["sv"])
+    why = why_it_waits(SlurmJob("7", "gang", "PENDING", reason=reason))
+    assert why_in_words(f"Job 7 waits: {why}").startswith("Jobb 7 väntar: ")
 
 
 def test_run_that_is_only_looked_at_cannot_be_stopped(run: RunFolder):
