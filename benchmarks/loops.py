@@ -75,7 +75,8 @@ class OurLoop:
 
         def record(line: Any) -> None:
             journal.append(self.metrics, {**line, "attempt": 1})
-            steps.add(line["loss"])
+            if "loss" in line:  # evaluations and checkpoints are told too
+                steps.add(line["loss"])
 
         self.done = train(
             self.engine,

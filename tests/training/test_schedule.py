@@ -57,3 +57,16 @@ def test_warm_up_longer_than_the_training_only_rises(config: TrainingConfig) -> 
 
 def test_without_warm_up_the_first_step_is_at_the_top(config: TrainingConfig) -> None:
     assert rates(replace(config, steps=4, warmup_steps=0))[0] == 1e-3
+
+
+def test_cosine_falls_by_hand() -> None:
+    """From the top at step 2 to a tenth at step 10: half-way down it is in the middle."""
+    config = TrainingConfig(
+        steps=10, seq_len=1, batch_size=1, learning_rate=2.0, warmup_steps=2, eval_every=1,
+        save_every=1, schedule="cosine", final_learning_rate=0.1,
+    )  # fmt: skip
+    rates = [learning_rate(config, step) for step in range(10)]
+    assert rates[:3] == [1.0, 2.0, 2.0]
+    assert rates[6] == pytest.approx(2.0 * (0.1 + 0.9 / 2))
+    assert rates[4] == pytest.approx(2.0 * (0.1 + 0.9 * (1 + 0.5**0.5) / 2))
+    assert learning_rate(config, 10) == pytest.approx(0.2)
