@@ -202,8 +202,9 @@ class Pretraining:
     def _write_sample(self, writer: CausalLM) -> None:
         """Let every rank write the same text, and rank 0 keep it."""
         prompt = self.job.sample_prompt or ""
-        text = writer.generate(prompt, seed=self.job.seed, max_tokens=_SAMPLE_TOKENS).text
+        whole = writer.generate(prompt, seed=self.job.seed, max_tokens=_SAMPLE_TOKENS).text
         if self.ranks.rank == 0:
+            text = whole.removeprefix(prompt)
             line = {"step": self._reached, "prompt": prompt, "text": text, "attempt": self.attempt}
             journal.append(self.run.samples_file, line)
 
