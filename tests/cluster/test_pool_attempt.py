@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kblib.cluster.pool import Answer
-from kblib.cluster.pool_head import Pace, PoolHead
+from kblib.cluster.pool_attempt import Pace, PoolHead
 from kblib.jobs.exit_codes import DONE, FAILED, STOPPED
 from kblib.jobs.shard_work import Outcome
 from kblib.runs import Phase, RunFolder
