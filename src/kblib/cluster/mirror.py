@@ -102,7 +102,8 @@ def is_mirror(run: RunFolder) -> bool:
 def follow(run: RunFolder, there: str) -> None:
     """Write down where a run is, and look at it."""
     known = files.read_json(run.mirror_file) if is_mirror(run) else {"looked": time.time()}
-    files.write_json(run.mirror_file, {**known, "path": there, "complete": False})
+    anew = {"complete": False, "fetched": False}
+    files.write_json(run.mirror_file, {**known, "path": there, **anew})
     _PACES.pop(run.path, None)
     refresh(run, at_once=True)
 
