@@ -50,7 +50,7 @@ def boot(folder: Path, name: str, environment: dict[str, str]) -> None:
 
 
 def power_off(folder: Path, name: str) -> None:
-    """End a node at once and everything on it, as a loss of power does; returns when all is gone."""
+    """End a node and everything on it, as a loss of power does; return when all is gone."""
     outside = processes.alive(_record(folder, name))
     inside = outside.children() if outside is not None else []
     # unshare does not pass on TERM; killed, it takes the namespace with it (--kill-child).
