@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kblib import settings
-from kblib.cluster import submit
+from kblib.cluster import pool_run, snapshot, submit
 from kblib.cluster.pool_scripts import worker_script
 from kblib.cluster.render import render
 from kblib.cluster.resources import Resources
@@ -53,6 +53,28 @@ def test_workers_of_a_shared_pool_do_so_too(tmp_path: Path) -> None:
         run = RunFolder.create(tmp_path / f"run{len(share)}", {"site": "x", **share})
         script = worker_script(run, cluster, asked, "tls://head:1", "worker-0", {})
         assert ("umask 0027" in script.splitlines()) is bool(share)
+
+
+def test_code_that_goes_with_a_shared_run_is_nobodys_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout may be open to a group: who changes what jobs run, runs as their owner."""
+    module = tmp_path / "checkout" / "src" / "kblib" / "open_to_all.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("def work(shard): ...\n")
+    module.chmod(0o666)
+    monkeypatch.setattr(settings, "checkout", lambda: tmp_path / "checkout")
+    monkeypatch.syspath_prepend(str(module.parent))
+    job = {"function": "open_to_all:work"}
+    run = RunFolder.create(tmp_path / "run", {"site": "x", "share": "group", "job": job})
+    with run.writing():
+        snapshot.take(run)
+        pool_run.carry_function(run)
+    copies = [path for folder in (run.code, run.functions) for path in folder.rglob("*.py")]
+    assert [path.name for path in copies] == [module.name] * 2
+    for path in (run.code, run.functions, *run.code.rglob("*"), *run.functions.rglob("*")):
+        assert not path.stat().st_mode & 0o022, path
+    assert run.code.stat().st_mode & 0o777 == run.functions.stat().st_mode & 0o777 == 0o750
 
 
 def test_a_private_run_is_not_opened_unasked(

@@ -11,7 +11,7 @@ from kblib.cluster.tls import make_keys
 from kblib.errors import JobError, RunError
 from kblib.jobs.batch_result import BatchResult
 from kblib.jobs.named_function import NamedFunction
-from kblib.runs import Phase, RunFolder, RunState
+from kblib.runs import Phase, RunFolder, RunState, sharing
 from kblib.runs.shards import ShardFiles
 
 _MOST_BYTES = 64 << 20
@@ -57,11 +57,13 @@ def carry_function(run: RunFolder) -> None:
         )
     aside = run.path / ".functions"
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    aside.mkdir(mode=0o700)
     if source.is_file():
         shutil.copy2(source, aside / source.name)
     else:
         shutil.copytree(source, aside / source.name, ignore=_NOT_CARRIED)
+    if run.is_shared:
+        sharing.settle(aside)
     files.replace_folder(aside, run.functions)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kblib import files, settings
-from kblib.runs import RunFolder
+from kblib.runs import RunFolder, sharing
 
 CACHE = "__pycache__"
 _PARTS = {"src/kblib": "kblib", "hpc": "kblib/hpc"}
@@ -25,8 +25,11 @@ def take(run: RunFolder) -> Path | None:
         return None
     aside = run.path / ".code"
     shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=0o700)
     for source, place in _PARTS.items():
         _copy(clone / source, aside / place)
+    if run.is_shared:
+        sharing.settle(aside)
     files.replace_folder(aside, run.code)
     return run.code
 

@@ -61,6 +61,13 @@ def open_to_group(folder: Path) -> None:
     folder.chmod(_MODE)
 
 
+def settle(folder: Path) -> None:
+    """Let a group read a private folder of copies, whose files may have been open to writers."""
+    for path in folder.rglob("*"):
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o022)
+    folder.chmod(_MODE)
+
+
 @contextmanager
 def shared_umask(shared: bool) -> Iterator[None]:
     """Write what a group may read and not write, whatever the user's own umask is."""
