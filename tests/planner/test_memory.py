@@ -20,7 +20,7 @@ PUBLISHED = {
     "pp": 4,
     "zero": 1,
     "dtype": "fp16",
-    "checkpointing": True,
+    "activation_checkpointing": True,
     "attention": "eager",
     "bucket_size": 1_260_000_000,
     "buckets": 2,
@@ -83,8 +83,8 @@ def test_offload_leaves_the_optimiser_to_the_node() -> None:
 
 def test_recomputed_layers_keep_their_input() -> None:
     kept, again = (
-        memory_per_gpu(NEOX, micro_batch_size=1, dp=8, zero=3, checkpointing=checkpointing)
-        for checkpointing in (False, True)
+        memory_per_gpu(NEOX, micro_batch_size=1, dp=8, zero=3, activation_checkpointing=again)
+        for again in (False, True)
     )
     assert again["activations"] == pytest.approx(44 * 2048 * 6144 * 2 / 2**30)
     assert kept["activations"] / 44 == pytest.approx(again["live layer"], rel=0.01)

@@ -88,7 +88,7 @@ def setting_of(job: Pretrain, gpus: int) -> Setting:
         zero=job.zero_stage,
         dtype=job.dtype or "bf16",
         autocast=job.zero_stage == 0 and job.dtype != "fp32",
-        checkpointing=job.activation_checkpointing,
+        activation_checkpointing=job.activation_checkpointing,
         offload=job.offload,
         guessed=job.mask_rate if job.shape.objective == "masked" else 1.0,
         bucket_size=everything if job.engine == "torch" else min(DEEPSPEED_BUCKET, everything),

@@ -48,7 +48,7 @@ class Setting:
     dtype: str = "bf16"
     grad_dtype: str | None = None
     autocast: bool = False
-    checkpointing: bool = False
+    activation_checkpointing: bool = False
     attention: str = "fused"
     offload: str | None = None
     guessed: float = 1.0
@@ -178,7 +178,7 @@ def memory_per_gpu(
     autocast
         Whether weights, gradients and the residual stream stay in float32 all the same (this
         project's engines without ZeRO).
-    checkpointing
+    activation_checkpointing
         Whether a layer keeps its input only and is computed again in the backward pass.
     attention
         ``fused``, or ``eager`` where the table of scores is kept.
@@ -209,7 +209,7 @@ def memory_per_gpu(
     ... )
     >>> neox = memory_per_gpu(
     ...     shape, micro_batch_size=4, dp=12, tp=2, pp=4, zero=1, dtype="fp16",
-    ...     checkpointing=True, attention="eager", bucket_size=1_260_000_000, buckets=2,
+    ...     activation_checkpointing=True, attention="eager", bucket_size=1_260_000_000, buckets=2,
     ... )
     >>> round(neox.gib, 1)
     26.2
@@ -291,7 +291,7 @@ def _passes(shape: ModelShape, s: Setting) -> Iterator[Term]:
     layer = _layer_bytes(shape, s)
     # The first stage of a pipeline has a micro-batch under way for each stage.
     layers = shape.n_layer / s.pp * s.pp
-    if s.checkpointing:
+    if s.activation_checkpointing:
         kept = layers * s.tokens * shape.n_embd * s.width
         yield Term("activations", kept, "the input of each layer, in all stages' passes", kept)
         yield Term("live layer", layer * s.tokens, _layer_source(s))
