@@ -14,7 +14,7 @@ import pandas as pd
 from kblib.cluster.replay import Replay
 from kblib.cluster.run import Run
 from kblib.errors import RunError
-from kblib.runs import RunFolder, RunState, Tail, journal, open_run_folder
+from kblib.runs import Phase, RunFolder, RunState, Tail, journal, open_run_folder
 from kbnotebooks import _html
 from kbnotebooks._attempts import cluster_html, is_batch, recording_html
 from kbnotebooks._record import RunRecord, phase_in_words
@@ -134,9 +134,16 @@ class RunView(View):
             [self._log], titles=(say("Last lines of the log"),), selected_index=None
         )
         folded.layout.max_width = "46rem"
-        parts = (self._head, self._curve, self._numbers, self._stop, self._cluster)
+        self._go_on = w.Button(
+            description=say("Go on"),
+            tooltip=say("Go on from the newest whole checkpoint"),
+            disabled=True,
+        )
+        buttons = w.HBox([self._stop, self._go_on])
+        parts = (self._head, self._curve, self._numbers, buttons, self._cluster)
         self._lay_out(*parts, folded)
         self._on_click(self._stop, self._ask_to_stop)
+        self._on_click(self._go_on, self._resume)
 
     def _attach(self, run: Run | str | Path) -> None:
         self._folder = open_run_folder(_path(run))
@@ -171,6 +178,12 @@ class RunView(View):
             self.run.cancel()
         self._stop.disabled, self._stop.description = True, say("Stopping")
 
+    def _resume(self) -> None:
+        if self.run is not None:
+            self.run.resume()
+            self.look()
+            self._watch()
+
     def _paint(self, folder: RunFolder, state: RunState) -> None:
         self._head.value = _html.wrap(self._head_html(folder, state))
         self._curve.value = _html.wrap(self._record.curve(state.steps))
@@ -179,6 +192,8 @@ class RunView(View):
         )
         self._cluster.value = _html.wrap(cluster_html(folder, self._readings))
         self._log.value = _html.wrap(_log_html(folder))
+        resumable = state.phase in (Phase.STOPPED, Phase.FAILED)
+        self._go_on.disabled = self._read_only or not resumable
         if state.over or self._stop.description == say("Stop"):
             self._stop.disabled = state.over or self._read_only
             self._stop.description = say("Stop")

@@ -154,6 +154,7 @@ def test_run_that_is_only_looked_at_cannot_be_stopped(run: RunFolder):
     view = RunView(run.path, read_only=True)
     assert view.state.phase is Phase.RUNNING
     assert view._stop.disabled
+    assert view._go_on.disabled
 
 
 def test_still_form_holds_all_of_it(folder: RunFolder):
@@ -194,6 +195,14 @@ def test_view_follows_a_recording_that_goes_on(played: RunView):
     assert view is played
     until(lambda: "Done: step 10 of 10." in view._head.value, patience_s=PATIENCE_S)
     assert list(view.table["step"]) == [1, 2, 3, 4, 10]
+
+
+def test_button_lets_a_stopped_run_go_on(played: RunView):
+    assert not played._go_on.disabled
+    played._go_on.click()
+    assert played.error is None
+    until(lambda: "Done: step 10 of 10." in played._head.value, patience_s=PATIENCE_S)
+    assert played._go_on.disabled
 
 
 def test_recording_of_the_package_is_shown_from_its_beginning():

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from kblib.cluster import Run
+from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState, journal
 from kbnotebooks._record import phase_in_words
 from kbnotebooks.runs import RunView
@@ -118,6 +120,26 @@ def test_stop_button_asks_the_driver(run: RunFolder):
     assert run.cancel_file.exists()
     assert view._stop.disabled
     assert view._stop.description == "Stopping"
+
+
+def test_go_on_is_offered_where_a_run_was_stopped_or_failed(run: RunFolder, grip: Grip):
+    view = RunView(run.name)
+    assert view._go_on.disabled  # it runs
+    grip.release()
+    view.look()
+    assert view.state.phase is Phase.FAILED
+    assert not view._go_on.disabled
+
+
+def test_run_that_cannot_go_on_says_so_below_the_view(run: RunFolder, monkeypatch):
+    def refuse(_run: Run) -> None:
+        raise RunError("Nothing begins here.", "It was a test.")
+
+    monkeypatch.setattr(Run, "begin", refuse)
+    run.write_state(living(40, phase=Phase.STOPPED))
+    view = RunView(run.name)
+    view._go_on.click()
+    assert "Nothing begins here." in view._message.value
 
 
 def test_still_form_is_not_behind_a_run_that_ended(run: RunFolder, monkeypatch):
