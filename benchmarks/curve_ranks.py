@@ -1,16 +1,17 @@
-"""One process of `benchmarks.curves`: it plays a rank in groups of one, two and four.
+"""One process of `benchmarks.curves`: a rank in a group of one, two or four.
 
-``python -m benchmarks.curve_ranks FOLDER RANK``: the cases are in ``cases.json``, what was seen
-goes to ``seen-RANK.json``. The groups follow each other in the same processes, since starting one
-takes longer than all its cases. B blocks, T tokens, K masked positions.
+``python -m benchmarks.curve_ranks FOLDER WORLD RANK``: the cases are in ``cases.json``, what the
+first rank saw goes to ``seen-WORLD.json``. A process stays in one group: in one that had been in a
+smaller group before, DeepSpeed 0.19.8 trained something else at stage 2. B blocks, T tokens, K
+masked positions.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ CONFIG = TrainingConfig(
 )
 CPU = torch.device("cpu")
 _NOT_ASKED = -100
+_LOOK_S = 0.2
 
 
 def shape_of(architecture: str) -> ModelShape:
@@ -150,6 +152,8 @@ class RankOfACase:
     def go_on(self) -> dict[str, Any]:
         """Take up the checkpoint of another number of ranks, and train to the last step."""
         engine = self.engine(seed=99)
+        while not self.run.checkpoint(HALF).is_dir():  # it appears when it is whole
+            time.sleep(_LOOK_S)
         engine.any_rank(False)
         engine.load(self.run.checkpoint(HALF))
         return {"resumed": self.train(engine, HALF, STEPS)}
@@ -179,52 +183,23 @@ def without_persistent_weights(*args: Any, **kwargs: Any) -> dict[str, Any]:
     return told
 
 
-@contextmanager
-def group(folder: Path, name: str, rank: int, world: int) -> Iterator[None]:
-    """Make a group of ranks, for DeepSpeed too, and leave it."""
-    _forget_groups_of_before()
-    meeting = f"file://{folder}/meeting-{name}-{world}"
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
-    yield
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-def _forget_groups_of_before() -> None:
-    """Undo what DeepSpeed remembers of a group; it expects one a process.
-
-    It numbers parameters and modules as they come and compares the numbers between ranks: who sat
-    out a group must count as the others do.
-    """
-    import deepspeed.comm.comm as comm
-    from deepspeed.runtime.zero import parameter_offload, partition_parameters
-    from deepspeed.utils import groups
-
-    comm.cdb = None
-    groups.mesh_device = None
-    for cached in [name for name in vars(groups) if name.startswith("_WORLD_GROUP")]:
-        setattr(groups, cached, None)
-    partition_parameters.Init.param_id = 0
-    register: Any = parameter_offload.DeepSpeedZeRoOffload._register_deepspeed_module
-    register.__defaults__[0][0] = 0
-
-
-def main(folder: Path, rank: int) -> None:
-    """Play this rank in all groups, first to begin each case, then to go on with it."""
+def main(folder: Path, world: int, rank: int) -> None:
+    """Begin the cases of this group, then go on with those of another that end in it."""
     torch.set_num_threads(1)
     deepspeed_engine.deepspeed_config = without_persistent_weights
+    meeting = f"file://{folder}/meeting-{world}"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
     cases: Sequence[Case] = json.loads((folder / "cases.json").read_text())
-    seen: dict[str, dict[str, Any]] = {name_of(case): {} for case in cases}
+    seen: dict[str, dict[str, Any]] = {}
     for part, ranks in (("begin", "ranks"), ("go_on", "resumed_with")):
-        for world in WORLDS:
-            mine = [case for case in cases if case[ranks] == world] if rank < world else []
-            if mine:
-                with group(folder, part, rank, world):
-                    for case in mine:
-                        told = getattr(RankOfACase(folder, case, rank, world), part)()
-                        seen[name_of(case)].update(told)
-    (folder / f"seen-{rank}.json").write_text(json.dumps(seen))
+        for case in cases:
+            if case[ranks] == world:
+                told = getattr(RankOfACase(folder, case, rank, world), part)()
+                seen.setdefault(name_of(case), {}).update(told)
+    if rank == 0:
+        (folder / f"seen-{world}.json").write_text(json.dumps(seen))
+    dist.barrier()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

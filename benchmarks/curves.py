@@ -26,6 +26,7 @@ STAGES = (0, 1, 2, 3)
 TOLERANCE_NATS = 5e-6
 """Sums in another order: ten units in the last place of a float32 near 5."""
 _RESUMED_WITH = {1: 2, 2: 4, 4: 1}
+_PLACES = [(world, rank) for world in WORLDS for rank in range(world)]
 _FEW = 8
 _PATIENCE_S = 1800.0
 _LOOK_S = 0.2
@@ -57,7 +58,7 @@ def few_cases() -> list[Case]:
 
 
 def run_cases(folder: Path, cases: Sequence[Case]) -> Seen:
-    """Carry out cases in as many processes as there are ranks; return what the first saw.
+    """Carry out cases in the ranks of three groups at once; return what the first of each saw.
 
     Raises
     ------
@@ -68,16 +69,22 @@ def run_cases(folder: Path, cases: Sequence[Case]) -> Seen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOCAL_RANK": "0", "DS_ACCELERATOR": "cpu"}
     words = [sys.executable, "-m", "benchmarks.curve_ranks", str(folder)]
     processes = []
-    for rank in range(max(WORLDS)):
-        with open(folder / f"said-{rank}.txt", "wb") as out:
+    for place in _PLACES:
+        with open(folder / f"said-{place[0]}-{place[1]}.txt", "wb") as out:
             processes.append(
-                subprocess.Popen([*words, str(rank)], env=environment, stdout=out, stderr=out)
+                subprocess.Popen(
+                    [*words, *map(str, place)], env=environment, stdout=out, stderr=out
+                )
             )
     failed = _first_to_fail(processes)
     if failed is not None:
-        said = (folder / f"said-{failed}.txt").read_text()[-1500:]
-        raise BenchmarkError(f"Rank {failed} did not come to its end. {said}")
-    seen: Seen = json.loads((folder / "seen-0.json").read_text())
+        world, rank = _PLACES[failed]
+        said = (folder / f"said-{world}-{rank}.txt").read_text()[-1500:]
+        raise BenchmarkError(f"Rank {rank} of {world} did not come to its end. {said}")
+    seen: Seen = {name_of(case): {} for case in cases}
+    for world in WORLDS:
+        for name, told in json.loads((folder / f"seen-{world}.json").read_text()).items():
+            seen[name] |= told
     return seen
 
 

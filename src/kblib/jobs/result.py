@@ -20,6 +20,7 @@ from kblib.jobs.specs import Pretrain
 from kblib.jobs.undoing import skips_of
 from kblib.models.folder import save_model
 from kblib.models.masking import BERT
+from kblib.models.origin import name_of_origin
 from kblib.models.scores import evenly_spread
 from kblib.runs import RunFolder
 from kblib.training.config import TrainingConfig
@@ -163,7 +164,7 @@ def _card(job: Pretrain, recipe: dict[str, Any], scores: dict[str, Any]) -> str:
     )
     return f"""# {job.label}
 
-A {kind} language model ({job.shape}, {job.shape.parameters():,} parameters), trained from nothing
+A {kind} language model ({job.shape}, {job.shape.parameters():,} parameters), trained {_start(job)}
 on the corpus '{job.corpus.name}', {job.corpus.n_words:,} words, fingerprint
 {job.corpus.fingerprint[:12]}.
 
@@ -176,9 +177,30 @@ on the corpus '{job.corpus.name}', {job.corpus.n_words:,} words, fingerprint
 |---|---|
 {rows}
 {_PROTOCOLS if kind == "masked" else _CAUSAL_PROTOCOLS}
-The model has read nothing but this corpus: its errors, its period and its silences are those of the
-corpus. It knows grammar and topics, not facts. `recipe.json` holds every number that made it.
+{_reading(job)} It knows grammar and topics, not facts. `recipe.json` holds every number
+that made it.
 """
+
+
+def _start(job: Pretrain) -> str:
+    """Return what the training began with."""
+    if job.continue_from is None:
+        return "from nothing"
+    return f"further from {name_of_origin(job.continue_from)}"
+
+
+def _reading(job: Pretrain) -> str:
+    """Say whose errors, period and silences are those of the model."""
+    if job.continue_from is None:
+        return (
+            "The model has read nothing but this corpus: its errors, its period and its silences "
+            "are those\nof the corpus."
+        )
+    name = name_of_origin(job.continue_from)
+    return (
+        f"Before this corpus it has read what {name} has: errors, periods and silences\n"
+        "of both are its own, and the licence of either holds."
+    )
 
 
 def _notice(job: Pretrain) -> str | None:

@@ -9,7 +9,9 @@ There is no other parallelism, on purpose. Without a fork of transformers' model
 their matrices (AutoTP; its tutorial joins it to the stages 0 to 2) or their inputs (Ulysses), and
 offers no pipeline for them. ZeRO stage 3 divides by all ranks what those would divide by a few: it
 is the way for a model beyond one GPU, and `kb.plan` shows that 20 billion parameters fit.
-Checkpoints are written while the ranks wait; see `checkpoint` for what is done aside.
+
+Checkpoints are not asynchronous: the ranks wait while each writes its share, which for 20 billion
+parameters on 96 GPUs is 2.6 GB a rank.
 """
 
 from __future__ import annotations
