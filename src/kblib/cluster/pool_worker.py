@@ -51,49 +51,51 @@ async def serve(asked: argparse.Namespace) -> int:
     it. On this machine workers end with their head.
     """
     run, leaving = RunFolder(asked.run), asyncio.Event()
+    scratch = tempfile.mkdtemp(prefix="kblib-worker-")
+
+    def leave_at_once() -> None:  # results are whole or absent
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(DONE)
+
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, leaving.set)
-    loop.add_signal_handler(signal.SIGTERM, lambda: os._exit(DONE))  # results are whole or absent
+    loop.add_signal_handler(signal.SIGTERM, leave_at_once)
     end = math.inf if asked.lifetime is None else time.monotonic() + asked.lifetime
     address: str | None = run.scheduler_address() or asked.address
     while address is not None:
-        await _serve_one(run, asked, address, leaving, end - time.monotonic())
+        worker = Worker(
+            address,
+            name=asked.name,
+            nthreads=1,
+            security=tls.security(run),
+            protocol="tls://",
+            interface=asked.interface,
+            memory_limit=0,
+            death_timeout=_HEAD_S,
+            dashboard_address="127.0.0.1:0",
+            local_directory=scratch,
+        )
+        await _serve_one(worker, leaving, end - time.monotonic())
         if leaving.is_set() or time.monotonic() >= end or asked.lifetime is None:
-            return DONE
+            break
         log.info("worker %s has lost its head at %s", asked.name, address)
         address = await _next_head(run, address)
-    return INFRASTRUCTURE
+    shutil.rmtree(scratch, ignore_errors=True)
+    return INFRASTRUCTURE if address is None else DONE
 
 
-async def _serve_one(
-    run: RunFolder, asked: argparse.Namespace, address: str, leaving: asyncio.Event, left_s: float
-) -> None:
+async def _serve_one(worker: Worker, leaving: asyncio.Event, left_s: float) -> None:
     """Work for one head until it is gone, or the time is up, or this process is to leave."""
-    scratch = tempfile.mkdtemp(prefix="kblib-worker-")
-    worker = Worker(
-        address,
-        name=asked.name,
-        nthreads=1,
-        security=tls.security(run),
-        protocol="tls://",
-        interface=asked.interface,
-        memory_limit=0,
-        death_timeout=_HEAD_S,
-        dashboard_address="127.0.0.1:0",
-        local_directory=scratch,
-    )
     try:
         await worker
-        log.info("worker %s is there, process %d", asked.name, os.getpid())
+        log.info("worker %s is there, process %d", worker.name, os.getpid())
         finished, left = asyncio.create_task(worker.finished()), asyncio.create_task(leaving.wait())
         until = None if math.isinf(left_s) else max(0.0, left_s)
         await asyncio.wait({finished, left}, timeout=until, return_when=asyncio.FIRST_COMPLETED)
         if not finished.done():
             await worker.close_gracefully(reason="its time is up")
     except (TimeoutError, OSError) as error:
-        log.warning("worker %s found no head at %s: %s", asked.name, address, error)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        log.warning("worker %s found no head: %s", worker.name, error)
 
 
 async def _next_head(run: RunFolder, last: str) -> str | None:

@@ -242,7 +242,8 @@ class SlurmWorkers(SLURMCluster):
             self._i = max(self._i, 1 + int(note.name.rpartition("-")[2]))
         if there:
             await asyncio.to_thread(self.slurm.cancel, *sorted(there))
-        log.info("%d workers of the last head go on", len(self.workers))
+        if self.workers:
+            log.info("%d workers of the last head go on", len(self.workers))
 
     async def let_go(self) -> None:
         """Leave all workers to the next head."""
