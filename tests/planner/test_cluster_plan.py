@@ -144,10 +144,30 @@ def test_this_machine_has_no_nodes(job: Pretrain) -> None:
 
 def test_every_shipped_cluster_is_planned(job: Pretrain) -> None:
     job = replace(job, activation_checkpointing=True)
-    for site in ("meluxina", "leonardo", "lumi", "vega", "example-slurm", "emulator"):
+    for site in ("meluxina", "leonardo", "lumi", "vega", "example-slurm"):
         found = plan(job, site=site, nodes=4)
         assert found.gpu_hours > 0
         assert found.side.billing.told(found.node_hours) in str(found)
+
+
+def test_emulated_gpus_are_no_gpus(job: Pretrain) -> None:
+    small = replace(job, activation_checkpointing=True)
+    with pytest.raises(PlanError, match="computes on this machine's processor"):
+        plan(small, site="emulator", nodes=4)
+    keep_rate(small, "emulator", 16, 1000.0, "measured by run 'rehearsal'")
+    assert plan(small, site="emulator", nodes=4).side.energy(1.0) is None
+
+
+def test_unknown_gpu_is_planned_once_it_is_measured_or_given_a_rate(
+    job: Pretrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    folder = tmp_path / "kbnotebooks" / "sites"
+    folder.mkdir(parents=True)
+    (folder / "meluxina.toml").write_text('[node]\ngpu = "B300"\n')
+    with pytest.raises(PlanError, match="Nothing is known of a GPU called 'B300'"):
+        planned(job)
+    assert planned(job, tflops_per_gpu=100).gpu_hours > 0
 
 
 def test_lumi_bills_two_dies_as_one_gpu(job: Pretrain) -> None:

@@ -39,6 +39,9 @@ CARDS = (
     Card("TPU-v4", "TPU-v4", 32, 192, "Jouppi et al. (2023), arXiv 2304.01433"),
 )
 
+_EMULATED = "emulated"
+"""In the name of GPUs that are none, on a cluster to rehearse with."""
+
 
 def card_of(called: str) -> Card:
     """Return the card that a site file calls so.
@@ -53,6 +56,12 @@ def card_of(called: str) -> Card:
     >>> card_of("MI250X die (GCD)").name
     'MI250X-GCD'
     """
+    if _EMULATED in called:
+        raise PlanError(
+            f"'{called}' computes on this machine's processor.",
+            "What others published of real ones says nothing of it.",
+            "Measure it: kb.probe_rate(job, site=...). A plan then goes by that rate.",
+        )
     for card in CARDS:
         if called == card.name or called.startswith(card.called):
             return card
