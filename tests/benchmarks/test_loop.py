@@ -47,7 +47,7 @@ def test_our_loop_writes_its_journal_and_goes_on_where_it_stopped(
 ) -> None:
     ours, _ = loop.build_loops(job.shape, config, data, tmp_path)
     losses = ours.run(2).losses + ours.run(1).losses
-    lines = journal.Tail(tmp_path / "metrics.jsonl").new()
+    lines = [one for one in journal.Tail(tmp_path / "metrics.jsonl").new() if "loss" in one]
     assert [line["step"] for line in lines] == [1, 2, 3]
     assert [line["loss"] for line in lines] == losses
 
