@@ -57,7 +57,7 @@ def pool_request(
     _refuse_nodes(place, resources)
     cluster = sites.cluster_of(place)
     _check_site(cluster)
-    pool["resources"] = asdict(Resources(**resources).at(cluster))
+    pool["resources"] = asdict(Resources.of(resources).at(cluster))
     pool["workers"] = min(workers or USUAL_WORKERS, task.n_shards, cluster.node.count)
     return {"driver": HEAD, "pool": pool, "resources": asdict(_head(cluster, resources))}
 

@@ -140,7 +140,7 @@ def send_preflight(*, site: str, probe: Probe | None = None, **resources: Unpack
     require_training_part()
     settings.writable_home()
     resources.setdefault("walltime_hours", min(_WALLTIME_HOURS, cluster.walltime_hours))
-    filled = Resources(**resources).at(cluster)
+    filled = Resources.of(resources).at(cluster)
     config = {
         "job": (probe or Probe()).to_dict(),
         "module": MODULE,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from numbers import Integral, Real
+from typing import Any, TypedDict
 
 from kblib.errors import SiteError
 from kblib.sites import Cluster
@@ -13,6 +15,9 @@ from kblib.sites.facts import overlay
 
 _NODE = re.compile(r"[\w.\[\],-]+")
 """A name, or a range of names as Slurm writes it: ``gn[1-2]``."""
+_COUNTS = ("nodes", "ranks_per_node", "gpus_per_node", "cores_per_node")
+_MEASURES = {"memory_gib": "GiB", "walltime_hours": "hours"}
+_NAMES = ("partition", "account", "qos")
 
 
 class Asked(TypedDict, total=False):
@@ -71,6 +76,28 @@ class Resources:
                 'kb.submit(job, site=..., exclude=["gn2"])',
             )
         object.__setattr__(self, "exclude", tuple(self.exclude))
+        for what in (*_COUNTS, *_MEASURES, *_NAMES):
+            _check_kind(what, getattr(self, what))
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any]) -> Resources:
+        """Return what was asked for by keywords.
+
+        Raises
+        ------
+        SiteError
+            If there is no resource of that name, with the nearest one; or it is of another kind.
+        """
+        known = list(Asked.__annotations__)
+        for name in asked:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                raise SiteError(
+                    f"There is no {name}= to be asked of a site.",
+                    f"There is: {', '.join(known)}.",
+                    f"kb.submit(job, site=..., {near[0]}=...)" if near else "",
+                )
+        return cls(**asked)
 
     def at(self, cluster: Cluster) -> Resources:
         """Return the same with the site's own in every place that was left open.
@@ -85,9 +112,13 @@ class Resources:
             self,
             gpus_per_node=gpus,
             ranks_per_node=max(1, gpus) if self.ranks_per_node is None else self.ranks_per_node,
-            cores_per_node=self.cores_per_node or cluster.node.cores,
-            memory_gib=self.memory_gib or cluster.node.memory_gib,
-            walltime_hours=self.walltime_hours or cluster.walltime_hours,
+            cores_per_node=cluster.node.cores
+            if self.cores_per_node is None
+            else self.cores_per_node,
+            memory_gib=cluster.node.memory_gib if self.memory_gib is None else self.memory_gib,
+            walltime_hours=(
+                cluster.walltime_hours if self.walltime_hours is None else self.walltime_hours
+            ),
             partition=self.partition or cluster.partition,
             account=self.account or cluster.account,
             qos=self.qos or cluster.qos,
@@ -99,6 +130,25 @@ class Resources:
     def ranks(self) -> int:
         """Ranks on all nodes; of resources that `at` has filled."""
         return self.nodes * (self.ranks_per_node or 1)
+
+
+def _check_kind(what: str, value: object) -> None:
+    """Check that a count is a whole number, a measure a number, and a name one word."""
+    if value is None and what != "nodes":
+        return
+    if what in _NAMES:
+        right, expected = isinstance(value, str) and len(value.split()) < 2, "A name"
+        example = '"NAME"'
+    elif what in _COUNTS:
+        right, expected, example = isinstance(value, Integral), "A whole number", "2"
+    else:
+        right, expected, example = isinstance(value, Real), f"A number of {_MEASURES[what]}", "8.5"
+    if not right or isinstance(value, bool):
+        raise SiteError(
+            f"{what}={value!r} was asked for.",
+            f"{expected} was expected.",
+            f"kb.submit(job, site=..., {what}={example})",
+        )
 
 
 def _check(asked: Resources, cluster: Cluster) -> None:

@@ -38,7 +38,7 @@ def job_script(job: Pretrain | BatchTask, *, site: str, **resources: Unpack[Aske
         If the batch does not divide among the ranks.
     """
     cluster = sites.cluster_of(sites.load_site(site))
-    asked = Resources(**resources).at(cluster)
+    asked = Resources.of(resources).at(cluster)
     name = f"{job.label}-{job.key[:8]}"
     batch = isinstance(job, BatchTask)
     if not isinstance(job, BatchTask):

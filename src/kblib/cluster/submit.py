@@ -132,7 +132,7 @@ def _training_request(
         world = max(1, sites.this_machine().gpus) if ranks is None else ranks
     else:
         _refuse_ranks(place.name, ranks)
-        filled = Resources(**resources).at(sites.cluster_of(place))
+        filled = Resources.of(resources).at(sites.cluster_of(place))
         world, asked = filled.ranks, {"resources": asdict(filled), "no_dask": reason_for_none(dask)}
     check_ranks(job, world)
     return {"ranks": world, **asked}
