@@ -93,6 +93,7 @@ def test_training_begins_with_the_weights_and_ends_in_a_whole_model(
     assert missing == []
     assert losses[0] == pytest.approx(first_loss(job, before), abs=1e-5)
     after, missing = plain(run.model)
+    assert "trained further from origin" in (run.model / "README.md").read_text()
     assert missing == []
     weights = dict(after.named_parameters())
     changed = [n for n, old in before.named_parameters() if not torch.equal(old, weights[n])]

@@ -1,6 +1,6 @@
 """One rank of a comparison: torch's engine, and DeepSpeed's at each stage, on the same batches.
 
-``python -m tests.training.deepspeed_ranks FOLDER RANK WORLD_SIZE`` leaves what it saw in FOLDER.
+``python deepspeed_ranks.py FOLDER RANK WORLD_SIZE`` leaves what it saw in FOLDER.
 """
 
 from __future__ import annotations
@@ -91,6 +91,26 @@ class Comparison:
         sums = {name: float(value.double().sum()) for name, value in whole.state_dict().items()}
         return {"losses": losses, "resumed": halves, "weights": sums}
 
+    def of_variant(self, stage: int, *, offload: str | None = None, recompute: bool = False) -> Any:
+        """Return the losses with the state in the node's memory, or with activations made again."""
+        model = build_model(SHAPE, dropout=0.1, seed=1)
+        if recompute:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        engine = DeepSpeedEngine(
+            objective_for(model, SHAPE),
+            CONFIG,
+            CPU,
+            zero_stage=stage,
+            dtype=torch.float32,
+            offload=offload,
+        )
+        losses = self.train(engine, 0, HALF)
+        run = RunFolder(self.folder / f"run-{stage}-{offload}-{recompute}")
+        save_checkpoint(run, engine, HALF, keep=2)
+        engine.any_rank(False)  # until rank 0 has sealed it
+        engine.load(run.checkpoint(HALF))
+        return losses + self.train(engine, HALF, STEPS)
+
     def of_a_lost_shard(self) -> str:
         """Return what is said to a checkpoint from which one rank's part is gone."""
         lacking = self.folder / "lacking"
@@ -123,7 +143,13 @@ def main(folder: Path, rank: int, world_size: int) -> None:
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world_size)
     comparison = Comparison(folder, rank, world_size)
     seen = {str(stage): comparison.of_stage(stage) for stage in (None, *STAGES)}
-    told = {"stages": seen, "lacking": comparison.of_a_lost_shard()}
+    variants = {
+        "offload-1": comparison.of_variant(1, offload="cpu"),
+        "offload-3": comparison.of_variant(3, offload="cpu"),
+        "recompute-2": comparison.of_variant(2, recompute=True),
+        "recompute-3": comparison.of_variant(3, recompute=True),
+    }
+    told = {"stages": seen, "variants": variants, "lacking": comparison.of_a_lost_shard()}
     (folder / f"rank-{rank}.json").write_text(json.dumps(told))
     dist.barrier()
 

@@ -34,7 +34,8 @@ ROUNDING = 2e-6
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder in which two ranks have left what they saw."""
     folder = tmp_path_factory.mktemp("deepspeed")
-    words = [sys.executable, "-m", "tests.training.deepspeed_ranks", str(folder)]
+    # By its path: an installed package with tests of its own would be found first.
+    words = [sys.executable, str(Path(__file__).with_name("deepspeed_ranks.py")), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOCAL_RANK": "0"}
     ranks = [
         subprocess.Popen(
@@ -74,6 +75,13 @@ def test_losses_are_those_of_torch(seen: dict[str, Any], stage: int) -> None:
 def test_resumed_training_has_equal_bits(seen: dict[str, Any], stage: int) -> None:
     told = seen["stages"][str(stage)]
     assert told["resumed"] == told["losses"]
+
+
+@pytest.mark.parametrize("variant", ["offload-1", "offload-3", "recompute-2", "recompute-3"])
+def test_offload_and_recomputation_change_no_loss(seen: dict[str, Any], variant: str) -> None:
+    """Both are resumed half-way as well."""
+    plain, other = seen["stages"]["None"]["losses"], seen["variants"][variant]
+    assert losses(other) == pytest.approx(losses(plain), abs=ROUNDING)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -116,6 +124,16 @@ def test_what_a_lost_rank_kept_is_missed(folder: Path, seen: dict[str, Any]) -> 
         "The files of all ranks together should hold each number once.\n"
         "  Start anew with kb.submit(job, fresh=True)."
     )
+
+
+def test_offload_and_half_precision_are_told(config: TrainingConfig) -> None:
+    told = deepspeed_config(
+        config, world_size=1, zero_stage=3, dtype=torch.float16, n_parameters=10, offload="cpu"
+    )
+    assert told["fp16"] == {"enabled": True}
+    assert not told["bf16"]["enabled"]
+    zero = told["zero_optimization"]
+    assert zero["offload_optimizer"] == zero["offload_param"] == {"device": "cpu"}
 
 
 def test_batch_of_deepspeed_is_ours(config: TrainingConfig, shape: ModelShape) -> None:
