@@ -26,7 +26,7 @@ from kblib.training.objective import objective_for
 SIZES = {
     "small": {"n_layer": 2, "n_head": 4, "n_embd": 64, "vocab_size": 500, "seq_len": 48},
     "wide": {"n_layer": 1, "n_head": 4, "n_embd": 128, "vocab_size": 900, "seq_len": 64},
-    "deep": {"n_layer": 8, "n_head": 2, "n_embd": 48, "vocab_size": 300, "seq_len": 32},
+    "deep": {"n_layer": 5, "n_head": 2, "n_embd": 48, "vocab_size": 300, "seq_len": 32},
 }
 MICRO_BATCH, PIECES = 2, 2
 CPU = torch.device("cpu")

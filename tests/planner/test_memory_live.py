@@ -78,12 +78,22 @@ def errors(case: Case, live: dict[str, int]) -> dict[str, float]:
     return {name: told[name] / live[name] - 1 for name in names if live[name] or told[name]}
 
 
-def check(folder: Path, cases: Sequence[Case]) -> None:
+def border_bytes(case: Case) -> float:
+    """Return what stage 2 may hold beyond its share: the tensor that two ranks divide, whole."""
+    architecture, size, stage, dtype = case
+    shape = shape_of(architecture, size)
+    widest = shape.n_embd * max(3 * shape.n_embd, 2 * shape.inner)
+    return widest * (2 if dtype == "bfloat16" else 4) if stage == 2 else 0.0
+
+
+def check(folder: Path, cases: Sequence[Case], *, with_border: bool = False) -> None:
     far = []
     for case, of_ranks in zip(cases, counted(folder, cases), strict=True):
         for rank, live in enumerate(of_ranks):
             assert all(n for name, n in live.items() if name != "buckets")
             wrong = {name: e for name, e in errors(case, live).items() if abs(e) > WITHIN}
+            if with_border and -wrong.get("gradients", 0) * live["gradients"] <= border_bytes(case):
+                wrong.pop("gradients", None)
             far += [(case, rank, wrong)] if wrong else []
     assert far == []
 
@@ -93,5 +103,6 @@ def test_terms_are_those_that_live(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_terms_are_those_that_live_in_every_layout(tmp_path: Path) -> None:
-    check(tmp_path, ALL)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_terms_are_those_that_live_in_every_layout(architecture: str, tmp_path: Path) -> None:
+    check(tmp_path, [case for case in ALL if case[0] == architecture], with_border=True)
