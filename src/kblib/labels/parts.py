@@ -1,0 +1,137 @@
+"""Labelled texts in parts: whole groups by chance, or what is latest for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from kblib.corpora.parts import rank
+from kblib.errors import LabelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kblib.labels.labelled import Labels
+
+GROUPS = ("film", "issue", "document", "title")
+"""What texts hang together by, if it is known and nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of each part, and the column by which they were told apart."""
+
+    by: str
+    parts: list[tuple[str, pl.DataFrame]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Parts:
+    """Labels in parts; ``train, test = labels.split()`` unpacks them as a corpus does.
+
+    Attributes
+    ----------
+    train, test, valid
+        Labels; valid is None if it was not asked for.
+    by
+        The column whose values are each in one part only.
+    """
+
+    train: Labels
+    test: Labels
+    valid: Labels | None
+    by: str
+
+    def __iter__(self) -> Iterator[Labels]:
+        return iter(self._named().values())
+
+    def _named(self) -> dict[str, Labels]:
+        found = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: labels for name, labels in found.items() if labels is not None}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """How often each label is in each part, as a pandas table."""
+        columns = {
+            name: part.counts.set_index("label")["count"] for name, part in self._named().items()
+        }
+        table = self.train.counts[["label"]]
+        return table.assign(**{name: table["label"].map(one) for name, one in columns.items()})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes scores on the test part hard to trust, in sentences."""
+        said = []
+        for label, train, test in self.table[["label", "train", "test"]].itertuples(index=False):
+            if self.train.is_scale or (train and test):
+                continue
+            said.append(f"'{label}' is not in the {'test' if train else 'train'} part.")
+        known = set(self.train.rows["text"])
+        again = sum(text in known for text in self.test.rows["text"])
+        if again:
+            said.append(f"{again:,} of {len(self.test):,} texts to test stand in train as well.")
+        return tuple(said)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(part):,}" for name, part in self._named().items())
+        notes = [f"  Note: {one}" for one in self.warnings]
+        name = self.train.name.removesuffix("-train")
+        return "\n".join([f"'{name}' split by {self.by}: {sizes}", *notes])
+
+
+def rows_of_parts(
+    rows: pl.DataFrame, *, test: float, valid: float, by: str | None, time: str | None, seed: int
+) -> Chosen:
+    """Return the rows of each part: train, valid (if asked for), test."""
+    if not (0 < test < 1 and 0 <= valid < 1 and test + valid < 1):
+        raise LabelError(
+            f"test={test} and valid={valid} leave no train part or no test part.",
+            "Shares between 0 and 1 that add up to less than 1 were expected.",
+            "labels.split(test=0.2)",
+        )
+    if by is not None and time is not None:
+        raise LabelError(
+            f"by='{by}' and time='{time}' were both given.",
+            "One of them was expected: groups by chance, or what is latest for the test.",
+            f"labels.split(test={test}, time='{time}')",
+        )
+    column = time or by or next((name for name in GROUPS if name in rows.columns), "text")
+    groups = _ordered(rows, column, None if time else seed)
+    n_test = max(1, round(test * len(groups)))
+    n_valid = max(1, round(valid * len(groups))) if valid else 0
+    if n_test + n_valid >= len(groups):
+        raise LabelError(
+            f"There are {len(groups)} different values of '{column}', too few to split.",
+            f"At least {2 + bool(valid)} were expected, so that every part has one.",
+            "Split by another column; by='id' makes each text its own group.",
+        )
+    cut = [groups[n_test + n_valid :], groups[n_test : n_test + n_valid], groups[:n_test]]
+    named = zip(("train", "valid", "test"), cut, strict=True)
+    return Chosen(column, [(name, _of(rows, column, some)) for name, some in named if some])
+
+
+def _ordered(rows: pl.DataFrame, column: str, seed: int | None) -> list[Any]:
+    """Return the groups, those for the test first."""
+    if column not in rows.columns:
+        raise LabelError(
+            f"The labels have no column '{column}'.", f"They have: {', '.join(rows.columns)}."
+        )
+    groups = rows[column].unique().to_list()
+    if seed is not None:
+        return sorted(groups, key=lambda group: rank(seed, group))
+    unknown = rows[column].null_count()
+    if unknown:
+        raise LabelError(
+            f"{unknown:,} of {rows.height:,} texts have no {column}.",
+            "A split by time needs a time for each.",
+            "Leave them out, or split by chance: by='...'",
+        )
+    return sorted(groups, reverse=True)
+
+
+def _of(rows: pl.DataFrame, column: str, groups: list[Any]) -> pl.DataFrame:
+    chosen = pl.DataFrame({column: pl.Series(groups, dtype=rows.schema[column])})
+    return rows.join(chosen, on=column, how="semi", nulls_equal=True, maintain_order="left")
