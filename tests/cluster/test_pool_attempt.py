@@ -16,6 +16,7 @@ from kblib.jobs.exit_codes import DONE, FAILED, STOPPED
 from kblib.jobs.shard_work import Outcome
 from kblib.runs import Phase, RunFolder
 from kblib.runs.shards import ShardFiles
+from tests.disks import fill, mounted
 
 
 class Workers:
@@ -27,6 +28,7 @@ class Workers:
         self.does = does
         self.sent: list[tuple[str, list[int]]] = []
         self.problem = ""
+        self.stops = ""
 
     def send(self, chunk: str, numbers: list[int]) -> None:
         self.sent.append((chunk, numbers))
@@ -39,7 +41,7 @@ class Workers:
         outcomes = [self.does(number) for number in numbers]
         if None in outcomes:
             return Answer(chunk, [], lost=True)
-        return Answer(chunk, [one for one in outcomes if one])
+        return Answer(chunk, [one for one in outcomes if one], self.stops)
 
     def look_after(self) -> str:
         return self.problem
@@ -47,11 +49,15 @@ class Workers:
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
+    return run_in(tmp_path / "run")
+
+
+def run_in(folder: Path) -> RunFolder:
     config = {
         "job": {"kind": "batch", "shards": [f"page-{n}" for n in range(30)]},
         "pool": {"shards": 30, "workers": 2},
     }
-    made = RunFolder.create(tmp_path / "run", config)
+    made = RunFolder.create(folder, config)
     made.begin_attempt(0, {})
     return made
 
@@ -64,13 +70,13 @@ def _signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def head_of(run: RunFolder, workers: Workers) -> PoolHead:
+def head_of(run: RunFolder, workers: Workers, attempt: int = 1) -> PoolHead:
     @contextmanager
     def opening(run: RunFolder, wanted: Callable[[], int]) -> Iterator[Workers]:
         assert wanted() > 0
         yield workers
 
-    return PoolHead(run, 1, opening)
+    return PoolHead(run, attempt, opening)
 
 
 def done(run: RunFolder, number: int) -> Outcome:
@@ -158,6 +164,29 @@ def test_no_worker_to_be_had_is_told(run: RunFolder) -> None:
     workers.slots, workers.problem = 0, "5 workers in a row ended before they had begun."
     assert head_of(run, workers).drive() == FAILED
     assert run.written_state().why == "5 workers in a row ended before they had begun."
+
+
+def test_full_disk_is_told_and_the_next_head_goes_on(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", mib=2) as disk:
+        run = run_in(disk / "run")
+        filled: list[Path] = []
+
+        def does(number: int) -> Outcome:
+            outcome = done(run, number)
+            if number == 1:  # the second of the two that are sent first
+                filled.append(fill(disk))
+            return outcome
+
+        workers = Workers(does)
+        workers.stops = "The disk is full: no space left."
+        assert head_of(run, workers).drive() == FAILED
+        state = run.written_state()
+        assert (state.phase, state.why) == (Phase.FAILED, workers.stops)
+        assert run.attempt_records()[0]["why"] == workers.stops
+        filled[0].unlink()
+        assert run.begin_attempt(1, {}) == 2
+        assert head_of(run, Workers(lambda n: done(run, n)), attempt=2).drive() == DONE
+        assert (run.path / ".reserve").stat().st_size > 0  # for the next full disk
 
 
 def test_lines_about_progress_become_rarer() -> None:

@@ -120,10 +120,11 @@ class PoolHead:
             log.exception("the head failed")
             kind = "" if isinstance(error, KblibError) else f"{type(error).__name__}: "
             ending = Ending(FAILED, f"The head failed: {kind}{error}")
-        self._tell_progress()
+        self._tell_where_it_ended()
         return self._end(ending)
 
     def _begin(self) -> None:
+        self.run.set_reserve_aside()
         done, event = len(self.backlog.done), "resumed" if self.attempt > 1 else "began"
         self._append({"event": event, "step": done, "workers_at_most": self._workers()})
         log.info("attempt %d: %d of %d shards are done", self.attempt, done, self.backlog.n_shards)
@@ -186,6 +187,12 @@ class PoolHead:
         if rate:
             record["seconds_left"] = round(self.backlog.left / rate, 1)
         self._append(record)
+
+    def _tell_where_it_ended(self) -> None:
+        try:
+            self._tell_progress()
+        except OSError as error:  # the state, for which room is kept, says it as well
+            log.warning("the last progress could not be written: %s", error)
 
     def _append(self, record: dict[str, Any]) -> None:
         line = {**record, "attempt": self.attempt, "time": time.time()}

@@ -39,7 +39,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -78,7 +78,6 @@ class RunFolder:
         self.failed = path / "failed"
         self.functions = path / "functions"
         self.workers = path / "workers"
-        self.measured_file = self.result / "nodes.json"
         self.measured_file = self.result / "nodes.json"
         self.settled_file = path / "settled.json"
         self.budget_file = path / "budget.json"
@@ -191,16 +190,8 @@ class RunFolder:
         files.write_json(self.config_file, {**self.config(), "resources": dict(resources)})
 
     def write_state(self, state: RunState) -> None:
-        """Replace the state.
-
-        On a full disk the reserve makes room, so that the reason can still be told.
-        """
-        try:
-            files.write_json(self.state_file, state.to_dict())
-        except OSError as error:
-            if not self._make_room(error):
-                raise
-            files.write_json(self.state_file, state.to_dict())
+        """Replace the state, on a full disk too."""
+        self._write_last_words(lambda: files.write_json(self.state_file, state.to_dict()))
 
     def tidy(self) -> None:
         """Take what a killed attempt left behind, and set aside room for the last words.
@@ -221,11 +212,15 @@ class RunFolder:
             # Random, for a disk that compresses.
             self._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
 
-    def _make_room(self, error: OSError) -> bool:
-        if not files.disk_is_full(error) or not self._reserve.exists():
-            return False
-        self._reserve.unlink()
-        return True
+    def _write_last_words(self, write: Callable[[], object]) -> None:
+        """Write why a run ends; on a full disk the reserve makes room for it."""
+        try:
+            write()
+        except OSError as error:
+            if not files.disk_is_full(error) or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
+            write()
 
     def state(self) -> RunState:
         """Return the state as an onlooker may believe it."""
@@ -243,12 +238,7 @@ class RunFolder:
     def write_failure(self, attempt: int, kind: str, message: str) -> None:
         """Tell why an attempt ended; the first rank to tell wins, on a full disk too."""
         content = {"attempt": attempt, "type": kind, "message": message}
-        try:
-            files.write_json_once(self.failure_file, content)
-        except OSError as error:
-            if not self._make_room(error):
-                raise
-            files.write_json_once(self.failure_file, content)
+        self._write_last_words(lambda: files.write_json_once(self.failure_file, content))
 
     def failure(self, attempt: int) -> str | None:
         """Return what ended an attempt, in the words of the rank that told; None if none did."""
@@ -272,9 +262,10 @@ class RunFolder:
         return number
 
     def end_attempt(self, number: int, **outcome: object) -> None:
-        """Add to the record of an attempt how it ended."""
+        """Add to the record of an attempt how it ended, on a full disk too."""
         path = self._attempt_file(number)
-        files.write_json(path, {**files.read_json(path), **outcome})
+        content = {**files.read_json(path), **outcome}
+        self._write_last_words(lambda: files.write_json(path, content))
 
     def _attempt_file(self, number: int) -> Path:
         return self.attempts / f"{number:04d}.json"
