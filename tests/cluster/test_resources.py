@@ -27,7 +27,7 @@ def cluster() -> Cluster:
         ({"gpus_per_node": True}, "gpus_per_node=True was asked for."),
         (
             {"walltime_hours": "12:00:00"},
-            "'12:00:00' was asked for. A number of hours was expected.\n  kb.submit(job, site=..., w",
+            "A number of hours was expected.\n  kb.submit(job, site=..., walltime_hours=8.5)",
         ),
         ({"memory_gib": "64G"}, "memory_gib='64G' was asked for. A number of GiB was expected."),
         ({"account": 46}, "account=46 was asked for. A name was expected."),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from kblib import files
-from kblib.cluster import gang, mirror
+from kblib.cluster import Run, gang, mirror
 from kblib.cluster.slurm_answers import SlurmJob
 from kblib.cluster.watch import FRESH_S, forget, observed
 from kblib.errors import SiteError
@@ -31,6 +31,16 @@ class Queue:
 
     def job(self, _: str) -> None:
         return None
+
+    @property
+    def shell(self) -> None:
+        return None
+
+
+def written_at(run: RunFolder, state: RunState) -> RunState:
+    """Write a state as it was written at another time, and return it."""
+    run.write_state(state)
+    return state
 
 
 @pytest.fixture
@@ -54,6 +64,47 @@ def silent(tmp_path: Path) -> RunFolder:
 def test_a_silent_run_without_a_job_has_failed(silent: RunFolder, queue: Queue) -> None:
     assert observed(silent, silent.written_state()).phase is Phase.FAILED
     assert queue.asked_for == [None]
+
+
+def test_a_run_that_is_being_sent_has_not_failed_and_keeps_its_keys(
+    silent: RunFolder, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sending takes minutes where a corpus is read, or a container is slow to start."""
+    silent.write_state(RunState(Phase.STOPPED, step=5, attempt=1, heartbeat=time.time()))
+    seen: list[RunState] = []
+
+    def stage(run: RunFolder, *_: object) -> None:
+        written = replace(run.written_state(), heartbeat=time.time() - SILENT_S)
+        seen.append(observed(run, written_at(run, written)))
+        raise SiteError("The Python of the site does not start.")
+
+    monkeypatch.setattr(gang, "stage", stage)
+    kept = silent.tls
+    monkeypatch.setattr("kblib.cluster.run.make_keys", lambda run: kept.mkdir())
+    removed: list[bool] = []
+    monkeypatch.setattr("kblib.cluster.watch.remove_keys", lambda run: removed.append(True))
+    with pytest.raises(SiteError, match="does not start"):
+        Run(silent).begin()
+    assert (seen[0].phase, removed) == (Phase.QUEUED, [])
+    assert seen[0].why == "What it needs is looked at before it is sent."
+    assert silent.written_state().phase is Phase.STOPPED
+
+
+def test_a_run_that_is_sent_from_a_machine_whose_locks_are_not_seen_has_not_failed(
+    silent: RunFolder, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[RunState] = []
+
+    def stage(run: RunFolder, *_: object) -> None:
+        seen.append(observed(run, run.written_state()))
+        raise SiteError("The Python of the site does not start.")
+
+    silent.write_state(RunState(Phase.QUEUED, attempt=1, heartbeat=time.time() - SILENT_S))
+    monkeypatch.setattr(gang, "stage", stage)
+    with pytest.raises(SiteError, match="does not start"):
+        gang.begin(silent)
+    assert seen[0].phase is Phase.QUEUED
+    assert seen[0].why.startswith("It was not sent to the scheduler")
 
 
 def test_a_silent_run_of_somebody_else_is_not_judged(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,7 +22,7 @@ from kblib.cluster.resources import Resources
 from kblib.cluster.slurm import Slurm
 from kblib.cluster.snapshot import place_of
 from kblib.cluster.staging import stage
-from kblib.errors import RunError, SiteError
+from kblib.errors import KblibError, RunError, SiteError
 from kblib.runs import RunFolder
 from kblib.sites import Cluster, Site
 
@@ -68,20 +69,24 @@ def begin(run: RunFolder) -> list[str]:
     """
     slurm = slurm_of(run)
     run.cancel_file.unlink(missing_ok=True)  # what was asked of the jobs before is done
+    run.script_file.unlink(missing_ok=True)  # its being there says that a job was sent
     stage(run, cluster_of_run(run), slurm.shell)
     script = script_of(run)
-    queued: list[str] = []
     try:
-        files.write_atomic(run.script_file, script.encode())
-        queued.append(slurm.submit(script))
-        queued.append(slurm.submit(script))
+        queued = [slurm.submit(script) for _ in range(2)]
     except SiteError:
-        run.script_file.unlink()
-        if queued:
-            slurm.cancel(*queued)
+        _take_back(run, slurm)
         raise
+    files.write_atomic(run.script_file, script.encode())
     run.write_sent_jobs(*queued)
     return queued
+
+
+def _take_back(run: RunFolder, slurm: Slurm) -> None:
+    """End every job of a run: one of which sbatch gave no answer may be there all the same."""
+    with suppress(KblibError):  # it is told already why
+        if jobs := slurm.queue(run.name):
+            slurm.cancel(*(job.id for job in jobs))
 
 
 def queue_next(run: RunFolder, *, own: str) -> None:

@@ -16,7 +16,7 @@ from kblib.cluster.slurm_answers import SlurmJob
 from kblib.cluster.tls import remove_keys
 from kblib.errors import KblibError
 from kblib.jobs.exit_codes import INFRASTRUCTURE
-from kblib.runs import Phase, RunFolder, RunState
+from kblib.runs import Phase, RunFolder, RunState, lock
 
 FRESH_S = 15.0
 """A driver writes every two seconds; shared file systems may be late."""
@@ -64,11 +64,23 @@ def observed(run: RunFolder, written: RunState) -> RunState:
         heard = mirror.ago(time.time() - current.heartbeat)
         told = f"Last heard of {heard} ago; the scheduler tells only {run.owner} of this run."
         return replace(current, why=f"{told} {current.why}".strip())
-    if not run.script_file.exists():  # whoever submitted it was killed before it was sent
-        return replace(current, why="It was not sent to the scheduler; submit the job again.")
+    if not_sent := _why_not_sent(run, current):
+        return replace(current, why=not_sent)
     why = str(why_it_ended(answer.last, run.log(20)))
     remove_keys(run)  # no driver is left that would
     return replace(current, phase=Phase.FAILED, why=why, exit_code=INFRASTRUCTURE)
+
+
+def _why_not_sent(run: RunFolder, current: RunState) -> str:
+    """Return why the scheduler has no job of a run that was never sent, or not yet; else nothing.
+
+    Sending takes minutes where a large corpus is read, or a container is slow to start.
+    """
+    if current.phase is Phase.QUEUED and lock.is_held(run.begin_lock_file):
+        return "What it needs is looked at before it is sent."
+    if not run.script_file.exists():  # whoever submitted it was killed before it was sent
+        return "It was not sent to the scheduler; submit the job again."
+    return ""
 
 
 def _starting(written: RunState, job: SlurmJob) -> RunState:
