@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,11 +104,27 @@ def test_quality_of_service_that_the_account_has_not(
     (overlay / "leonardo.toml").write_text(
         '[slurm]\naccount = "euhpc_b"\nqos = "boost_qos_lprod"\n'
     )
-    told = [one for one in compare_site("leonardo") if one.what == "quality of service"]
-    assert [one.found for one in told] == [
-        "site file: boost_qos_lprod; boost_usr_prod takes: normal, boost_qos_dbg",
-        "site file: boost_qos_lprod; yours: boost_qos_dbg, normal",
-    ]
+    compared = compare_site("leonardo")
+    (told,) = [one for one in compared if one.what == "quality of service"]
+    assert told.found == (
+        "site file: boost_qos_lprod; yours: boost_qos_dbg, normal; "
+        "boost_usr_prod takes: normal, boost_qos_dbg"
+    )
+    assert told.line == 'qos = "normal"'
+    lines = overlay_of("leonardo", compared).partition("\n\n")[2]
+    assert tomllib.loads(lines)["slurm"]["qos"] == "normal"
+
+
+def test_quality_of_service_is_compared_without_accounts(
+    recorded: dict[str, str], overlay: Path
+) -> None:
+    del recorded["sacctmgr associations"]
+    (overlay / "leonardo.toml").write_text('[slurm]\nqos = "boost_qos_lprod"\n')
+    compared = found("leonardo")
+    assert compared["accounts"].verdict == "unknown"
+    assert compared["quality of service"].found == (
+        "site file: boost_qos_lprod; boost_usr_prod takes: normal, boost_qos_dbg"
+    )
 
 
 def test_other_hardware_is_told(recorded: dict[str, str], overlay: Path) -> None:

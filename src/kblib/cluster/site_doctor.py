@@ -7,7 +7,7 @@ beside them; a fact that is wrong can cost a day in a queue.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kblib import sites
@@ -99,10 +99,6 @@ def _of_partition(cluster: Cluster, live: Live) -> Iterator[Compared]:
         return
     verdict = "ok" if partition.state == "UP" else "differs"
     yield Compared("partition", f"{partition.name}, {partition.state.lower()}", verdict)
-    if partition.qos and cluster.qos and cluster.qos not in partition.qos:
-        found = f"site file: {cluster.qos}; {partition.name} takes: {', '.join(partition.qos)}"
-        line = f'qos = "{partition.qos[0]}"'
-        yield Compared("quality of service", found, "differs", "slurm", line)
     yield from _limits(cluster, live, partition)
     yield from _nodes(cluster, live, partition)
     small = cluster.small.get("partition", cluster.partition)
@@ -114,6 +110,12 @@ def _of_partition(cluster: Cluster, live: Live) -> Iterator[Compared]:
             "small",
             f'partition = "{cluster.partition}"',
         )
+
+
+def _partition(cluster: Cluster, live: Live) -> Partition:
+    """Return the site's partition; one that demands nothing, where there is none of its name."""
+    there = (one for one in live.partitions if one.name == cluster.partition)
+    return next(there, Partition(cluster.partition, "", 0, math.inf, math.inf, math.inf))
 
 
 def _likeliest(live: Live) -> str:
@@ -162,15 +164,17 @@ def _gpu(told: str, live: str, gpus: int) -> Compared:
 def _of_accounts(cluster: Cluster, live: Live) -> Iterator[Compared]:
     if live.associations is None:
         yield Compared("accounts", f"not compared: {live.no_accounts}", "unknown")
+        if cluster.qos and (takes := _partition(cluster, live).qos):
+            yield _qos(cluster, takes, f"{cluster.partition} takes: {', '.join(takes)}")
         return
     mine = [one for one in live.associations if one.partition in ("", cluster.partition)]
     yield _account(cluster, live, mine)
-    yield _qos(cluster, mine)
+    yield _qos_of_account(cluster, live, mine)
 
 
 def _account(cluster: Cluster, live: Live, mine: list[Association]) -> Compared:
     names = list(dict.fromkeys(one.account for one in mine))
-    allowed = next((one.accounts for one in live.partitions if one.name == cluster.partition), ())
+    allowed = _partition(cluster, live).accounts
     usable = [name for name in names if not allowed or name in allowed]
     listed = ", ".join(usable) or "none"
     if cluster.account in usable:
@@ -182,17 +186,25 @@ def _account(cluster: Cluster, live: Live, mine: list[Association]) -> Compared:
     return Compared("account", f"site file: {told}; yours: {listed}", "differs", "slurm", line)
 
 
-def _qos(cluster: Cluster, mine: list[Association]) -> Compared:
-    """Compare the quality of service with those of the account, or of all of them."""
+def _qos_of_account(cluster: Cluster, live: Live, mine: list[Association]) -> Compared:
+    """Compare the quality of service with those of the account, or of all, in the partition."""
     of_account = [one for one in mine if one.account == cluster.account] or mine
     names = list(dict.fromkeys(name for one in of_account for name in one.qos))
-    listed = ", ".join(names) or "none"
+    takes = _partition(cluster, live).qos
+    seen = f"yours: {', '.join(names) or 'none'}"
+    if takes:  # in its order: what most jobs use comes first
+        seen += f"; {cluster.partition} takes: {', '.join(takes)}"
+        names = [name for name in takes if name in names]
+    return _qos(cluster, names, seen)
+
+
+def _qos(cluster: Cluster, usable: Sequence[str], seen: str) -> Compared:
     if not cluster.qos:
-        return Compared("quality of service", f"none is named; yours: {listed}")
-    if cluster.qos in names:
+        return Compared("quality of service", f"none is named; {seen}")
+    if cluster.qos in usable:
         return Compared("quality of service", cluster.qos)
-    found = f"site file: {cluster.qos}; yours: {listed}"
-    line = f'qos = "{names[0]}"' if names else 'qos = ""'
+    line = f'qos = "{usable[0] if usable else ""}"'
+    found = f"site file: {cluster.qos}; {seen}"
     return Compared("quality of service", found, "differs", "slurm", line)
 
 
