@@ -9,18 +9,18 @@ import pytest
 from dask_jobqueue.slurm import SLURMJob
 
 from kblib import settings, sites
-from kblib.cluster import gang, job_script, pool, submit, tls
+from kblib.cluster import Run, gang, job_script, pool, submit, tls
 from kblib.cluster.pool_request import pool_request
 from kblib.cluster.pool_scripts import worker_script
 from kblib.cluster.pool_workers import SlurmWorkers
 from kblib.cluster.resources import Resources
 from kblib.cluster.slurm import Slurm
 from kblib.corpora import Corpus
-from kblib.errors import JobError, SiteError
+from kblib.errors import JobError, RunError, SiteError
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
-from kblib.runs import RunFolder
+from kblib.runs import Phase, RunFolder, RunState
 from tests.watching import until
 
 TASK = BatchTask("polars:DataFrame", [{"n": [n]} for n in range(10)])
@@ -97,6 +97,24 @@ def script_of_a_worker(run: RunFolder) -> str:
     cluster = sites.cluster_of(sites.load_site(run.config()["site"]))
     asked = Resources(**run.config()["pool"]["resources"])
     return worker_script(run, cluster, asked, "tls://10.0.0.1:9", "worker-0", {})
+
+
+def test_stopped_batch_takes_the_resources_that_are_given_now(
+    tmp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"site": "emulator", "walltime_hours": 1, "gpus_per_node": 1}
+    began: list[str] = []
+    monkeypatch.setattr(Run, "begin", lambda run: began.append(run.name))
+    monkeypatch.setattr(Run, "state", RunState(Phase.STOPPED, attempt=1))
+    run = submit(TASK, **asked, workers=2)
+    submit(TASK, **{**asked, "walltime_hours": 2, "account": "project-2"})
+    workers = run.config["pool"]
+    assert (workers["workers"], workers["shards"]) == (2, 10)
+    assert workers["resources"]["walltime_hours"] == 2
+    assert workers["resources"]["account"] == run.config["resources"]["account"] == "project-2"
+    assert began == [run.name] * 2
+    with pytest.raises(RunError, match="has 2 workers at most, not 3"):
+        submit(TASK, **asked, workers=3)
 
 
 def test_worker_leaves_before_its_time_is_up(tmp_path: Path) -> None:

@@ -57,11 +57,12 @@ def begin(asked: Mapping[str, Any]) -> dict[str, Any]:
     run = Run(folder)
     state = run.state
     goes_on = state.phase in (Phase.STOPPED, Phase.FAILED)
-    if goes_on:
-        folder.ask_for(asked["resources"])
+    begins = goes_on or not folder.script_file.exists()
+    if begins:  # one that was made and never begun, too: the connection may have gone between
+        folder.ask_for(asked)
     if asked["budget_gpu_hours"] is not None:
         set_budget(folder, asked["budget_gpu_hours"])
-    if goes_on or not folder.script_file.exists():
+    if begins:
         try:
             run.begin()
         except KblibError:

@@ -119,7 +119,8 @@ def begin(run: RunFolder) -> None:
         pool_run.carry_function(run)
     if run.functions.exists():
         far.ssh.put(run.functions, path / run.functions.name)
-    asked = {"resources": config["resources"], "budget_gpu_hours": budget_of(run)}
+    asked = {name: config[name] for name in ("resources", "pool") if name in config}
+    asked["budget_gpu_hours"] = budget_of(run)
     far.ask("begin", {"name": run.name, "new": made["new"], **asked})
     mirror.follow(run, str(path))
 

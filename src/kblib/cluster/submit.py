@@ -106,7 +106,8 @@ def submit(
         asked["hang_min"] = _minutes(hang_min)
     config = {"site": site, **asked, **_waiting_for(after, place), **_shared(share, place)}
     run = Run(_folder_for(job, config, fresh=fresh))
-    chosen = ranks is not None or workers is not None or bool(resources)
+    batch = isinstance(job, BatchTask)
+    chosen = workers is not None if batch else ranks is not None or bool(resources)
     _check_same_place(run, config, chosen=chosen)
     if budget_gpu_hours is not None:
         remote.allow(RunFolder(run.folder), budget_gpu_hours)
@@ -115,7 +116,7 @@ def submit(
         raise run.failure()
     never_begun = state.phase is Phase.QUEUED and state.attempt == 0 and not _is_queued(run)
     if state.phase is Phase.STOPPED and resources:
-        RunFolder(run.folder).ask_for(asked["resources"])
+        RunFolder(run.folder).ask_for(asked)
     if state.phase is Phase.STOPPED or never_begun:
         begin_run(run, new=never_begun)
     return run

@@ -185,9 +185,12 @@ class RunFolder:
         """Return what was submitted."""
         return files.read_json(self.config_file)
 
-    def ask_for(self, resources: Mapping[str, Any]) -> None:
-        """Let the next jobs of this run ask for other resources than those at submit."""
-        files.write_json(self.config_file, {**self.config(), "resources": dict(resources)})
+    def ask_for(self, asked: Mapping[str, Any]) -> None:
+        """Let the next jobs of this run, workers of a pool too, ask for other resources."""
+        config = {**self.config(), "resources": asked["resources"]}
+        if "pool" in config:
+            config["pool"] = {**config["pool"], "resources": asked["pool"]["resources"]}
+        files.write_json(self.config_file, config)
 
     def write_state(self, state: RunState) -> None:
         """Replace the state, on a full disk too."""
