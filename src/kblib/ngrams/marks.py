@@ -7,19 +7,18 @@ each reader counts. Where readers differ, the item counts as unsure.
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import polars as pl
 
 from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError, IntegrityError
+from kblib.labels import readers
+from kblib.labels.agreement import pairs
+from kblib.labels.readers import ENDING
 from kblib.ngrams.samples import QuerySample
 from kblib.runs import journal
 
@@ -38,7 +37,6 @@ FIELDS = {
     "when": pl.String,
     "guideline": pl.String,
 }
-ENDING = ".jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +115,8 @@ class Marks:
         self.sample.item(number)  # refuses a number that is not there
         row = self.sample.rows.row(number - 1, named=True)
         about = {name: row[name] for name in ("item", "document", "word")}
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        said = {"mark": mark, "who": who, "when": when, "guideline": guideline}
-        journal.append(self.path, {"sample": self.sample.key, **about, **said})
-        with open(self.path, "rb") as file:
-            os.fsync(file.fileno())
+        said = {"mark": mark, "who": who, "when": readers.now(), "guideline": guideline}
+        readers.add(self.path, {"sample": self.sample.key, **about, **said})
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -141,20 +136,16 @@ class Marks:
 
     def by(self, who: str) -> dict[str, Mark]:
         """Return what one reader says of each item."""
-        last = self._last().filter(pl.col("who") == who)
-        return dict(zip(last["item"], last["mark"], strict=True))
+        return self._by_reader().get(who, {})
 
     def settled(self) -> dict[str, Mark]:
         """Return one mark for each item: what all its readers say, else unsure."""
-        return {
-            item: next(iter(marks)) if len(marks) == 1 else "unsure"
-            for item, marks in self._by_item().items()
-        }
+        return cast(dict[str, Mark], readers.settled(self._by_reader()))
 
     @property
     def differing(self) -> int:
         """On how many items readers differ."""
-        return sum(len(marks) > 1 for marks in self._by_item().values())
+        return len(readers.differing(self._by_reader()))
 
     @property
     def agreement(self) -> pd.DataFrame:
@@ -164,26 +155,20 @@ class Marks:
         ----------
         Cohen (1960), A coefficient of agreement for nominal scales.
         """
-        rows = [
-            {"reader": a, "other": b, **_agreement(self.by(a), self.by(b))}
-            for a, b in combinations(self.readers, 2)
-        ]
+        rows = pairs(self._by_reader())
         schema = {"reader": pl.String, "other": pl.String, "items": pl.Int64}
         numbers = {"equal": pl.Float64, "kappa": pl.Float64}
         return pandas_of(pl.DataFrame(rows, schema={**schema, **numbers}).lazy())
 
-    def _by_item(self) -> dict[str, set[Mark]]:
-        found: dict[str, set[Mark]] = {}
-        for item, mark in self._last().select("item", "mark").iter_rows():
-            found.setdefault(item, set()).add(mark)
-        return found
+    def _by_reader(self) -> dict[str, dict[str, Mark]]:
+        return cast(dict[str, dict[str, Mark]], readers.by_reader(self._last(), "item", "mark"))
 
     def _last(self) -> pl.DataFrame:
-        return self.rows.unique(["item", "who"], keep="last", maintain_order=True)
+        return readers.last_of_each(self.rows, "item")
 
     def _lines(self) -> list[dict[str, Any]]:
-        lines = journal.Tail(self.path).lines()
-        return [_read(self.path, at, line) for at, line in enumerate(lines, start=1) if line]
+        found = readers.lines(self.path, FIELDS, "mark")
+        return [_known(self.path, at, line) for at, line in found]
 
     def __repr__(self) -> str:
         counts = Counter(self.settled().values())
@@ -191,29 +176,10 @@ class Marks:
         return f"Marks of '{self.sample.query}' in {self.path}: {said}; {self.sample.n:,} items"
 
 
-def _read(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-        found = {name: record[name] for name in FIELDS}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+def _known(path: Path, number: int, line: dict[str, Any]) -> dict[str, Any]:
+    if line["mark"] not in MARKS:
         raise IntegrityError(
-            f"Line {number} of {path} is no mark: {error!r}.",
-            f"A JSON object with {', '.join(FIELDS)} was expected.",
-        ) from None
-    if found["mark"] not in MARKS:
-        raise IntegrityError(
-            f"Line {number} of {path} has the mark {found['mark']!r}.",
+            f"Line {number} of {path} has the mark {line['mark']!r}.",
             f"There are: {', '.join(MARKS)}.",
         )
-    return found
-
-
-def _agreement(one: dict[str, Mark], other: dict[str, Mark]) -> dict[str, Any]:
-    both = sorted(one.keys() & other.keys())
-    if not both:
-        return {"items": 0, "equal": None, "kappa": None}
-    equal = sum(one[item] == other[item] for item in both) / len(both)
-    shares = [Counter(side[item] for item in both) for side in (one, other)]
-    chance = sum(shares[0][mark] * shares[1][mark] for mark in MARKS) / len(both) ** 2
-    kappa = (equal - chance) / (1 - chance) if chance < 1 else None
-    return {"items": len(both), "equal": equal, "kappa": kappa}
+    return line
