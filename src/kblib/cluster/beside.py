@@ -12,7 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
+import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +112,19 @@ async def _serve(run: RunFolder, address: str, reader: NodeReader, mib: int) -> 
         await worker.finished()
 
 
+def _scratch() -> str:
+    """Return a folder of this process alone, which goes when it is told to end."""
+    folder = tempfile.mkdtemp(prefix="kblib-beside-")
+
+    def leave(signum: int, _frame: object) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)  # it ends as if nobody had listened: the driver reads how
+
+    signal.signal(signal.SIGTERM, leave)
+    return folder
+
+
 def _interface() -> str | None:
     """Return the network that the ranks use as well; sites may name several, the first serves."""
     return os.environ.get("GLOO_SOCKET_IFNAME", "").partition(",")[0] or None
@@ -122,7 +138,7 @@ def main(arguments: list[str]) -> None:
         end_with_driver()
     role, folder, number = arguments
     run = RunFolder(Path(folder))
-    with dask.config.set(_QUIET):
+    with dask.config.set({**_QUIET, "temporary-directory": _scratch()}):
         if role == "scheduler":
             asyncio.run(serve_scheduler(run, int(number)))
         else:
