@@ -36,6 +36,10 @@ SIZES_MB = {"demo": (390, 1700), "lab": (460, 2000), "test": (580, 2400)}
 # Data, CC BY-NC 4.0. Without its dependencies: their pins are old, and it is read, never imported.
 SAMPLE_TEXTS = "journal-digital==2025.12.30.2"
 
+# A second source for counts corrected by labels. It brings a package `tests` of its own, which
+# would stand in for ours; so it lies in a folder that only the test of it looks into.
+PEERS, PEER_FOLDER = "ppi-python==0.2.3", VENV / "peers"
+
 
 class SetUpError(Exception):
     """The set-up cannot go on; the text says why and what to do."""
@@ -156,6 +160,9 @@ def install(part: str) -> None:
         )
     else:
         progress.end("Journal Digital newsreels (CC BY-NC 4.0)")
+    if part == "test":
+        shutil.rmtree(PEER_FOLDER, ignore_errors=True)
+        pip(["--no-deps", "--target", str(PEER_FOLDER), PEERS], lambda _: None)
 
 
 class Progress:
