@@ -27,7 +27,12 @@ FEW: list[Case] = [
     ("bert", "deep", 2, "float32"),
     ("modernbert", "wide", 1, "bfloat16"),
 ]
-ALL: list[Case] = [*product(ARCHITECTURES, ("wide", "deep"), range(4), ("float32", "bfloat16"))]
+# Without ZeRO bfloat16 is autocast, whose copies of the weights are an upper bound here.
+ALL: list[Case] = [
+    case
+    for case in product(ARCHITECTURES, ("wide", "deep"), range(4), ("float32", "bfloat16"))
+    if case[2:] != (0, "bfloat16")
+]
 
 
 def counted(folder: Path, cases: Sequence[Case]) -> list[list[dict[str, int]]]:
