@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from kblib.cluster import ssh as ssh_module
 from kblib.cluster.ssh import Ssh
 from kblib.errors import MissingPartError, SiteError
 from tests.sshd import ALIAS, Sshd, sshd
@@ -173,3 +174,23 @@ def test_a_long_home_keeps_the_connection_elsewhere(
     server.ssh.close()
     assert not long.exists()
     assert os.environ["KBNOTEBOOKS_HOME"] == str(long)
+
+
+def test_a_host_that_lets_nobody_in_and_refuses_nobody_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = tmp_path / "ssh"
+    stuck.write_text('#!/bin/sh\ncase "$*" in *check*) exit 255;; esac\nexec sleep 600\n')
+    stuck.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(ssh_module, "_OPEN_S", 0.2)
+    with pytest.raises(SiteError, match=r"was not reached\. The host does not answer"):
+        Ssh(ALIAS).run(["true"])
+
+
+def test_a_copy_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_module, "_COPY_S", 0.2)
+    for source, sink in ((["sleep", "600"], ["cat"]), (["cat", "/dev/zero"], ["sleep", "600"])):
+        with pytest.raises(SiteError, match=r"x was not copied\. It said: exit codes"):
+            Ssh(ALIAS)._through(source, sink, "x was not copied.")

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +30,11 @@ from kblib.errors import MissingPartError, SiteError
 KEPT_OPEN = "12h"
 """How long an idle connection stays: a working day, with one second factor."""
 _CONNECT_S = 10
+_OPEN_S = 60.0
+"""A busy login node takes its time to let somebody in, without a question; not longer."""
+_CHECK_S = 10.0
 _COPY_S = 6 * 3600.0
-"""A model of 20B parameters at 10 MB/s."""
+"""A model of 20B parameters at 10 MB/s takes an hour; a disk that hangs there takes for ever."""
 _LONGEST_SOCKET = 85
 """Bytes of a socket's path (107, unix(7)) without what ssh adds to the name while it makes it."""
 _FAILED = 255  # ssh(1): its own failures; everything else is the exit code of the command
@@ -149,14 +153,7 @@ class Ssh:
 
     def is_open(self) -> bool:
         """Say whether the connection that is kept stands."""
-        done = subprocess.run(
-            self._ssh("-O", "check"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-        return done.returncode == 0
+        return self._tell_kept("check")
 
     def connect(self) -> None:
         """Open the connection from a terminal, where ssh may ask for a password or a code.
@@ -181,13 +178,22 @@ class Ssh:
 
     def close(self) -> None:
         """End the connection that is kept."""
-        subprocess.run(
-            self._ssh("-O", "exit"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
+        self._tell_kept("exit")
+
+    def _tell_kept(self, word: str) -> bool:
+        """Say a word to the connection that is kept (``ssh -O``); say whether it did so."""
+        try:
+            done = subprocess.run(
+                self._ssh("-O", word),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_CHECK_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
 
     def _open(self) -> None:
         """Open the connection unless it stands; ask nothing."""
@@ -197,13 +203,17 @@ class Ssh:
             if self.is_open():  # somebody else was faster
                 return
             # What stays in the background would keep a pipe open: its words go to a file.
-            done = subprocess.run(
-                self._ssh(*_master(asks=False)),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    self._ssh(*_master(asks=False)),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    timeout=_OPEN_S,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise self._lost(f"timed out after {_OPEN_S:g} s") from None
             if done.returncode:
                 said.seek(0)
                 raise self._lost(said.read().decode(errors="replace"))
@@ -242,8 +252,10 @@ class Ssh:
                 subprocess.Popen(
                     sink, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
                 ) as second,
+                _ended_after(_COPY_S, first, second),
             ):
                 _pump(first.stdout, second.stdin, skip)
+                second.wait()
             said.seek(0)
             words = said.read().decode(errors="replace")
         codes = (first.returncode, second.returncode)
@@ -279,6 +291,23 @@ def _alone(place: Path) -> Iterator[None]:
     with open(place.with_suffix(".lock"), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _ended_after(limit_s: float, *processes: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill processes that are not done in time, so that nobody waits for them for ever."""
+
+    def end() -> None:
+        for process in processes:
+            process.kill()
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _pump(source: IO[bytes] | None, sink: IO[bytes] | None, skip: bytes) -> None:
