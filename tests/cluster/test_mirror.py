@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -140,6 +142,23 @@ def test_without_a_connection_the_last_known_state_is_told_with_its_age(both: Bo
         "Known 12 min ago: 'far' was not reached. The host does not answer. "
         "It said then: Rank 1 hangs."
     )
+
+
+@pytest.mark.parametrize("name", ["{}/attempts/0009.json", "attempts/../config.json", "tls/key"])
+def test_what_is_not_of_the_run_is_written_nowhere(both: Both, tmp_path: Path, name: str) -> None:
+    """Whoever has taken over the login node does not write into homes here."""
+    target = tmp_path / "home" / "attempts"
+    target.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for one in (name.format(target.parent), "attempts/0002.json"):
+            member = tarfile.TarInfo(one)
+            member.size = 2
+            archive.addfile(member, io.BytesIO(b"{}"))
+    mirror._take_notes(both.here, mirror._Answer(0.0, packed.getvalue(), 0))
+    new = sorted(set(tmp_path.rglob("*")) - set(before))
+    assert new == [both.here.attempts / "0002.json"]
 
 
 def test_a_lost_connection_is_forgotten_when_it_is_back(both: Both) -> None:

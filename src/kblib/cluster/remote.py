@@ -178,7 +178,8 @@ def fetch_result(run: RunFolder) -> None:
             f"It was damaged on the way, or lies so there; fetch it again: "
             f"kb.Run.open('{run.name}').result()",
         ) from None
-    files.write_json(run.mirror_file, {**about, "fetched": True})
+    # It was read before a copy that may have taken an hour: others have looked since.
+    files.write_json(run.mirror_file, {**files.read_json(run.mirror_file), "fetched": True})
 
 
 def fetch_failures(run: RunFolder) -> None:
