@@ -310,14 +310,18 @@ class Run:
             with lock.held(self._folder.begin_lock_file):
                 remote.begin(self._folder)
             return
-        if self._is_batch:
-            pool_run.make_ready(self._folder)
         if not self._on_a_cluster:
+            self._make_ready()
             start_attempt(self._folder)
             return
         with lock.held(self._folder.begin_lock_file):
             if not self._another_was_faster():
+                self._make_ready()
                 self._queue()
+
+    def _make_ready(self) -> None:
+        if self._is_batch:
+            pool_run.make_ready(self._folder)
 
     def _another_was_faster(self) -> bool:
         """Say whether somebody else has begun the run since it was looked at."""
