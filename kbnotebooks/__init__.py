@@ -21,6 +21,7 @@ _HOMES = {
         "read_table",
         "read_text",
     ),
+    "kblib.labels": ("GivenLabels", "krippendorff_alpha", "merge_labels", "read_labels"),
     "kblib.ngrams.index": ("index_corpus",),
     "kblib.ngrams.frequencies": ("frequencies", "query_frequencies"),
     "kblib.ngrams.trends": ("ngram_trend",),
@@ -57,6 +58,7 @@ _HOMES = {
     "kblib.models.tokenizer_costs": ("tokenizer_costs",),
     "kblib.models.years": ("period_warning", "training_years"),
     "kblib.jobs.batch": ("BatchTask",),
+    "kblib.jobs.predict": ("BatchPredict",),
     "kblib.jobs.specs": ("Pretrain",),
     "kblib.jobs.recipes": (
         "bert_base",
@@ -91,6 +93,7 @@ _HOMES = {
     "kbnotebooks.dispersion_view": ("DispersionView",),
     "kbnotebooks.context_change_view": ("ContextChangeView",),
     "kbnotebooks.perplexity_view": ("PerplexityView",),
+    "kbnotebooks.label_view": ("LabelView",),
     "kbnotebooks.marking": ("MarkView",),
     "kbnotebooks.corrected": ("CorrectedTrendView",),
     "kbnotebooks.counts_view": ("CountsView",),

@@ -20,6 +20,7 @@ from kblib.evaluation.scores import evaluate as evaluate
 from kblib.evaluation.significance import differences as differences
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.jobs.batch import BatchTask as BatchTask
+from kblib.jobs.predict import BatchPredict as BatchPredict
 from kblib.jobs.recipes import bert_base as bert_base
 from kblib.jobs.recipes import bert_large as bert_large
 from kblib.jobs.recipes import mini_causal as mini_causal
@@ -30,6 +31,10 @@ from kblib.jobs.recipes import neox_20b_from_scratch as neox_20b_from_scratch
 from kblib.jobs.recipes import open_llama_3b_continue as open_llama_3b_continue
 from kblib.jobs.recipes import open_llama_7b_continue as open_llama_7b_continue
 from kblib.jobs.specs import Pretrain as Pretrain
+from kblib.labels import GivenLabels as GivenLabels
+from kblib.labels import krippendorff_alpha as krippendorff_alpha
+from kblib.labels import merge_labels as merge_labels
+from kblib.labels import read_labels as read_labels
 from kblib.ladder.ladder import Ladder as Ladder
 from kblib.models.attention import attention as attention
 from kblib.models.catalog import catalog as catalog
@@ -88,6 +93,7 @@ from kbnotebooks.figures import figure as figure
 from kbnotebooks.generate_view import GenerateView as GenerateView
 from kbnotebooks.keyness_view import KeynessView as KeynessView
 from kbnotebooks.ladder import LadderView as LadderView
+from kbnotebooks.label_view import LabelView as LabelView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.next_word_view import NextWordView as NextWordView

@@ -107,7 +107,7 @@ def question_ids(text: str, tokenizer: Tokenizer, seq_len: int) -> tuple[list[in
             f"A sentence with one {mask} was expected.",
             f'model.fill("{EXAMPLE}")',
         )
-    _check_blank(text, mask)
+    check_blank(text, mask)
     ids = tokenizer.encode(text)
     if len(ids) > seq_len:
         raise ModelError(
@@ -118,7 +118,14 @@ def question_ids(text: str, tokenizer: Tokenizer, seq_len: int) -> tuple[list[in
     return ids, ids.index(tokenizer.mask_id)
 
 
-def _check_blank(text: str, mask: str) -> None:
+def check_blank(text: str, mask: str) -> None:
+    """Refuse a text that has not exactly one blank, in place of a whole word.
+
+    Raises
+    ------
+    ModelError
+        If there is none, more than one, or one inside a word.
+    """
     n = text.count(mask)
     if n == 0:
         raise ModelError(

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from kblib.models.batches import together
 from kblib.tokens.subwords import Tokenizer
 
 IGNORED = -100  # the target that torch's cross entropy leaves out by default
 Window = tuple[list[int], list[int]]
 """Inputs and targets, of one length; what is not asked for is `IGNORED`."""
-_TOKENS = 4096  # read by the model at once; more falls out of a processor's cache
 
 
 def begin_id(tokenizer: Tokenizer) -> int:
@@ -57,7 +57,7 @@ def target_nats(model: PreTrainedModel, windows: Sequence[Window]) -> list[npt.N
     Windows of like length are read together, padded on the right, where no token looks.
     """
     found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(windows)
-    for chosen in _together([len(inputs) for inputs, _ in windows]):
+    for chosen in together([len(inputs) for inputs, _ in windows]):
         longest = len(windows[chosen[-1]][0])
         inputs_BT = _padded([windows[i][0] for i in chosen], longest, 0, model)
         targets_BT = _padded([windows[i][1] for i in chosen], longest, IGNORED, model)
@@ -80,17 +80,6 @@ def continuation_nats(
         windows.append((stream[:-1], [IGNORED] * (len(known) - 1) + list(ids)))
     nats = target_nats(model, windows)
     return [row[len(known) - 1 :] for row in nats]
-
-
-def _together(lengths: Sequence[int]) -> Iterator[list[int]]:
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    start = 0
-    while start < len(order):
-        stop = start + 1
-        while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= _TOKENS:
-            stop += 1
-        yield order[start:stop]
-        start = stop
 
 
 def _padded(

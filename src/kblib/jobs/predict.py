@@ -1,0 +1,225 @@
+"""Ask a model about every text of a corpus, as a batch.
+
+What is asked for, and whether this model can answer it, is looked at before anything starts: in the
+model's configuration, without loading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from kblib import files
+from kblib.corpora import Corpus
+from kblib.errors import JobError
+from kblib.files import MANIFEST, read_manifest
+from kblib.jobs.batch import USUAL_ROWS, BatchTask
+from kblib.models.catalog import CONFIG, find_model
+from kblib.tokens.subwords import Tokenizer
+
+if TYPE_CHECKING:
+    from kblib.jobs.preview import Preview
+
+FUNCTION = "kblib.jobs.predict_shard:predict"
+TASKS = {
+    "fill": "words for the one blank of each text",
+    "surprisal": "how little the model expects each text, both sides known",
+    "bits": "bits a byte of each text",
+    "vectors": "a vector of each text",
+    "labels": "a label of each text, and the scores of all",
+}
+"""What can be asked for, and what comes back."""
+_TASKS_OF = {
+    "ForMaskedLM": ("fill", "surprisal", "vectors"),
+    "ForPreTraining": ("fill", "surprisal", "vectors"),
+    "ForCausalLM": ("bits", "vectors"),
+    "LMHeadModel": ("bits", "vectors"),
+    "ForSequenceClassification": ("labels", "vectors"),
+}
+"""By the end of the name that transformers gives a class of models; the first is the usual one."""
+_WHAT = {
+    "fill": "a model that fills blanks",
+    "surprisal": "a model that fills blanks",
+    "bits": "a model that goes on with a text",
+    "labels": "a classifier",
+}
+_OTHER = ("vectors",)
+MOST_GUESSES = 1_000
+
+
+class BatchPredict(BatchTask):
+    """Ask a model about every text of a corpus.
+
+    A `BatchTask` whose function is a model: it is sent, watched, stopped and taken up again as one.
+    The rows of the result have the ``id`` of their documents, where they stand (film, page, box,
+    time code) and which weights answered. Which texts are read together is a function of the shard
+    alone, so that a run that was disturbed ends with the numbers of one that was not.
+
+    Parameters
+    ----------
+    model
+        A model folder, a name, or an opened model that came from a folder. It has to lie where the
+        workers read it.
+    corpus
+        The texts.
+    task
+        ``fill`` (words for the one ``[MASK]`` of each text), ``surprisal`` (of masked models: bits,
+        both sides known), ``bits`` (of causal models: bits a byte), ``vectors`` (mean of the last
+        hidden states), ``labels`` (of classifiers). By default the first that the model can do.
+    k
+        Of ``fill``: how many words.
+    rows
+        Documents a shard. Texts of a shard are sorted by length and read together.
+    name
+        What the run is called; by default made of model and task.
+
+    Raises
+    ------
+    JobError
+        If the model cannot do what is asked for, or the corpus is none.
+    ModelError, TokenError
+        If there is no such model, or it has no tokenizer.
+
+    Examples
+    --------
+    >>> corpus = Corpus.from_texts(["Kungen besökte [MASK].", "Det var [MASK] i går."])
+    >>> job = BatchPredict("kb-mini-masked", corpus, k=3)
+    >>> job.task, job.n_shards
+    ('fill', 1)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        corpus: Corpus,
+        *,
+        task: str | None = None,
+        k: int = 5,
+        rows: int = USUAL_ROWS,
+        name: str | None = None,
+    ) -> None:
+        _check_corpus(corpus)
+        folder = _folder_of(model)
+        chosen = _checked_task(folder, task)
+        Tokenizer.open(folder)
+        arguments: dict[str, Any] = {
+            "model": str(folder),
+            "weights": weights_of(folder),
+            "task": chosen,
+        }
+        if chosen == "fill":
+            arguments["k"] = _checked_k(k)
+        super().__init__(FUNCTION, corpus, arguments, rows, name or f"{folder.name}-{chosen}")
+
+    @property
+    def task(self) -> str:
+        """What is asked for."""
+        return str(self.arguments["task"])
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model."""
+        return Path(self.arguments["model"])
+
+    @property
+    def texts(self) -> Corpus:
+        """The corpus."""
+        return cast(Corpus, self.shards)
+
+    def with_saved_corpus(self) -> BatchTask:
+        """Return the same as a plain batch, with its corpus where a run can read it."""
+        plain = BatchTask(self.function, self.shards, self.arguments, self.rows, self.name)
+        return plain.with_saved_corpus()
+
+    def preview(self, n_texts: int = 64, *, seed: int = 1) -> Preview:
+        """Ask about a few texts here, and say what all of them would take.
+
+        See `kblib.jobs.preview.preview`.
+        """
+        from kblib.jobs.preview import preview  # loads the model
+
+        return preview(self, n_texts, seed=seed)
+
+
+def weights_of(folder: Path) -> str:
+    """Return the SHA-256 of a model's weights: by its manifest, or of the files themselves.
+
+    Of several files it is that of their digests, one a line, in order of their names.
+
+    Raises
+    ------
+    JobError
+        If there are no safetensors.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise JobError(
+            f"The model folder {folder} holds no weights.",
+            "A .safetensors file was expected; pickled weights can run code and are not opened.",
+            "Save it again with safetensors: model.save_pretrained(folder)",
+        )
+    said = read_manifest(folder).get("files", {}) if (folder / MANIFEST).is_file() else {}
+    digests = [said.get(path.name, {}).get("sha256") or files.sha256(path) for path in paths]
+    if len(digests) == 1:
+        return str(digests[0])
+    return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+
+def possible_tasks(folder: Path) -> tuple[str, ...]:
+    """Return what a model can be asked for, the usual one first, by its configuration."""
+    names = files.read_json(folder / CONFIG).get("architectures") or [""]
+    return next((tasks for end, tasks in _TASKS_OF.items() if names[0].endswith(end)), _OTHER)
+
+
+def _checked_task(folder: Path, task: str | None) -> str:
+    possible = possible_tasks(folder)
+    if task is None:
+        return possible[0]
+    if task not in TASKS:
+        raise JobError(
+            f"BatchPredict got task={task!r}.",
+            f"Known are {', '.join(f'{name!r} ({what})' for name, what in TASKS.items())}.",
+            f"This model can do: {', '.join(possible)}.",
+        )
+    if task not in possible:
+        config = files.read_json(folder / CONFIG)
+        layout = (config.get("architectures") or [config.get("model_type", "of no known layout")])[
+            0
+        ]
+        raise JobError(
+            f"The model '{folder.name}' is a {layout}; task={task!r} was asked of it.",
+            f"That needs {_WHAT[task]}. This one can do: {', '.join(possible)}.",
+            f'kb.BatchPredict("{folder.name}", corpus, task="{possible[0]}")',
+        )
+    return task
+
+
+def _checked_k(k: object) -> int:
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_GUESSES:
+        raise JobError(
+            f"BatchPredict got k={k!r}.", f"From 1 to {MOST_GUESSES:,} words were expected.", "k=5"
+        )
+    return k
+
+
+def _check_corpus(corpus: object) -> None:
+    if not isinstance(corpus, Corpus):
+        raise JobError(
+            f"BatchPredict got a {type(corpus).__name__} for its corpus.",
+            "A corpus was expected, so that each answer keeps the id of its text.",
+            "kb.BatchPredict(model, kb.Corpus.from_texts(texts))",
+        )
+
+
+def _folder_of(model: Any) -> Path:
+    if isinstance(model, str | Path):
+        return find_model(model).resolve()
+    folder = getattr(model, "folder", None)
+    if not isinstance(folder, Path):
+        raise JobError(
+            f"BatchPredict got {repr(model)[:80]}, which lies in no folder.",
+            "Workers open the model by themselves: a saved one was expected, or its name.",
+            'Save it first, then kb.BatchPredict("models/mine", corpus)',
+        )
+    return folder.resolve()

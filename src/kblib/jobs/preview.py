@@ -1,0 +1,148 @@
+"""What a batch would take: measured on a few of its texts, before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from kblib import sites
+from kblib.errors import JobError
+from kblib.jobs.predict import BatchPredict
+from kblib.jobs.predict_shard import predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORKERS = (1, 2, 4, 8, 16)
+_WARM = 2  # texts that are asked first: a model's first answer takes longer than the others
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was measured on a few texts, and what it means for all.
+
+    Attributes
+    ----------
+    n_texts, n_measured
+        Of the whole corpus, and of the sample.
+    n_characters, n_characters_measured
+        The same in characters, which is what the time is reckoned by: a sample may have long texts.
+    seconds
+        What the sample took here, the model being open already.
+    device
+        What it was measured on.
+    answers
+        The rows of the sample, as the result will have them.
+    provenance
+        Model, weights, task, corpus, seed.
+    """
+
+    n_texts: int
+    n_measured: int
+    n_characters: int
+    n_characters_measured: int
+    seconds: float
+    device: str
+    answers: pl.DataFrame = field(repr=False, compare=False)
+    provenance: dict[str, Any]
+
+    @property
+    def texts_per_s(self) -> float:
+        """How many texts one worker such as this process answers about in a second."""
+        return self.n_texts / (self.hours(1) * _HOUR_S)
+
+    def hours(self, workers: int) -> float:
+        """Return how long so many such workers would take, without their start.
+
+        Raises
+        ------
+        JobError
+            If there is no worker.
+        """
+        if workers < 1:
+            raise JobError(f"workers={workers}.", "At least 1 was expected.", "preview.hours(4)")
+        ratio = self.n_characters / self.n_characters_measured
+        return self.seconds * ratio / _HOUR_S / workers
+
+    @property
+    def gpu_hours(self) -> float:
+        """What is counted against a budget: hours of a worker, whether it has a GPU or not."""
+        return self.hours(1)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a number of workers: workers, hours, gpu_hours."""
+        import pandas as pd
+
+        rows = [(workers, self.hours(workers), self.gpu_hours) for workers in WORKERS]
+        return pd.DataFrame(rows, columns=["workers", "hours", "gpu_hours"])
+
+    def __str__(self) -> str:
+        """Return what was measured, where, and what does not follow from it."""
+        hours = f"{_said(self.hours(1))} of one such worker, {_said(self.hours(4))} of 4"
+        return (
+            f"{self.n_measured:,} of {self.n_texts:,} texts took {self.seconds:.1f} s on "
+            f"{self.device}: {self.texts_per_s:,.1f} texts/s.\n"
+            f"All of them: {hours}; {self.gpu_hours:.3g} GPU-hours (a worker without a GPU counts "
+            "as one).\n"
+            "Measured here, not on the site it may be sent to; starting workers and opening the "
+            "model come on top."
+        )
+
+
+def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
+    """Ask about a few texts of a job's corpus in this process, and say what all would take.
+
+    Parameters
+    ----------
+    n_texts
+        How many, drawn by `seed`; all of a smaller corpus.
+
+    Raises
+    ------
+    JobError
+        If none is to be asked about.
+    """
+    if isinstance(n_texts, bool) or not isinstance(n_texts, int) or n_texts < 1:
+        raise JobError(
+            f"n_texts={n_texts!r}.", "At least 1 text was expected.", "job.preview(n_texts=64)"
+        )
+    corpus = job.texts
+    n_measured = min(n_texts, len(corpus))
+    sample = corpus.sample(n_measured, seed=seed).frame().collect()
+    predict(sample.head(_WARM), **job.arguments)
+    began = time.perf_counter()
+    answers = predict(sample, **job.arguments)
+    seconds = time.perf_counter() - began
+    characters = pl.col("text").str.len_chars().sum()
+    said = {"model": job.model.name, "weights": job.arguments["weights"], "task": job.task}
+    return Preview(
+        n_texts=len(corpus),
+        n_measured=n_measured,
+        n_characters=int(corpus.frame().select(characters).collect().item()),
+        n_characters_measured=int(sample.select(characters).item()),
+        seconds=seconds,
+        device=_device(),
+        answers=answers,
+        provenance={**said, "corpus": corpus.fingerprint, "seed": seed},
+    )
+
+
+def _device() -> str:
+    """Return what a model is opened on here."""
+    import torch
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    threads, cores = torch.get_num_threads(), sites.this_machine().cores
+    return f"{threads} thread{'s' * (threads > 1)} of this machine ({cores} cores)"
+
+
+def _said(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * _HOUR_S:.1f} s"

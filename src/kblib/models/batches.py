@@ -1,0 +1,135 @@
+"""Many texts read together: cut where they are too long, sorted by length, padded within a batch.
+
+Which texts stand in a batch together is decided by the texts alone, so that the same texts give the
+same numbers, whoever reads them and however often somebody was stopped.
+
+Letters on tensors: B texts, T tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kblib.errors import ModelError
+from kblib.tokens.subwords import Tokenizer
+
+TOKENS = 4096  # read by a model at once; more falls out of a processor's cache
+_SHIFTED = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")
+"""Layouts that count places from behind the padding piece, and so read fewer than they say."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The pieces a model expects around a text, such as ``[CLS]`` and ``[SEP]``.
+
+    Attributes
+    ----------
+    before, after
+        Their ids.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Frame:
+        """Find what a tokenizer puts around a text by framing one."""
+        for sample in ("a", "1", "."):
+            bare, whole = tokenizer.encode(sample, special=False), tokenizer.encode(sample)
+            for start in range(len(whole) - len(bare) + 1 if bare else 0):
+                if whole[start : start + len(bare)] == bare:
+                    return cls(tuple(whole[:start]), tuple(whole[start + len(bare) :]))
+        return cls((), tuple(tokenizer.encode("")))
+
+    def __len__(self) -> int:
+        return len(self.before) + len(self.after)
+
+    def around(self, ids: Sequence[int]) -> list[int]:
+        """Return ids with the frame around them."""
+        return [*self.before, *ids, *self.after]
+
+
+def most_tokens(config: Any) -> int:
+    """Return how many tokens a model reads at once, at most.
+
+    Raises
+    ------
+    ModelError
+        If its configuration does not say.
+    """
+    places = getattr(config, "max_position_embeddings", None)
+    if not isinstance(places, int):
+        raise ModelError(
+            f"The configuration of this {config.model_type} model has no max_position_embeddings.",
+            "It says how long a text may be.",
+            "Add it to config.json, as the model's makers tell it.",
+        )
+    if config.model_type in _SHIFTED:
+        return places - int(config.pad_token_id) - 1
+    return places
+
+
+def cut(ids: Sequence[int], room: int) -> list[list[int]]:
+    """Cut the ids of a text into as few windows as fit, of nearly equal lengths.
+
+    Examples
+    --------
+    >>> cut([1, 2, 3, 4, 5], room=4)
+    [[1, 2, 3], [4, 5]]
+    """
+    if not ids:
+        return []
+    size = math.ceil(len(ids) / math.ceil(len(ids) / room))
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+
+
+def together(lengths: Sequence[int], tokens: int = TOKENS) -> Iterator[list[int]]:
+    """Yield which texts are read together: of like length, and so many tokens with their padding.
+
+    Parameters
+    ----------
+    lengths
+        Of each text, in tokens.
+
+    Examples
+    --------
+    >>> list(together([9, 2, 3, 2], tokens=6))
+    [[1, 3], [2], [0]]
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= tokens:
+            stop += 1
+        yield order[start:stop]
+        start = stop
+
+
+def padded(
+    rows: Sequence[Sequence[int]], filler: int, device: torch.device
+) -> tuple[Tensor, Tensor | None]:
+    """Return ids, (B, T), padded on the right, and a mask that is 0 there; None where nothing is.
+
+    Parameters
+    ----------
+    filler
+        What stands where a shorter row has ended.
+    """
+    longest = max(map(len, rows))
+    ids_BT = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], device=device)
+    lengths_B = torch.tensor([len(row) for row in rows], device=device)
+    if int(lengths_B.min()) == longest:
+        return ids_BT, None
+    return ids_BT, (torch.arange(longest, device=device) < lengths_B[:, None]).long()
+
+
+def filler_of(tokenizer: Tokenizer) -> int:
+    """Return the padding piece; where there is none any will do, since nobody looks at it."""
+    return tokenizer.pad_id if tokenizer.has("pad_token") else 0
