@@ -92,8 +92,8 @@ from kbnotebooks.exercises import check as check
 from kbnotebooks.figures import figure as figure
 from kbnotebooks.generate_view import GenerateView as GenerateView
 from kbnotebooks.keyness_view import KeynessView as KeynessView
-from kbnotebooks.ladder import LadderView as LadderView
 from kbnotebooks.label_view import LabelView as LabelView
+from kbnotebooks.ladder import LadderView as LadderView
 from kbnotebooks.language_models import FillMaskView as FillMaskView
 from kbnotebooks.marking import MarkView as MarkView
 from kbnotebooks.next_word_view import NextWordView as NextWordView

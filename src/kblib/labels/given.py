@@ -1,8 +1,8 @@
 """Labels that readers give to texts, each in the file before the next text is shown.
 
 JSON lines: id, label, who, when, guideline, version (of the guideline), shows. The last says that
-the reader was shown a model's label right after: what the same reader says of that text later is
-kept, and does not count.
+the reader was then shown what a model says of the texts labelled so far: what the same reader says
+of one of them later is kept, and does not count.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class GivenLabels:
         guideline, version
             What the labels mean, and which version of it; without, a version is made of its words.
         shows
-            Whether the reader is now shown what a model says of the text.
+            Whether the reader is now shown what a model says of the texts labelled so far.
 
         Raises
         ------
@@ -163,9 +163,13 @@ class GivenLabels:
         return merged_of(readers, about, (warning,) if several > 1 else ())
 
     def _counting(self) -> pl.DataFrame:
-        """Return the last label of each text and reader before a model's label was shown."""
-        shown = pl.col("shows").cast(pl.Int8).cum_sum().over("id", "who") - pl.col("shows")
-        return said.last_of_each(self.rows.filter(shown == 0), "id")
+        """Return the last label of each text and reader that no model has had a part in."""
+        shows = pl.col("shows").cast(pl.Int64)
+        before = shows.cum_sum().over("who") - shows
+        blind = before == before.first().over("id", "who")
+        return said.last_of_each(self.rows.with_columns(blind=blind).filter("blind"), "id").drop(
+            "blind"
+        )
 
     def _check_file(self) -> None:
         here, others = set(self.ids), 0
