@@ -11,7 +11,7 @@ import pytest
 
 from kblib import settings
 from kblib.cluster import gang, watch
-from kblib.cluster.gang_driver import MOST_LOSSES_IN_A_ROW, GangDriver
+from kblib.cluster.gang_driver import MOST_IN_VAIN, GangDriver
 from kblib.cluster.tls import make_keys
 from kblib.jobs.driver import Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
@@ -25,15 +25,22 @@ class Ended:
         self.out_of_memory = out_of_memory
         self.lost_nodes = list(lost_nodes)
 
+    def codes(self) -> dict[int, int]:
+        return {}
+
+    def kill(self) -> None:
+        """It is over."""
+
 
 @pytest.fixture
 def run(tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunFolder]:
     """Give the folder of a gang's run; its scheduler is asked nothing."""
     monkeypatch.setattr(gang, "drop_waiting", lambda run, *, own: None)
     monkeypatch.setattr(GangDriver, "_keep_away_from_bad_nodes", lambda self: None)
-    before = signal.getsignal(signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
     yield RunFolder.create(settings.runs_folder() / "films", {"site": "emulator"})
-    signal.signal(signal.SIGUSR1, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def lose(run: RunFolder, number: int, *, step: int, saved: int) -> GangDriver:
@@ -100,15 +107,47 @@ def test_keys_end_with_a_run_that_lost_its_last_jobs(
 
 
 def test_losses_without_a_further_checkpoint_end_the_run(run: RunFolder) -> None:
-    """Each came a little further than the last checkpoint, and none to the next."""
-    phases = next_phases(run, (61, 50), (58, 50), (70, 50))
-    assert len(phases) == MOST_LOSSES_IN_A_ROW
-    assert phases == [Phase.QUEUED, Phase.QUEUED, Phase.FAILED]
+    """After the first each came a little further than its checkpoint, and none to the next."""
+    phases = next_phases(run, (61, 50), (58, 50), (70, 50), (52, 50))
+    assert len(phases) == 1 + MOST_IN_VAIN
+    assert phases == [Phase.QUEUED, Phase.QUEUED, Phase.QUEUED, Phase.FAILED]
 
 
 def test_losses_that_come_further_each_time_do_not(run: RunFolder) -> None:
     phases = next_phases(run, (61, 50), (120, 100), (170, 150), (200, 200))
     assert set(phases) == {Phase.QUEUED}
+
+
+def test_wall_times_without_a_further_checkpoint_end_the_run(run: RunFolder) -> None:
+    """Of so short a time that the ranks have not begun when it is over."""
+    for number in (1, 2, 3):
+        driver = lose(run, number, step=0, saved=0)
+        run.end_attempt(number, exit_code=STOPPED)
+        driver.wall_time_is_near = True
+        phase = driver._next_phase(Ending(STOPPED, "The wall time was near; the next job goes on."))
+        assert phase is (Phase.FAILED if number == 3 else Phase.QUEUED)
+    assert driver._why(Ending(STOPPED, "")) == (
+        "Given up: 3 attempts in a row brought no further checkpoint. "
+        "What ended each of them: run.attempts()"
+    )
+
+
+def test_run_whose_drivers_were_killed_each_time_is_given_up_by_the_next(run: RunFolder) -> None:
+    """None of them could count; each was written down as lost by the one that followed it."""
+    for number in (1, 2, 3):
+        driver = lose(run, number, step=60 + number, saved=0)
+    run.begin_attempt(3, {"job": "4"})
+    driver = GangDriver(run, 4, Ended(), "4")
+    assert driver.drive() == FAILED
+    state = run.written_state()
+    assert (state.phase, state.attempt) == (Phase.FAILED, 4)
+    assert state.why.startswith("Given up: 3 attempts in a row")
+
+
+def test_run_that_is_resumed_after_it_was_given_up_begins_to_count_anew(run: RunFolder) -> None:
+    assert next_phases(run, (9, 0), (8, 0), (7, 0))[-1] is Phase.FAILED
+    run.write_sent_jobs("4", "5")
+    assert lose(run, 4, step=5, saved=0)._next_phase(Ending(INFRASTRUCTURE, "")) is Phase.QUEUED
 
 
 def test_want_of_memory_is_a_fault_of_ours(run: RunFolder) -> None:

@@ -12,7 +12,9 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kblib.cluster import gang
 from kblib.cluster.claim import claim, unless_slurm_is_silent
@@ -22,6 +24,7 @@ from kblib.cluster.slurm_answers import expanded
 from kblib.cluster.staging import check_staged
 from kblib.cluster.step import StepRanks
 from kblib.cluster.tls import remove_keys
+from kblib.errors import RunError
 from kblib.jobs.driver import Driver, Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED
 from kblib.runs import Phase, RunFolder
@@ -30,8 +33,34 @@ log = logging.getLogger("kblib.gang")
 
 _SLURM_MISSES_A_NODE_S = 30.0
 """How long to wait for Slurm to say which node does not answer; sites give nodes up to 300 s."""
-MOST_LOSSES_IN_A_ROW = 3
-"""Attempts lost in a row without a further checkpoint, after which a run gives up."""
+MOST_IN_VAIN = 3
+"""Attempts in a row without a further checkpoint, after which a run gives up."""
+_GIVEN_UP = (
+    f"Given up: {MOST_IN_VAIN} attempts in a row brought no further checkpoint. "
+    "What ended each of them: run.attempts()"
+)
+
+
+def brought_nothing(records: Sequence[Mapping[str, Any]], since: float) -> bool:
+    """Say whether the last attempts were lost, or at their wall time, without a checkpoint more.
+
+    What was trained after the last checkpoint does not count: it is trained again each time.
+
+    Parameters
+    ----------
+    records
+        Of attempts that are over, the first one first.
+    since
+        Attempts before this time (Unix seconds) do not count.
+    """
+    saved = [0, *(one.get("saved", 0) for one in records)]
+    in_vain = [
+        one["submitted"] >= since
+        and one.get("exit_code") in (INFRASTRUCTURE, STOPPED)
+        and after <= before
+        for one, before, after in zip(records, saved, saved[1:], strict=False)
+    ]
+    return len(in_vain) >= MOST_IN_VAIN and all(in_vain[-MOST_IN_VAIN:])
 
 
 class GangDriver(Driver):
@@ -65,6 +94,7 @@ class GangDriver(Driver):
         self.job = job
         self.beside = beside
         self.wall_time_is_near = False
+        self.given_up = False
         signal.signal(signal.SIGUSR1, self._hear_of_the_wall_time)
 
     def _hear_of_the_wall_time(self, *_: object) -> None:
@@ -72,6 +102,9 @@ class GangDriver(Driver):
         self._ask_ranks_to_stop("the wall time is near")
 
     def _start_ranks(self) -> None:
+        # A driver that was killed could not say so itself.
+        if brought_nothing(self.run.attempt_records()[:-1], self._sent()):
+            raise RunError(_GIVEN_UP)
         check_staged(self.run)
         super()._start_ranks()
 
@@ -113,17 +146,18 @@ class GangDriver(Driver):
             return Phase.QUEUED
         unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
         remove_keys(self.run)
+        self.given_up = goes_on
         return Phase.FAILED if goes_on else ending.phase
 
     def _gives_up(self) -> bool:
-        """Say whether the last attempts were all lost without getting any further.
+        return brought_nothing(self.run.attempt_records(), self._sent())
 
-        What was trained after the last checkpoint does not count: it is trained again each time.
-        """
-        records = self.run.attempt_records()[-MOST_LOSSES_IN_A_ROW:]
-        lost = [one for one in records if one.get("exit_code") == INFRASTRUCTURE]
-        saved = {one.get("saved", 0) for one in lost}
-        return len(lost) == MOST_LOSSES_IN_A_ROW and len(saved) == 1
+    def _sent(self) -> float:
+        """Return when the run was sent or resumed last: what was before was looked at by then."""
+        return float(self.run.sent_jobs().get("time", 0.0))
+
+    def _why(self, ending: Ending) -> str:
+        return _GIVEN_UP if self.given_up else ending.why
 
     def _lost_nodes(self, ending: Ending) -> list[str]:
         """Return this job's nodes that are no longer there, and write down how it was seen."""

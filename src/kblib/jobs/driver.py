@@ -108,13 +108,18 @@ class Driver:
             step=self.state.step,
             saved=self.run.newest_checkpoint(),
         )
-        self._write(phase=self._next_phase(ending), why=ending.why, exit_code=ending.code)
+        phase = self._next_phase(ending)
+        self._write(phase=phase, why=self._why(ending), exit_code=ending.code)
         log.info("attempt %d ended: %s %s", self.attempt, self.state.phase.value, ending.why)
         return ending.code
 
     def _next_phase(self, ending: Ending) -> Phase:
         """Return what the run is after an ending."""
         return ending.phase
+
+    def _why(self, ending: Ending) -> str:
+        """Return what is told of the run after an ending."""
+        return ending.why
 
     def _start_ranks(self) -> None:
         self.ranks.start()
