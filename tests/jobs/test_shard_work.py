@@ -34,6 +34,9 @@ def without_id(shard):
 def other_id(shard):
     return pl.DataFrame({"id": ["nowhere"]})
 
+def no_id(shard):
+    return shard.select(id=pl.when(pl.int_range(pl.len()) > 0).then("id"))
+
 def leaves(shard):
     raise SystemExit(3)
 
@@ -104,6 +107,7 @@ def test_corpus_keeps_its_ids(functions, films: Corpus, tmp_path, tmp_home) -> N
     [
         ("without_id", "JobError: The table of shard_functions:without_id has no column 'id'"),
         ("other_id", "JobError: shard_functions:other_id gave the id 'nowhere', which is not in"),
+        ("no_id", "JobError: shard_functions:no_id gave the id None, which is not in its shard"),
         ("leaves", "SystemExit: 3"),
     ],
 )
@@ -125,6 +129,20 @@ def test_tables_are_alike_or_it_is_said(functions, tmp_path) -> None:
     assert text.startswith("JobError: Its table has the columns n (String). The first one had n (I")
     assert none.startswith("JobError: shard_functions:give gave a NoneType. A table of Polars or")
     assert bare.startswith("JobError: shard_functions:give gave a table without columns.")
+
+
+def test_first_table_without_types_fails_alone(functions, tmp_path) -> None:
+    """Which shard comes first is luck; it must not decide about all others."""
+    run = run_of(BatchTask(f"{functions}:give", ["null", "arrow", "lazy"]), tmp_path)
+    null, arrow, lazy = errors(run, 0, 1, 2)
+    assert null == (
+        "JobError: Its column 'n' has no value, and so no type. It is the first table of the run, "
+        "and all take the types of the first. Give them in the function: "
+        "pl.DataFrame(rows, schema={...})"
+    )
+    assert (arrow, lazy) == ("", "")
+    assert errors(run, 0) == [""]  # by now the types are known
+    assert pl.read_parquet(ShardFiles(run).file(0)).schema == {"n": pl.Int64}
 
 
 def test_function_that_is_gone_ends_the_run(functions, tmp_path, monkeypatch) -> None:

@@ -69,7 +69,7 @@ class ShardWork:
         except (Exception, SystemExit) as error:
             if files.disk_is_full(error):
                 raise AllShardsError(f"The disk is full: {error}.") from error
-            told = f"{type(error).__name__}: {error}"[:_SHOWN]
+            told = " ".join(f"{type(error).__name__}: {error}".split())[:_SHOWN]
             self._tell(number, told, traceback.format_exc())
             return number, time.perf_counter() - began, told
         return number, time.perf_counter() - began, ""
@@ -89,7 +89,9 @@ class ShardWork:
     def _with_columns_of_all(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return a table with the columns of the first one; a column of nothing takes its type."""
         if self._columns is None:
-            link_first(self.files.columns_file, table.clear().write_parquet)
+            if not self.files.columns_file.exists():
+                _check_types(table)
+                link_first(self.files.columns_file, table.clear().write_parquet)
             self._columns = pl.Schema(pl.read_parquet_schema(self.files.columns_file))
         if table.schema == self._columns:
             return table
@@ -145,12 +147,23 @@ def _check_ids(table: pl.DataFrame, shard: pl.DataFrame, function: str) -> None:
             "A result is joined back to its document, page and box by the id.",
             'Keep it: return shard.select("id", ...)',
         )
-    strange = table["id"].filter(~table["id"].is_in(shard["id"].implode()))
+    known = table["id"].is_in(shard["id"].implode())
+    strange = table["id"].filter(~known.fill_null(value=False))
     if len(strange):
         raise JobError(
             f"{function} gave the id {strange[0]!r}, which is not in its shard.",
             "Each row has the id of the document it tells of.",
             'Keep it: return shard.select("id", ...)',
+        )
+
+
+def _check_types(table: pl.DataFrame) -> None:
+    """Refuse as the first table one that leaves a type open, which would be all others' then."""
+    if untyped := [name for name, kind in table.schema.items() if kind == pl.Null]:
+        raise JobError(
+            f"Its column '{untyped[0]}' has no value, and so no type.",
+            "It is the first table of the run, and all take the types of the first.",
+            "Give them in the function: pl.DataFrame(rows, schema={...})",
         )
 
 
