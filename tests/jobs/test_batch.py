@@ -73,6 +73,37 @@ def test_module_beside_a_notebook_goes_with_the_run(beside: Path) -> None:
     assert BatchTask("my_lengths:lengths", ["sol"]).key != before
 
 
+def test_another_text_of_a_module_beside_it_is_another_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my_package"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "words.py").write_text("from my_package import rules\ndef f(shard): ...\n")
+    (folder / "rules.py").write_text("LEAST = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    task = BatchTask("my_package.words:f", ["sol"])
+    before = task.key
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "rules.py").touch()
+    assert task.key == before
+    (folder / "rules.py").write_text("LEAST = 4\n")
+    assert task.key != before
+
+
+def test_new_function_in_a_file_that_was_imported_is_said(beside: Path) -> None:
+    BatchTask("my_lengths:lengths", ["sol"])
+    beside.write_text(SOURCE + "\ndef new(shard): ...\n", encoding="utf-8")
+    with pytest.raises(JobError, match=r"importlib\.reload\(my_lengths\)"):
+        BatchTask("my_lengths:new", ["sol"])
+
+
+def test_module_that_needs_another_beside_it_says_how_both_go_along(beside: Path) -> None:
+    beside.write_text("import no_such_helpers\n", encoding="utf-8")
+    with pytest.raises(JobError, match="Install 'no_such_helpers' where the work is done"):
+        BatchTask("my_lengths:lengths", ["sol"])
+
+
 @pytest.mark.parametrize("function", [FRAME, "json:loads", "kblib.metrics:wilson_interval"])
 def test_installed_module_does_not_go_with_the_run(function: str) -> None:
     assert NamedFunction.of(function).carried is None

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,13 +70,14 @@ class NamedFunction:
         JobError
             If the module cannot be imported, or has no such function.
         """
+        invalidate_caches()  # the file may have been written a moment ago
         try:
             module = import_module(self.module)
         except Exception as error:
             raise JobError(
                 f"The module '{self.module}' cannot be imported: {type(error).__name__}: {error}.",
                 f"BatchTask looks for the function '{self.name}' there.",
-                f"python -c 'import {self.module}'",
+                self._what_to_do(error),
             ) from error
         function = getattr(module, self.name, None)
         if not callable(function):
@@ -85,8 +85,19 @@ class NamedFunction:
             raise JobError(
                 f"The module '{self.module}' has no function '{self.name}'.",
                 f"It has: {', '.join(known) or 'none'}.",
+                f"If the file has changed: import importlib, {self.module}; "
+                f"importlib.reload({self.module})",
             )
         return function  # type: ignore[no-any-return]
+
+    def _what_to_do(self, error: Exception) -> str:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is None or self.module.startswith(missing):
+            return f"python -c 'import {self.module}'"
+        return (
+            f"Install '{missing}' where the work is done. If it is a file of your own: one file, "
+            "or one folder with both, goes with a run."
+        )
 
     def check_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Check that the function takes a shard and these arguments.
@@ -123,15 +134,19 @@ class NamedFunction:
 
     @property
     def source(self) -> str:
-        """A hash of the text of a module that goes with the run; empty for one that is installed.
+        """A hash of the modules that go with the run; empty where the function is installed.
 
-        Another text is another job.
+        Another text is another job, also of a module that the function's own imports.
         """
-        if self.carried is None:
+        place = self.carried
+        if place is None:
             return ""
-        self.load()
-        file = getattr(sys.modules[self.module], "__file__", None)
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+        hashed = hashlib.sha256()
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            name = path.relative_to(place)
+            if not any(part.startswith(".") for part in name.parts):  # an editor's own copies
+                hashed.update(f"{name}\0".encode() + path.read_bytes())
+        return hashed.hexdigest()
 
 
 def _is_installed(place: Path) -> bool:
