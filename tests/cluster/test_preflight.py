@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import sys
 from typing import Any
 
 import pytest
@@ -150,6 +151,19 @@ def test_run_that_is_no_preflight_has_no_speeds(tmp_home: Any) -> None:
     RunFolder.create(settings.runs_folder() / "films", {"module": "other", "site": "local"})
     with pytest.raises(RunError, match="Run 'films' has no measured nodes"):
         node_speeds(Run.open("films"))
+
+
+def test_damaged_run_of_an_earlier_preflight_stands_in_nobodys_way(
+    tmp_home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    module = sys.modules[send_preflight.__module__]
+    monkeypatch.setattr(module, "begin_run", lambda run, *, new: begun.append(run.name))
+    first = send_preflight(site="emulator", nodes=3)
+    assert send_preflight(site="emulator", nodes=3).name == first.name
+    RunFolder(first.folder).config_file.write_text("{")
+    again = send_preflight(site="emulator", nodes=3)
+    assert begun == [first.name, again.name] == ["preflight-emulator-3", "preflight-emulator-3-r2"]
 
 
 def test_refused_preflight_leaves_nothing(tmp_home: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Unpack
 
@@ -17,10 +18,10 @@ from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
 from kblib.cluster.slow_nodes import LEAST_NODES, Slow, slow_nodes
 from kblib.cluster.submit import begin_run
-from kblib.errors import RunError
+from kblib.errors import IntegrityError, RunError
 from kblib.jobs.probe import MODULE, Probe
 from kblib.jobs.specs import require_training_part
-from kblib.runs import RunFolder
+from kblib.runs import RunFolder, list_runs
 
 _ALIKE = {"matmul_tflops": 0.9, "all_reduce_gb_s": 0.8, "write_mb_s": 0.5, "read_mb_s": 0.5}
 """Processors of one kind agree to some per cent; a disk that all share gives each what is left."""
@@ -180,15 +181,16 @@ def node_speeds(run: Run) -> NodeSpeeds:
 
 def _under_way(config: Mapping[str, Any]) -> Run | None:
     """Return the run of an equal preflight that is not over, if there is one."""
-    for folder in sorted(settings.runs_folder().glob("preflight-*")):
-        if not (folder / "config.json").is_file():
+    # As JSON keeps it: a tuple is a list there.
+    asked = {**config, "resources": Resources(**config["resources"])}
+    for folder in list_runs():
+        if not folder.name.startswith("preflight-") or folder.is_of_another_user:
             continue
-        run = Run(RunFolder(folder))
-        # As JSON keeps it: a tuple is a list there.
-        known = {**run.config, "resources": Resources(**run.config["resources"])}
-        asked = {**config, "resources": Resources(**config["resources"])}
-        if all(known.get(name) == asked[name] for name in asked) and not run.state.over:
-            return run
+        run = Run(folder)
+        with suppress(IntegrityError):  # one that is damaged is no other one's concern
+            known = {**run.config, "resources": Resources(**run.config["resources"])}
+            if all(known.get(name) == asked[name] for name in asked) and not run.state.over:
+                return run
     return None
 
 
