@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kblib.cluster import gang
+from kblib import settings
+from kblib.cluster import gang, submit
 from kblib.cluster.slurm_answers import SlurmJob
 from kblib.errors import SiteError
+from kblib.jobs.specs import Pretrain
 from kblib.runs import RunFolder
 
 
@@ -48,3 +50,14 @@ def test_jobs_that_were_queued_without_an_answer_are_taken_back(
         gang.begin(run)
     assert queue.jobs == []
     assert not run.script_file.exists()
+
+
+def test_jobs_are_sent_to_slurm_only(tmp_home: Path, job: Pretrain) -> None:
+    with pytest.raises(SiteError) as caught:
+        submit(job, site="example-pbs", ranks_per_node=1, account="project-1")
+    assert str(caught.value) == (
+        "Site 'example-pbs' has the scheduler 'pbs'. "
+        "Jobs are sent to Slurm only; for others the script is shown, to be sent by hand.\n"
+        '  kb.job_script(job, site="example-pbs")'
+    )
+    assert list(settings.runs_folder().iterdir()) == []

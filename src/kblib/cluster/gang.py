@@ -107,8 +107,21 @@ def drop_waiting(run: RunFolder, *, own: str = "") -> None:
 
 
 def slurm_of(run: RunFolder) -> Slurm:
-    """Return the scheduler of a run's site."""
-    return Slurm(shell_of(cluster_of_run(run)))
+    """Return the scheduler of a run's site.
+
+    Raises
+    ------
+    SiteError
+        If it is none that jobs are sent to.
+    """
+    cluster = cluster_of_run(run)
+    if cluster.scheduler != "slurm":
+        raise SiteError(
+            f"Site '{cluster.name}' has the scheduler '{cluster.scheduler}'.",
+            "Jobs are sent to Slurm only; for others the script is shown, to be sent by hand.",
+            f'kb.job_script(job, site="{cluster.name}")',
+        )
+    return Slurm(shell_of(cluster))
 
 
 def cluster_of_run(run: RunFolder) -> Cluster:
