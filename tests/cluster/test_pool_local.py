@@ -151,6 +151,19 @@ def test_shard_that_ends_its_worker_each_time_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_shard_that_hangs_is_told_and_has_more_time_when_asked(tmp_path: Path) -> None:
+    task = BatchTask(f"{MODULE}:stuck", [0, 1, 2], {"folder": str(tmp_path)}, name="stuck")
+    run = submit(task, workers=1, hang_min=0.02)
+    with pytest.raises(RunError, match=r"Shard 1 \(1\): Its worker ended at it 3 times"):
+        run.result(START_S)
+    assert sorted(results(run)) == [0, 2]
+    assert "batch_functions.py" in run.log(500)  # where it was
+    (tmp_path / "mended").touch()
+    assert squares(run.resume(hang_min=5)) == [(n, n * n) for n in range(3)]
+    assert run.config["hang_min"] == 5
+
+
+@pytest.mark.slow
 def test_workers_that_end_before_they_begin_are_told(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pool_workers, "worker_command", lambda *_: ["-c", "raise SystemExit(3)"])
     run = RunFolder.create(tmp_path / "run", {"pool": {"workers": 1, "shards": 1}})

@@ -136,8 +136,8 @@ class Backlog:
             self._suspects.append(first)
             return {}
         why = (
-            f"Its worker ended at it {MOST_DEATHS} times: killed from outside, out of memory, or "
-            "by a crash; log.txt may tell."
+            f"Its worker ended at it {MOST_DEATHS} times: killed from outside, out of memory, by a "
+            "crash, or since it took more than 'hang_min' minutes; log.txt may tell."
         )
         self.failed[first] = why
         return {first: why}

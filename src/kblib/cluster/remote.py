@@ -119,9 +119,9 @@ def begin(run: RunFolder) -> None:
         pool_run.carry_function(run)
     if run.functions.exists():
         far.ssh.put(run.functions, path / run.functions.name)
-    asked = {name: config[name] for name in ("resources", "pool") if name in config}
-    asked["budget_gpu_hours"] = budget_of(run)
-    far.ask("begin", {"name": run.name, "new": made["new"], **asked})
+    asked = {key: config[key] for key in ("resources", "pool", "hang_min") if key in config}
+    about = {"name": run.name, "new": made["new"], "budget_gpu_hours": budget_of(run)}
+    far.ask("begin", {**asked, **about})
     mirror.follow(run, str(path))
 
 

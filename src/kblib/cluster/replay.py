@@ -70,7 +70,12 @@ class Replay(Run):
         """The day on which the run was recorded."""
         return str(self.recording.about["date"])
 
-    def resume(self, *, budget_gpu_hours: float | None = None) -> Replay:  # noqa: ARG002  as in Run
+    def resume(
+        self,
+        *,
+        budget_gpu_hours: float | None = None,  # noqa: ARG002  as in Run
+        hang_min: float | None = None,  # noqa: ARG002
+    ) -> Replay:
         """Play on after a stop; at the end there is nothing left to play."""
         if self.state.over and self._next < len(self.recording.frames):
             self.join()

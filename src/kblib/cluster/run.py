@@ -20,6 +20,7 @@ from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import make_keys, remove_keys
 from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
+from kblib.jobs.watchdog import minutes
 from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
 from kblib.runs.budget import refuse_spent, spent_gpu_hours
@@ -273,7 +274,9 @@ class Run:
                 f"Ask {self._folder.owner}, or submit the job yourself: kb.submit(job, fresh=True)",
             )
 
-    def resume(self, *, budget_gpu_hours: float | None = None) -> Run:
+    def resume(
+        self, *, budget_gpu_hours: float | None = None, hang_min: float | None = None
+    ) -> Run:
         """Go on from the newest whole checkpoint.
 
         A run that is under way or done is left as it is.
@@ -282,15 +285,21 @@ class Run:
         ----------
         budget_gpu_hours
             A new limit in the place of the old; earlier attempts count.
+        hang_min
+            A new one as well: minutes without a step, or for one shard of a batch.
 
         Raises
         ------
+        JobError
+            If a limit is no number above 0.
         RunError
             If its budget is used up, or it is somebody else's.
         """
         self._refuse_if_foreign("let it go on")
         if budget_gpu_hours is not None:
             remote.allow(self._folder, budget_gpu_hours)
+        if hang_min is not None:
+            self._folder.ask_for({"hang_min": minutes(hang_min)})
         if self.state.phase in (Phase.STOPPED, Phase.FAILED):
             self.begin()
         return self

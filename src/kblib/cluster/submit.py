@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import shutil
@@ -23,7 +22,7 @@ from kblib.cluster.run import Run
 from kblib.errors import JobError, KblibError, RunError, SiteError
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
-from kblib.jobs.watchdog import HANG_MIN
+from kblib.jobs.watchdog import HANG_MIN, minutes
 from kblib.runs import Phase, RunFolder
 from kblib.runs.sharing import check_share
 from kblib.sites import Site
@@ -70,7 +69,8 @@ def submit(
         Whether to start a new run although an equal job has one.
     hang_min
         Minutes without a step after which ranks count as hung: each writes into the log where it
-        is, then they are ended, and on a cluster the next job goes on.
+        is, then they are ended, and on a cluster the next job goes on. Of a `BatchTask`: minutes
+        that one shard may take.
     budget_gpu_hours
         GPU-hours the run may take in all, earlier attempts included (a rank without a GPU counts as
         one). When they are used up it saves a checkpoint and stops; `Run.resume` may allow more.
@@ -103,7 +103,7 @@ def submit(
     else:
         _refuse_workers(workers)
         asked = _training_request(job, place, ranks, dask=dask, resources=resources)
-        asked["hang_min"] = _minutes(hang_min)
+    asked["hang_min"] = minutes(hang_min)
     config = {"site": site, **asked, **_waiting_for(after, place), **_shared(share, place)}
     run = Run(_folder_for(job, config, fresh=fresh))
     batch = isinstance(job, BatchTask)
@@ -166,16 +166,6 @@ def begin_run(run: Run, *, new: bool) -> None:
 def _is_queued(run: Run) -> bool:
     """Say whether the first job of a cluster's run is in the queue already."""
     return "resources" in run.config and (run.folder / "script.sh").exists()
-
-
-def _minutes(hang_min: float) -> float:
-    if not 0 < hang_min < math.inf:
-        raise JobError(
-            f"hang_min={hang_min} was asked for.",
-            "Minutes, more than 0, were expected.",
-            f"kb.submit(job, hang_min={HANG_MIN:g})",
-        )
-    return float(hang_min)
 
 
 def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:

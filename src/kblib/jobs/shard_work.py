@@ -6,11 +6,14 @@ meet every shard, such as a function that cannot be imported, or a full disk, en
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import math
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from kblib import files
 from kblib.errors import JobError
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.named_function import NamedFunction
+from kblib.jobs.watchdog import HANG_MIN
 from kblib.runs import RunFolder
 from kblib.runs.shards import ShardFiles, link_first
 
@@ -30,6 +34,9 @@ log = logging.getLogger("kblib.shards")
 Outcome = tuple[int, float, str]
 """A shard, how long it took (s), and what went wrong; empty if nothing did."""
 _SHOWN = 300
+_WATCH_AGAIN_S = 1.0
+_LOG = 2
+"""What a worker says on its standard error stands in the log, whatever a function does to it."""
 
 
 class AllShardsError(Exception):
@@ -51,7 +58,28 @@ class ShardWork:
         self.task = BatchTask.from_dict(run.config()["job"])
         self.function: Callable[..., Any] = NamedFunction.of(self.task.function).load()
         self.files = ShardFiles(run)
+        self.hang_s = 60 * float(run.config().get("hang_min", HANG_MIN))
         self._columns: pl.Schema | None = None
+        self._watched = -math.inf
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Give a block in which a shard that does not end ends this process, in time.
+
+        Whatever it is in the middle of, and whoever holds the interpreter: a thread of C writes
+        into the log where each thread is, and leaves. The head then counts the worker as lost.
+        """
+        self._watched = -math.inf
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        if now - self._watched > _WATCH_AGAIN_S:  # each time it is set costs a thread
+            faulthandler.dump_traceback_later(self.hang_s, file=_LOG, exit=True)
+            self._watched = now
 
     def carry_out(self, number: int) -> Outcome:
         """Do one shard, unless somebody has.
@@ -64,6 +92,7 @@ class ShardWork:
         began = time.perf_counter()
         if self.files.is_done(number):
             return number, 0.0, ""
+        self._watch()
         try:
             self._keep(number, self._called(number))
         except (Exception, SystemExit) as error:
@@ -187,7 +216,8 @@ def carry_out(folder: str, numbers: list[int]) -> dict[str, Any]:
     outcomes: list[Outcome] = []
     try:
         work = _work_of(folder)
-        outcomes.extend(map(work.carry_out, numbers))  # those before an error stay in the list
+        with work.watched():
+            outcomes.extend(map(work.carry_out, numbers))  # those before an error stay in the list
     except Exception as error:
         log.exception("no shard can be done")
         kind = "" if isinstance(error, AllShardsError) else f"{type(error).__name__}: "

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from kblib.errors import JobError
 
 HANG_MIN = 30.0
 """Minutes without a step; an evaluation or a checkpoint of a large model takes some of them."""
 _BEFORE_AND_AFTER_MIN = 150.0
 """Before the first step rank 0 may tokenize for two hours, after the last it scores the result."""
+
+
+def minutes(hang_min: float) -> float:
+    """Return how long a silence is borne, if it is a length of time.
+
+    Raises
+    ------
+    JobError
+        If it is none.
+    """
+    if not 0 < hang_min < math.inf:
+        raise JobError(
+            f"hang_min={hang_min} was asked for.",
+            "Minutes, more than 0, were expected.",
+            f"kb.submit(job, hang_min={HANG_MIN:g})",
+        )
+    return float(hang_min)
 
 
 class Watchdog:

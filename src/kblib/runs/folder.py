@@ -186,9 +186,10 @@ class RunFolder:
         return files.read_json(self.config_file)
 
     def ask_for(self, asked: Mapping[str, Any]) -> None:
-        """Let the next jobs of this run, workers of a pool too, ask for other resources."""
-        config = {**self.config(), "resources": asked["resources"]}
-        if "pool" in config:
+        """Let the next attempts have other resources, or wait longer for one that hangs."""
+        config = self.config()
+        config |= {key: asked[key] for key in ("resources", "hang_min") if key in asked}
+        if "resources" in asked.get("pool", {}):  # those of its workers
             config["pool"] = {**config["pool"], "resources": asked["pool"]["resources"]}
         files.write_json(self.config_file, config)
 
