@@ -164,12 +164,10 @@ class GivenLabels:
 
     def _counting(self) -> pl.DataFrame:
         """Return the last label of each text and reader that no model has had a part in."""
-        shows = pl.col("shows").cast(pl.Int64)
-        before = shows.cum_sum().over("who") - shows
-        blind = before == before.first().over("id", "who")
-        return said.last_of_each(self.rows.with_columns(blind=blind).filter("blind"), "id").drop(
-            "blind"
-        )
+        shown = pl.col("shows").cast(pl.Int64).cum_sum().over("who") - pl.col("shows")
+        rows = self.rows.with_columns(shown=shown)
+        blind = rows.filter(pl.col("shown") == pl.col("shown").first().over("id", "who"))
+        return said.last_of_each(blind.drop("shown"), "id")
 
     def _check_file(self) -> None:
         here, others = set(self.ids), 0

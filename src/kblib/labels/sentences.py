@@ -90,8 +90,9 @@ def _comment(text: str, said: dict[str, Any], sentence: _Sentence) -> None:
     if found is None:
         return
     name, value = found[1], (found[2] or "").strip() or None
-    if name == "newdoc":
+    if name == "newdoc":  # paragraphs are of the document before
         said.pop("paragraph", None)
+        sentence.said.pop("paragraph", None)
     if name in ("newdoc", "newpar"):
         said["document" if name == "newdoc" else "paragraph"] = value
         sentence.said |= said
