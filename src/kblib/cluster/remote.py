@@ -119,7 +119,8 @@ def begin(run: RunFolder) -> None:
         pool_run.carry_function(run)
     if run.functions.exists():
         far.ssh.put(run.functions, path / run.functions.name)
-    asked = {key: config[key] for key in ("resources", "pool", "hang_min") if key in config}
+    known = ("resources", "pool", "hang_min")
+    asked: dict[str, Any] = {key: config[key] for key in known if key in config}
     about = {"name": run.name, "new": made["new"], "budget_gpu_hours": budget_of(run)}
     far.ask("begin", {**asked, **about})
     mirror.follow(run, str(path))
