@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,22 @@ def test_lost_step_is_started_again_on_all_its_nodes(
     started[1].code = -signal.SIGKILL
     beside.tend()
     assert [one.option("nodelist") for one in started[1:]] == ["n1,n2,n3", "n2", "n1,n3"]
+
+
+def test_pipe_that_is_held_open_holds_nobody_up(
+    beside: Beside, started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that waited for it would write no heartbeat, and hear no request to stop."""
+    monkeypatch.setattr(gang_dask, "_LAST_WORDS_S", 0.01)
+    closed = threading.Event()
+    beside.tend()
+    beside._steps[0]._reader = threading.Thread(target=closed.wait, daemon=True)
+    beside._steps[0]._reader.start()
+    started[1].code = -signal.SIGKILL
+    beside.tend()
+    assert not closed.is_set()
+    assert started[2].option("nodelist") == "n1,n2,n3"
+    closed.set()
 
 
 def test_worker_lost_too_often_is_given_up_and_the_others_stay(

@@ -31,6 +31,8 @@ MOST_STARTS_AGAIN = 3
 _SHARE_OF_MEMORY, _LEAST_MIB = 32, 512
 """A worker may have one part in 32 of what the job has of a node; Slurm ends one that takes more,
 instead of a rank."""
+_LAST_WORDS_S = 5.0
+"""For what srun said before it ended; a child of its own may hold the pipe open."""
 _NICE = ["nice", "-n", "5"]
 _NO_GPU = {"gpus-per-node": ["--gpus-per-node=0"], "gres": ["--gres=none"], "none": []}
 """How a step asks for none of the job's GPUs, in the words in which the site asks for some."""
@@ -218,7 +220,7 @@ class WorkerStep:
         """Return the nodes whose worker has ended since the last call, each with its code."""
         code = self._process.poll()
         if code is not None:
-            self._reader.join()
+            self._reader.join(_LAST_WORDS_S)
         told = dict(self._told)
         lost = {
             node: told.get(node, code) for node in self.nodes if node in told or code is not None

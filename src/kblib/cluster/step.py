@@ -19,6 +19,8 @@ from kblib.runs import RunFolder
 log = logging.getLogger("kblib.gang")
 
 _KILL_PATIENCE_S = 60.0
+_LAST_WORDS_S = 10.0
+"""For what srun said before it ended; a child of its own may hold the pipe open."""
 
 
 class StepRanks:
@@ -85,7 +87,7 @@ class StepRanks:
         """Return how tasks ended of which srun has told, and the code of the whole at its end."""
         if self._step is not None and self._step.poll() is not None:
             if self._reader is not None:
-                self._reader.join()
+                self._reader.join(_LAST_WORDS_S)
             if not self._ended:
                 self._ended[0] = self._step.returncode
         return dict(self._ended)
