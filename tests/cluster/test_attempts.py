@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from kblib.cluster import Run
-from kblib.cluster.attempts import attempts_table, gpu_hours
+from kblib.cluster.attempts import attempts_table
 from kblib.runs import RunFolder
 from tests.cluster.recorded import BEGUN, attempt, recorded, runs_at, two_node_run
+
+
+def gpu_hours(run: RunFolder) -> float:
+    return float(attempts_table(run)["gpu_hours"].sum())
 
 
 def test_gpu_hours_are_those_of_all_attempts(tmp_path: Path):
@@ -31,6 +35,14 @@ def test_attempt_that_goes_on_counts_until_it_was_last_heard(tmp_path: Path):
     assert table["ended"].isna().all()
     assert table["exit_code"].isna().all()
     assert table["begun"][0].timestamp() == BEGUN
+
+
+def test_attempt_of_which_nobody_told_the_end_was_over_when_the_next_began(tmp_path: Path):
+    run = two_node_run(tmp_path / "run")
+    attempt(run, 1, 0.0)
+    attempt(run, 2, 36.0)
+    runs_at(run, 2, 108.0)
+    assert list(attempts_table(run)["hours"]) == pytest.approx([0.01, 0.02])
 
 
 def test_steps_that_are_done_again_can_be_counted(tmp_path: Path):

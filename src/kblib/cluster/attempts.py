@@ -31,16 +31,13 @@ def attempts_table(run: RunFolder) -> pd.DataFrame:
     held = _gpus(run.config())
     records = run.attempt_records()
     heard = run.written_state().heartbeat
-    rows = [_row(one, held, heard) for one in records]
+    # One that lost its driver, of which Slurm could not be asked, ended before the next began.
+    last_word = [*(float(one["submitted"]) for one in records[1:]), heard]
+    rows = [_row(one, held, last) for one, last in zip(records, last_word, strict=False)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in ("begun", "ended"):
         table[name] = pd.to_datetime(table[name].astype("Float64"), unit="s", utc=True)
     return table.astype(dict.fromkeys(("step", "saved", "exit_code"), "Int64"))
-
-
-def gpu_hours(run: RunFolder) -> float:
-    """Return the GPU-hours that a run has taken so far, over all its attempts."""
-    return float(attempts_table(run)["gpu_hours"].sum())
 
 
 def _gpus(config: dict[str, Any]) -> int:
