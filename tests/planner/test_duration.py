@@ -81,6 +81,17 @@ def test_epochs_are_estimated_from_the_words_of_the_training_part(job: Pretrain)
     assert plan(lasting(job, epochs=3)).steps == math.ceil(tokens / 128)
 
 
+def test_epochs_are_those_of_the_jobs_own_corpus_in_a_mixture(job: Pretrain) -> None:
+    """A quarter of each step is another corpus: four steps read what three would alone."""
+    words = sum(len(text.split()) for text in job.corpus.texts())
+    tokens = 3 * words * (1 - 0.03 - 0.05) * 1.8
+    mixed = lasting(job, epochs=3, mixture={"web": (job.corpus, 0.25)})
+    planned = plan(mixed)
+    assert planned.steps == math.ceil(tokens / (0.75 * 128)) > math.ceil(tokens / 128)
+    assert planned.limits is not None
+    assert planned.limits.epochs == pytest.approx(planned.steps * 96 / (tokens / 3))
+
+
 def test_parameters_are_those_of_the_shape(job: Pretrain) -> None:
     """Two ModernBERT layers of width 32, 64 inside, 300 pieces: embeddings, layers, norms, head."""
     by_hand = 300 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64) + (2 * 2 * 32 + 32) + (32 * 32 + 32 + 300)

@@ -69,11 +69,12 @@ def plan(
     SiteError
         If the site is unknown.
     """
+    _check_job(job)
     place = sites.load_site(site)
     if zero_stage is not None:
         job = at_stage(job, zero_stage)
     if place.scheduler != "none" and ranks is None:
-        return _on_cluster(job, sites.cluster_of(place), nodes or 1, tflops_per_gpu, goodput)
+        return _on_cluster(job, sites.cluster_of(place), nodes, tflops_per_gpu, goodput)
     if nodes is not None:
         raise PlanError(
             f"nodes={nodes} was asked of site '{site}'.",
@@ -100,8 +101,9 @@ def _measured(job: Pretrain, site: str, ranks: int) -> Rate:
 
 
 def _on_cluster(
-    job: Pretrain, cluster: Cluster, nodes: int, tflops: float | None, share: float | None
+    job: Pretrain, cluster: Cluster, nodes: int | None, tflops: float | None, share: float | None
 ) -> Plan:
+    nodes = 1 if nodes is None else nodes
     _check_nodes(cluster, nodes)
     gpus = nodes * cluster.node.gpus
     check_ranks(job, max(1, gpus))
@@ -134,11 +136,20 @@ def _plan(
         limits=DataLimits(
             job.shape.parameters(),
             max(1.0, tokens_of(job)),
-            tokens,
+            tokens * job.sources[0].share,
             continued=job.continue_from is not None,
         ),
         cluster=side,
     )
+
+
+def _check_job(job: object) -> None:
+    if not isinstance(job, Pretrain):
+        raise PlanError(
+            f"plan got a {type(job).__name__}.",
+            "A training was expected: what is learnt from which texts, and for how long.",
+            "kb.plan(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))",
+        )
 
 
 def _check_nodes(cluster: Cluster, nodes: int) -> None:
@@ -146,8 +157,8 @@ def _check_nodes(cluster: Cluster, nodes: int) -> None:
     if nodes > cluster.most_nodes or nodes != int(nodes):
         raise PlanError(
             f"nodes={nodes:g} was asked of site '{cluster.name}'.",
-            f"One job may have 1 to {cluster.most_nodes}.",
-            f'kb.plan(job, site="{cluster.name}", nodes={cluster.most_nodes})',
+            f"One job may have 1 to {cluster.most_nodes}, whole ones.",
+            f'kb.plan(job, site="{cluster.name}", nodes={min(math.ceil(nodes), cluster.most_nodes)})',
         )
 
 
@@ -197,9 +208,10 @@ def planned_steps(job: Pretrain, tokens_per_s: float) -> int:
         return steps_in(job.minutes, a_step / tokens_per_s)
     if job.tokens is not None:
         return max(1, math.ceil(job.tokens / a_step))
-    return max(1, math.ceil((job.epochs or 0) * tokens_of(job) / a_step))
+    own = job.sources[0].share * a_step  # of the job's own corpus it reads a step
+    return max(1, math.ceil((job.epochs or 0) * tokens_of(job) / own))
 
 
 def tokens_of(job: Pretrain) -> float:
-    """Return the tokens of a job's training part, estimated from its words."""
+    """Return the tokens of the training part of a job's own corpus, estimated from its words."""
     return job.corpus.n_words * (1 - job.valid - job.test) * _TOKENS_A_WORD

@@ -17,7 +17,7 @@ GOOD_EPOCHS = 4
 
 @dataclass(frozen=True)
 class DataLimits:
-    """What a corpus gives a model.
+    """What a corpus gives a model; of a mixture the job's own corpus.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class DataLimits:
     unique
         Tokens of the texts, read once.
     tokens
-        That the training reads.
+        That the training reads of them.
     continued
         Whether the model has read other texts before: it then asks for no number of tokens.
     """
