@@ -26,6 +26,7 @@ from tests.cluster.pools import (
     results,
     squares,
 )
+from tests.cluster.test_variables import CANARIES, with_canaries
 from tests.watching import until
 
 pytestmark = pytest.mark.slurm
@@ -76,6 +77,25 @@ def test_workers_come_and_go_with_the_work(cluster: Emulator, gate: Gate, films:
     assert [one["exit_code"] for one in attempts(run)] == [DONE]
     assert run.metrics()["workers"].max() == 3
     assert not leftovers(run)
+
+
+@pytest.mark.survival
+def test_no_secret_is_known_to_a_worker_or_told(
+    cluster: Emulator, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
+    run = send(gated("open", gate, 2), workers=1)
+    until(lambda: bool(gate.begun), patience_s=START_S)
+    for module in ("kblib.cluster.pool_head", "kblib.cluster.pool_worker"):
+        (process,) = processes_of(module, run)
+        environment = process.environ()
+        assert environment["KBNOTEBOOKS_HOME"] == str(run.folder.parent.parent)
+        assert not [name for name, value in environment.items() if "canary" in value]
+    gate.open()
+    run.wait(START_S)
+    assert not with_canaries(run.folder)
+    assert not with_canaries(cluster.folder / "spool")
 
 
 @pytest.mark.survival

@@ -56,8 +56,8 @@ def test_no_secret_is_in_the_run_folder_or_known_to_a_rank(
     assert not [name for name, environ in known.items() if "canary" in environ]
     assert f"KBNOTEBOOKS_HOME={run.folder.parent.parent}" in known["kblib.jobs.pretrain"]
     run.cancel().wait(PATIENCE_S)
-    assert not _with_canaries(run.folder)
-    assert not _with_canaries(emulator.folder / "spool")
+    assert not with_canaries(run.folder)
+    assert not with_canaries(emulator.folder / "spool")
 
 
 def _environments(run: Run) -> dict[str, str]:
@@ -77,7 +77,8 @@ def _environments(run: Run) -> dict[str, str]:
 _START = "kblib.jobs.start"
 
 
-def _with_canaries(folder: Path) -> list[Path]:
+def with_canaries(folder: Path) -> list[Path]:
+    """Return the files of a folder in which a secret stands."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
     return [path for path in files if b"canary" in path.read_bytes()]
