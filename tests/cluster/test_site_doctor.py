@@ -181,3 +181,6 @@ def test_python_that_does_not_start_differs(overlay: Path) -> None:
     told = site_doctor._python(cluster, Here())
     assert told.verdict == "differs"
     assert "/nowhere/python" in told.found
+    # What is printed may be pasted as it stands.
+    lines = overlay_of("emulator", [told]).partition("\n\n")[2]
+    assert tomllib.loads(lines) == {"software": {}}

@@ -214,7 +214,9 @@ def _python(cluster: Cluster, shell: Shell) -> Compared:
             cluster, shell, code=None, packages=(*environment.CORE, *environment.TRAINING)
         )
     except KblibError as error:
-        return Compared("Python of jobs", error.happened, "differs", "software", 'python = "..."')
+        # Which one it should be nobody can ask: a line to be filled in, and harmless until it is.
+        line = '# python = "/a/disk/that/nodes/see/bin/python"'
+        return Compared("Python of jobs", error.happened, "differs", "software", line)
     return Compared("Python of jobs", python_of(cluster))
 
 
