@@ -173,3 +173,5 @@ def test_view_speaks_swedish(corpus, path, monkeypatch):
     view = LabelView(sample_texts(corpus, 4), path, labels=LABELS, who="Selma")
     assert view._buttons["unsure"].description == "Osäker"
     assert "0 av 4 texter märkta av Selma" in view._progress.value
+    again = LabelView(corpus, path.with_suffix(".csv"), labels=LABELS, who="Selma")
+    assert "Etiketter kan inte sparas i 'labels.csv'." in again._message.value
