@@ -6,6 +6,7 @@ import sys
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,3 +149,15 @@ def test_machine_has_no_more_memory_than_the_kernel_says() -> None:
 )
 def test_machine_without_a_driver_has_no_gpu() -> None:
     assert sites.this_machine().gpus == 0
+
+
+@pytest.mark.parametrize("name", ["MeluXina", "meluxena", "melu-xina"])
+def test_site_written_otherwise_is_told_with_the_nearest(own: Path, name: str) -> None:
+    with pytest.raises(SiteError, match=r'Did you mean site="meluxina"\?'):
+        sites.load_site(name)
+
+
+def test_number_is_no_site(own: Path) -> None:
+    number: Any = 3
+    with pytest.raises(SiteError, match="No site named '3'"):
+        sites.load_site(number)

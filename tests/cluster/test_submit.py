@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,3 +105,16 @@ def test_minutes_are_settled_once_for_two_ranks(job: Pretrain) -> None:
     run = submit(timed, ranks=2).wait(PATIENCE_S)
     settled = read_json(run.folder / "settled.json")
     assert run.state.step == settled["steps"] > 0
+
+
+def test_what_is_no_job_is_refused_before_anything_is_written(tmp_home: Path) -> None:
+    words: Any = "train a model"
+    with pytest.raises(JobError, match=r"(?s)submit got a str\..*kb\.Pretrain"):
+        submit(words)
+    assert not any(tmp_home.iterdir())
+
+
+@pytest.mark.parametrize("name", [None, 3])
+def test_what_is_no_name_opens_no_run(tmp_home: Path, name: Any) -> None:
+    with pytest.raises(RunError, match=f"No run named '{name}'"):
+        Run.open(name)

@@ -508,3 +508,10 @@ def test_deepspeed_that_is_missing_is_said_before_anything_is_written(
     require_training_part("torch")
     with pytest.raises(MissingPartError, match="comes with the extra 'cluster'"):
         require_training_part("deepspeed")
+
+
+def test_texts_that_are_no_corpus_are_refused(tiny_shape: ModelShape) -> None:
+    name: Any = "films"
+    with pytest.raises(JobError, match=r"corpus='films'\. A corpus was expected") as caught:
+        Pretrain(name, tiny_shape, steps=1)
+    assert "kb.load_sample" in str(caught.value)

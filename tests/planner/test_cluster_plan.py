@@ -228,3 +228,21 @@ def test_advice_names_repetition_and_size() -> None:
     assert "ask for 1.4e+11 tokens" in DataLimits(7e9, 1e9, 2e9).advice
     assert DataLimits(1e6, 1e9, 1e9).advice.startswith("The texts are enough")
     assert "a model that goes on" in DataLimits(7e9, 1e9, 2e9, continued=True).advice
+
+
+@pytest.mark.parametrize(("nodes", "instead"), [(1.5, 2), (51, 50), (99_999, 50)])
+def test_nodes_that_would_do_are_named(job: Pretrain, nodes: float, instead: int) -> None:
+    with pytest.raises(PlanError, match=r"One job may have 1 to 50, whole ones") as caught:
+        planned(job, nodes=nodes)
+    assert f"nodes={instead})" in str(caught.value)
+
+
+def test_no_nodes_are_not_the_usual_ones(job: Pretrain) -> None:
+    with pytest.raises(PlanError, match=r"nodes=0\. A number above 0 was expected"):
+        planned(job, nodes=0)
+
+
+def test_what_is_no_training_is_not_planned() -> None:
+    words: Any = "train a model"
+    with pytest.raises(PlanError, match=r"(?s)plan got a str\..*kb\.Pretrain"):
+        plan(words, site="meluxina")

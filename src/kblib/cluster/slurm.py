@@ -13,6 +13,8 @@ from kblib.cluster.slurm_answers import SlurmJob, SlurmNode
 from kblib.errors import SiteError
 
 _UNKNOWN_JOB = re.compile(r"Invalid job id|slurm_load_jobs error", re.IGNORECASE)
+_NO_CLUSTER = re.compile(r"Could not establish a configuration source")
+"""Slurm's programs without a slurm.conf, as they come from a package."""
 
 
 @dataclass(frozen=True)
@@ -189,4 +191,10 @@ def refusal(said: str) -> SiteError:
 
 def _silent(program: str, done: Completed) -> SiteError:
     words = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+    if _NO_CLUSTER.search(words):
+        return SiteError(
+            f"{program} is on this machine, but belongs to no cluster here.",
+            f"It is asked on a login node of the cluster. Slurm said: {words.rstrip('.')}.",
+            'From elsewhere, name the login node in the site file: via = "ssh:ALIAS"',
+        )
     return SiteError(f"{program} did not answer: {words}.", "", "Try again in a minute.")

@@ -86,7 +86,8 @@ def submit(
     Raises
     ------
     JobError
-        If the batch does not divide among the ranks, or a training is to have workers.
+        If it is no job, the batch does not divide among the ranks, or a training is to have
+        workers.
     MissingPartError
         If what trains, or shares out, is not installed.
     RunError
@@ -96,6 +97,7 @@ def submit(
     SiteError
         If the site is unknown, does not have what is asked for, or refuses the job.
     """
+    _refuse_what_is_no_job(job)
     place = sites.load_site(site)
     settings.writable_home()
     if isinstance(job, BatchTask):
@@ -166,6 +168,15 @@ def begin_run(run: Run, *, new: bool) -> None:
 def _is_queued(run: Run) -> bool:
     """Say whether the first job of a cluster's run is in the queue already."""
     return "resources" in run.config and (run.folder / "script.sh").exists()
+
+
+def _refuse_what_is_no_job(job: object) -> None:
+    if not isinstance(job, Pretrain | BatchTask):
+        raise JobError(
+            f"submit got a {type(job).__name__}.",
+            "A job was expected: what is to be done, with which texts.",
+            "kb.submit(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))",
+        )
 
 
 def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:

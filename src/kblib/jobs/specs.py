@@ -16,14 +16,7 @@ from typing import Any, cast
 from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
 from kblib.errors import JobError, MissingPartError
-from kblib.jobs.mixture import (
-    OWN,
-    Mixture,
-    Monitor,
-    Source,
-    checked_mixture,
-    checked_monitor,
-)
+from kblib.jobs.mixture import OWN, Mixture, Monitor, Source, checked_mixture, checked_monitor
 from kblib.jobs.origin import origin_to_dict, same_origin
 from kblib.jobs.quantities import LATER, REAL, WHOLE, Numbers, check_numbers, wrong
 from kblib.models.origin import folder_of_origin, origin_fingerprint, shape_of_origin
@@ -133,6 +126,7 @@ class Pretrain(Numbers):
     replay_share: InitVar[float] = 0.1
 
     def __post_init__(self, replay: Corpus | None, replay_share: float) -> None:
+        _check_corpus(self.corpus)
         _take_origin(self)
         object.__setattr__(self, "mixture", checked_mixture(self.mixture, replay, replay_share))
         object.__setattr__(self, "monitor", checked_monitor(self.monitor))
@@ -281,6 +275,12 @@ class Pretrain(Numbers):
             ]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_corpus(corpus: object) -> None:
+    if not isinstance(corpus, Corpus):
+        example = 'kb.load_sample("newsreels"), or kb.Corpus.open("name")'
+        raise JobError(f"Pretrain got corpus={corpus!r}.", "A corpus was expected.", example)
 
 
 def _take_origin(job: Pretrain) -> None:

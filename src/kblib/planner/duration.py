@@ -155,10 +155,11 @@ def _check_job(job: object) -> None:
 def _check_nodes(cluster: Cluster, nodes: int) -> None:
     check_positive("plan", "nodes", nodes)
     if nodes > cluster.most_nodes or nodes != int(nodes):
+        near = min(math.ceil(nodes), cluster.most_nodes)
         raise PlanError(
             f"nodes={nodes:g} was asked of site '{cluster.name}'.",
             f"One job may have 1 to {cluster.most_nodes}, whole ones.",
-            f'kb.plan(job, site="{cluster.name}", nodes={min(math.ceil(nodes), cluster.most_nodes)})',
+            f'kb.plan(job, site="{cluster.name}", nodes={near})',
         )
 
 

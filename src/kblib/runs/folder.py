@@ -420,7 +420,7 @@ def open_run_folder(name: str | os.PathLike[str]) -> RunFolder:
     RunError
         If there is none, with the nearest names.
     """
-    path = Path(name)
+    path = Path(str(name))
     for place in (settings.runs_folder() / path, path):
         if _is_run(place):
             return RunFolder(place.resolve())

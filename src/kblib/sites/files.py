@@ -8,6 +8,7 @@ then ``~/.config/kbnotebooks/sites/NAME.toml``. Nobody edits a shipped file.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,11 +49,7 @@ def load_site(name: str) -> Site:
     """
     places = _files_of(name)
     if not places:
-        raise SiteError(
-            f"No site named '{name}'.",
-            f"Known here: {', '.join(known_sites())}.",
-            f"Describe it in {settings.config_folder() / 'sites' / (name + '.toml')}",
-        )
+        raise _no_such(name)
     facts: dict[str, Any] = {}
     for place in places:
         facts = _laid_over(facts, _read(place))
@@ -63,6 +60,18 @@ def load_site(name: str) -> Site:
             'Add the line: scheduler = "none"',
         )
     return Site(name=name, scheduler=facts["scheduler"], facts=facts)
+
+
+def _no_such(name: object) -> SiteError:
+    known = known_sites()
+    near = difflib.get_close_matches(str(name).casefold(), known, n=1, cutoff=0.7)
+    return SiteError(
+        f"No site named '{name}'.",
+        f"Known here: {', '.join(known)}.",
+        f'Did you mean site="{near[0]}"?'
+        if near
+        else f"Describe it in {settings.config_folder() / 'sites' / f'{name}.toml'}",
+    )
 
 
 def known_sites() -> list[str]:
