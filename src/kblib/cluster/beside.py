@@ -15,7 +15,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,8 @@ _SCHEDULER_ANSWERS_S = 60.0
 _WORKER_IS_LOST_S = 60.0
 """Without a heartbeat: a node that loses its power closes no connection. Dask's own is 5 min."""
 
-
+_SCRATCH: list[str] = []
+"""Folders of this process; those of processes that were killed are taken by the next of Dask's."""
 _QUIET: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -71,6 +71,7 @@ async def serve_scheduler(run: RunFolder, attempt: int) -> None:
         security=security(run),
         worker_ttl=_WORKER_IS_LOST_S,
     ) as scheduler:
+        _SCRATCH.append(scheduler.local_directory)
         run.announce_scheduler(scheduler.address)
         while scheduler.status.name == "running":
             _write_readings(scheduler, writer)
@@ -109,20 +110,17 @@ async def _serve(run: RunFolder, address: str, reader: NodeReader, mib: int) -> 
         metrics={"node": lambda _: asyncio.to_thread(reader)},
         death_timeout=_SCHEDULER_ANSWERS_S,
     ) as worker:
+        _SCRATCH.append(worker.local_directory)
         await worker.finished()
 
 
-def _scratch() -> str:
-    """Return a folder of this process alone, which goes when it is told to end."""
-    folder = tempfile.mkdtemp(prefix="kblib-beside-")
-
-    def leave(signum: int, _frame: object) -> None:
+def _leave(signum: int, _frame: object) -> None:
+    """End as if nobody had listened, without the folder on the node; the driver reads how."""
+    for folder in _SCRATCH:
         shutil.rmtree(folder, ignore_errors=True)
-        signal.signal(signum, signal.SIG_DFL)
-        os.kill(os.getpid(), signum)  # it ends as if nobody had listened: the driver reads how
-
-    signal.signal(signal.SIGTERM, leave)
-    return folder
+        Path(f"{folder}.dirlock").unlink(missing_ok=True)  # Dask's own, beside it
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
 
 
 def _interface() -> str | None:
@@ -138,7 +136,8 @@ def main(arguments: list[str]) -> None:
         end_with_driver()
     role, folder, number = arguments
     run = RunFolder(Path(folder))
-    with dask.config.set({**_QUIET, "temporary-directory": _scratch()}):
+    signal.signal(signal.SIGTERM, _leave)
+    with dask.config.set(_QUIET):
         if role == "scheduler":
             asyncio.run(serve_scheduler(run, int(number)))
         else:
