@@ -33,6 +33,15 @@ def _functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, MODULE, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder in which processes put what nobody needs afterwards."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
     return Gate(tmp_path / "gate")
@@ -76,7 +85,7 @@ def test_corpus_gives_a_lazy_table_with_its_ids(films: Corpus) -> None:
     assert submit(BatchTask("polars:DataFrame", columns, rows=8)).name == run.name
 
 
-def test_strangers_are_refused_and_a_killed_worker_is_replaced(gate: Gate) -> None:
+def test_strangers_are_refused_and_a_killed_worker_is_replaced(gate: Gate, scratch: Path) -> None:
     run = send("worker", "gated", list(range(4)), folder=str(gate.folder))
     until(lambda: bool(gate.begun), patience_s=START_S)
     assert strangers_refused(run) == 2
@@ -87,9 +96,10 @@ def test_strangers_are_refused_and_a_killed_worker_is_replaced(gate: Gate) -> No
     assert squares(run.wait(START_S)) == [(n, n * n) for n in range(4)]
     assert gate.times == {n: 2 if n == shard else 1 for n in range(4)}
     assert not leftovers(run)
+    assert not list(scratch.glob("kblib-*"))
 
 
-def test_killed_head_takes_its_workers_along_and_resume_goes_on(gate: Gate) -> None:
+def test_killed_head_takes_its_workers_along_and_resume_goes_on(gate: Gate, scratch: Path) -> None:
     run = send("head", "gated", list(range(6)), workers=2, folder=str(gate.folder))
     until(lambda: len(gate.begun) == 2, patience_s=START_S)
     workers = [psutil.Process(process) for _, process in gate.begun]
@@ -98,6 +108,7 @@ def test_killed_head_takes_its_workers_along_and_resume_goes_on(gate: Gate) -> N
     (gate.folder / "open").unlink()
     os.kill(run.state.pid, signal.SIGKILL)
     psutil.wait_procs(workers, timeout=START_S)
+    assert not list(scratch.glob("kblib-*"))
     until(lambda: run.state.over, patience_s=START_S)
     before = results(run)
     if len(before) < 6:  # the head may have been quicker than the signal

@@ -35,6 +35,8 @@ _NEXT_HEAD_S = 600.0
 """How long a node is kept for the head that follows a lost one; small jobs begin soon."""
 _LOOK_S = 0.5
 MOST_RESTARTS = 3
+SCRATCH = "kblib-worker-"
+"""How the folder begins that Dask wants of a worker, for what is never kept there."""
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 QUIET = {
     "distributed.worker.http.routes": [],
@@ -51,10 +53,9 @@ async def serve(asked: argparse.Namespace) -> int:
     it. On this machine workers end with their head.
     """
     run, leaving = RunFolder(asked.run), asyncio.Event()
-    scratch = tempfile.mkdtemp(prefix="kblib-worker-")
 
     def leave_at_once() -> None:  # results are whole or absent
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(asked.scratch, ignore_errors=True)
         os._exit(DONE)
 
     loop = asyncio.get_running_loop()
@@ -73,14 +74,14 @@ async def serve(asked: argparse.Namespace) -> int:
             memory_limit=0,
             death_timeout=_HEAD_S,
             dashboard_address="127.0.0.1:0",
-            local_directory=scratch,
+            local_directory=str(asked.scratch),
         )
         await _serve_one(worker, leaving, end - time.monotonic())
         if leaving.is_set() or time.monotonic() >= end or asked.lifetime is None:
             break
         log.info("worker %s has lost its head at %s", asked.name, address)
         address = await _next_head(run, address)
-    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(asked.scratch, ignore_errors=True)
     return INFRASTRUCTURE if address is None else DONE
 
 
@@ -169,6 +170,7 @@ def _asked(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--lifetime", type=float)
     parser.add_argument("--interface")
+    parser.add_argument("--scratch", type=Path)
     options = [word for word in words if word.startswith(("--lifetime", "--interface"))]
     return parser.parse_args(words), options
 
@@ -177,9 +179,11 @@ def main(words: list[str]) -> int:
     """Be a worker, or the parent of several."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    if DRIVER_VARIABLE in os.environ:
-        end_with_driver()
     asked, options = _asked(words)
+    if asked.processes == 1:
+        asked.scratch = asked.scratch or Path(tempfile.mkdtemp(prefix=SCRATCH))
+    if DRIVER_VARIABLE in os.environ:
+        end_with_driver(lambda: shutil.rmtree(asked.scratch, ignore_errors=True))
     if asked.processes > 1:
         return keep_processes(asked, options)
     dask.config.set(QUIET)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from distributed.deploy.spec import ProcessInterface, SpecCluster
 from kblib import files
 from kblib.cluster import gang, tls
 from kblib.cluster.pool_scripts import worker_command, worker_name, worker_script
-from kblib.cluster.pool_worker import environment_of
+from kblib.cluster.pool_worker import SCRATCH, environment_of
 from kblib.cluster.resources import Resources
 from kblib.cluster.slurm import Slurm
 from kblib.errors import KblibError
@@ -56,6 +58,7 @@ class LocalWorker(ProcessInterface):
         self.command = [sys.executable, *worker_command(run, scheduler, name)]
         self.environment = environment_of(number, total, _whole_machine())
         self.log_file = run.log_file
+        self.scratch = Path(tempfile.mkdtemp(prefix=SCRATCH))  # a killed worker leaves it behind
         self.process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -66,7 +69,7 @@ class LocalWorker(ProcessInterface):
     def _started(self) -> subprocess.Popen[bytes]:
         with open(self.log_file, "ab") as output:
             return subprocess.Popen(
-                self.command,
+                [*self.command, f"--scratch={self.scratch}"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -82,6 +85,7 @@ class LocalWorker(ProcessInterface):
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 await asyncio.to_thread(self.process.wait)
+        shutil.rmtree(self.scratch, ignore_errors=True)
         await super().close()  # type: ignore[no-untyped-call]
 
 

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib import import_module
 
 from kblib.jobs.exit_codes import INFRASTRUCTURE
@@ -23,13 +24,20 @@ _LOOK_S = 0.25
 _NUMBERS = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
 
 
-def end_with_driver() -> None:
-    """End this process when the process that `KBNOTEBOOKS_DRIVER` names is no longer its parent."""
+def end_with_driver(leaving: Callable[[], object] = bool) -> None:
+    """End this process when the process that `KBNOTEBOOKS_DRIVER` names is no longer its parent.
+
+    Parameters
+    ----------
+    leaving
+        Called before; by default nothing is done.
+    """
     driver = int(os.environ[DRIVER_VARIABLE])
 
     def watch() -> None:
         while os.getppid() == driver:
             time.sleep(_LOOK_S)
+        leaving()
         os._exit(INFRASTRUCTURE)
 
     threading.Thread(target=watch, daemon=True).start()
