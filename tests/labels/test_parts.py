@@ -54,6 +54,16 @@ def test_names_of_labels_are_the_same_in_all_parts_and_one_that_is_missing_is_to
     assert "'films' split by year: train 8, test 2" in repr(parts)
 
 
+def test_points_of_a_scale_are_told_for_each_part():
+    rows = [{"text": f"text {n}", "label": n / 2, "year": 1900 + n} for n in range(10)]
+    parts = read_labels(rows, scale=True).split(test=0.2, time="year")
+    assert parts.table.to_numpy().tolist() == [
+        ["train", 8, 0, 1.75, 3.5],
+        ["test", 2, 4, 4.25, 4.5],
+    ]
+    assert parts.warnings == ()
+
+
 def test_texts_that_stand_on_both_sides_are_told():
     some = labels(text=["same"] * 10, id=[str(n) for n in range(10)])
     assert "2 of 2 texts to test stand in train as well." in some.split(by="id").warnings

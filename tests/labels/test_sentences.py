@@ -94,6 +94,29 @@ def test_columns_are_cut_at_any_run_of_spaces_and_tabs(write):
     assert labels.table["id"].tolist() == ["a.txt#1", "a.txt#6"]
 
 
+def test_spaces_before_the_only_label_are_the_words_own_and_are_told(write):
+    labels = read_labels(write("a.txt", "kostar\t0\n10 000   0\nkr 0\n"))
+    assert labels.rows["tokens"].to_list() == [["kostar", "10 000", "kr"]]
+    said = (
+        "Lines of a.txt with spaces before the last column: 1; all before it is taken as the word."
+    )
+    assert labels.warnings[0] == said
+
+
+def test_line_with_another_number_of_columns_is_told(write):
+    path = write("a.txt", "En bok\tnovel\nRim\tpoem\n")
+    with pytest.raises(LabelError) as error:
+        read_labels(path)
+    assert "a.txt, line 2: 2 columns, and 3 in the lines before." in str(error.value)
+    assert "format='table'" in str(error.value)
+
+
+def test_word_that_stands_alone_in_the_first_line_does_not_count_the_columns(write):
+    labels = read_labels(write("a.txt", "bn\n\nAnna PER\nkom 0\n"), on_error="collect")
+    assert labels.rows["tokens"].to_list() == [["Anna", "kom"]]
+    assert labels.left_out["line"].tolist() == [1]
+
+
 def test_zero_stays_where_labels_are_numbers(write):
     labels = read_labels(write("a.conll", "Anna 1\nåkte 0\n"))
     assert labels.labels == ("1", "0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kblib.corpora.sources import COLLECT, Fault, Faults, Faulty
 from kblib.errors import CorpusError, LabelError
@@ -12,7 +12,15 @@ from kblib.errors import CorpusError, LabelError
 
 @dataclass
 class LabelFaults(Faults):
-    """Raises the first fault of a file of labels, or lists them all."""
+    """Raises the first fault of a file of labels, or lists them all.
+
+    Attributes
+    ----------
+    notes
+        What was read all the same and has to be known, in sentences.
+    """
+
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         try:

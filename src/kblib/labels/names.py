@@ -94,12 +94,12 @@ def scale_value(value: Any) -> float:
     raise Wrong(f"has the label {value!r}", "With scale=True a number was expected.")
 
 
-def slips(counts: Counter[str]) -> Iterator[str]:
+def slips(counts: Counter[Any]) -> Iterator[str]:
     """Yield what looks like a slip: a label given once beside a similar one given often."""
-    often = [label for label, n in counts.items() if n >= OFTEN]
+    often = [label for label, n in counts.items() if isinstance(label, str) and n >= OFTEN]
     for label, n in counts.items():
         # B-PER and I-PER, or pro and con, are near each other and no slips.
-        if n == 1 and len(label) > SHORT and "-" not in label:
+        if n == 1 and isinstance(label, str) and len(label) > SHORT and "-" not in label:
             for near in difflib.get_close_matches(label, often, n=1, cutoff=0.8):
                 yield f"'{label}' is a label given once, '{near}' {counts[near]:,} times: a slip?"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kblib.corpora.parts import rank
+from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 
 if TYPE_CHECKING:
@@ -54,21 +55,38 @@ class Parts:
 
     @property
     def table(self) -> pd.DataFrame:
-        """How often each label is in each part, as a pandas table."""
+        """How often each label is in each part; of a scale, its lowest, mean and highest point."""
+        if self.train.is_scale:
+            return self._points()
         columns = {
             name: part.counts.set_index("label")["count"] for name, part in self._named().items()
         }
         table = self.train.counts[["label"]]
         return table.assign(**{name: table["label"].map(one) for name, one in columns.items()})
 
+    def _points(self) -> pd.DataFrame:
+        of_parts = {name: part.table["label"] for name, part in self._named().items()}
+        rows = [
+            {
+                "part": name,
+                "texts": len(one),
+                "low": one.min(),
+                "mean": one.mean(),
+                "high": one.max(),
+            }
+            for name, one in of_parts.items()
+        ]
+        return pandas_of(pl.DataFrame(rows).lazy())
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What makes scores on the test part hard to trust, in sentences."""
-        said = []
-        for label, train, test in self.table[["label", "train", "test"]].itertuples(index=False):
-            if self.train.is_scale or (train and test):
-                continue
-            said.append(f"'{label}' is not in the {'test' if train else 'train'} part.")
+        sides = [part.counts.set_index("label")["count"] for part in (self.train, self.test)]
+        said = [
+            f"'{label}' is not in the {'test' if sides[0][label] else 'train'} part."
+            for label in self.train.labels
+            if not (sides[0][label] and sides[1][label])
+        ]
         known = set(self.train.rows["text"])
         again = sum(text in known for text in self.test.rows["text"])
         if again:

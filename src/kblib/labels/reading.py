@@ -13,13 +13,14 @@ from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.corpora.sources import Fault, OnError
 from kblib.errors import LabelError
+from kblib.labels.conll import of_columns
+from kblib.labels.conllu import FIELDS, of_conllu
 from kblib.labels.faults import LabelFaults
 from kblib.labels.hub_datasets import is_dataset, names_of, rows_of
 from kblib.labels.intake import Intake, counted
 from kblib.labels.labelled import Labels
 from kblib.labels.names import Names, slips
 from kblib.labels.records import Columns, Entry, of_jsonl, of_table
-from kblib.labels.sentences import FIELDS, of_columns, of_conllu
 from kblib.labels.written import Asked, Format, Written, files_of, is_path
 
 OUTSIDE, ZERO = "O", "0"
@@ -117,7 +118,7 @@ def _read_files(
 def _labels(name: str, intake: Intake, about: dict[str, Any], corpus: Corpus | None) -> Labels:
     frame, names, said = _with_outside(intake.frame(), intake.names)
     counts = counted(frame)
-    warnings = [*said, *slips(counts)] if names else []
+    warnings = [*intake.faults.notes, *said, *slips(counts)]
     if names and len(counts) == 1:
         warnings.append(f"Every label is '{next(iter(counts))}': nothing can be told apart.")
     known = {} if corpus is None else {"corpus": corpus.name, "of_corpus": corpus.fingerprint}
