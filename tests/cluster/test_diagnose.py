@@ -115,3 +115,10 @@ def test_job_without_a_log_points_to_its_folder() -> None:
 
 def test_forgotten_job_is_said_to_be_forgotten() -> None:
     assert "no longer known" in why_it_ended(None, "").sentence
+
+
+def test_job_whose_driver_was_killed_says_by_what() -> None:
+    job = SlurmJob("7", "films", "FAILED", "NonZeroExitCode", exit_code=0, signal=9)
+    assert str(why_it_ended(job, "step 12\n")).startswith(
+        "Job 7 ended (FAILED, killed by signal 9)."
+    )

@@ -34,7 +34,8 @@ _WORKER_IS_LOST_S = 60.0
 """Without a heartbeat: a node that loses its power closes no connection. Dask's own is 5 min."""
 
 _SCRATCH: list[str] = []
-"""Folders of this process; those of processes that were killed are taken by the next of Dask's."""
+"""Folders of this process. Those of one that was killed, as srun ends tasks, are taken by the next
+server of Dask on the node."""
 _QUIET: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

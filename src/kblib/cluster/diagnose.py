@@ -218,6 +218,7 @@ def why_it_ended(job: SlurmJob | None, log: str) -> Diagnosis:
     if job is None:
         return Diagnosis("Its job is no longer known to the scheduler.", "The log may tell why.")
     code = f", exit code {job.exit_code}" if job.exit_code else ""
+    code = f", killed by signal {job.signal}" if job.signal else code
     if not log.strip():
         return Diagnosis(
             f"Job {job.id} ended without a word ({state}{code}).",
