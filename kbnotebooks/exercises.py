@@ -104,9 +104,8 @@ def _judge_number(name: str, exercise: Exercise, answer: Any, right: float) -> V
     except (TypeError, ValueError):
         raise _wrong_kind(name, answer, say("a number")) from None
     if math.isclose(given, right, rel_tol=exercise.within, abs_tol=1e-9):
-        long = isinstance(right, int) and right >= LONG
-        return _right(exercise, number(right, "," if long else ".4g"))
-    values = {"answer": str(answer), "hint": say(exercise.hint)}
+        return _right(exercise, number(right, ",.0f" if right >= LONG else ".4g"))
+    values = {"answer": number(given, ".15g"), "hint": say(exercise.hint)}
     if given < right:
         return Verdict(False, say("Not yet: {answer} is too small. Hint: {hint}", **values))
     return Verdict(False, say("Not yet: {answer} is too large. Hint: {hint}", **values))

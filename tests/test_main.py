@@ -261,3 +261,14 @@ def test_models_take_names(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_model_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["models", "kb-maxi"]) == 1
     assert capsys.readouterr().err.startswith("ModelError: No embedded model is called 'kb-maxi'.")
+
+
+def test_connect_says_where_no_connection_is_needed_and_how_to_have_one(
+    tmp_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_home / "config"))
+    assert __main__.main(["connect", "meluxina"]) == 0
+    first, then = capsys.readouterr().out.splitlines()
+    assert first == "Site 'meluxina' is reached without a connection: via = \"here\"."
+    own = tmp_home / "config" / "kbnotebooks" / "sites" / "meluxina.toml"
+    assert then.endswith(f'From elsewhere, write into {own}: via = "ssh:ALIAS"')

@@ -110,10 +110,15 @@ def connect(arguments: argparse.Namespace) -> int:
     from kblib import sites
     from kblib.cluster.access import is_elsewhere, ssh_of
     from kblib.cluster.ssh import KEPT_OPEN
+    from kblib.sites.facts import overlay
 
     cluster = sites.cluster_of(sites.load_site(arguments.site))
     if not is_elsewhere(cluster):
-        print(f"Site '{cluster.name}' is reached without a connection: via = \"{cluster.via}\".")
+        print(
+            f"Site '{cluster.name}' is reached without a connection: via = \"{cluster.via}\".\n"
+            "  So it is on its login node. From elsewhere, write into "
+            f'{overlay(cluster.site)}: via = "ssh:ALIAS"'
+        )
         return 0
     ssh = ssh_of(cluster)
     ssh.connect()

@@ -39,6 +39,17 @@ def test_wrong_number_is_told_on_which_side(answer: int, side: str):
     assert str(check("test-number", answer)) == f"Not yet: {answer} is too {side}. Hint: count."
 
 
+def test_long_number_is_written_out_whatever_its_kind(monkeypatch: pytest.MonkeyPatch):
+    long = Exercise(lambda: 21777.78, "count.", "It is {right}.")
+    monkeypatch.setitem(EXERCISES, "test-long", long)
+    assert str(check("test-long", 21777.78)) == "Right. It is 21,778."
+
+
+def test_answers_are_repeated_as_the_language_writes_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KBNOTEBOOKS_LANGUAGE", "sv")
+    assert str(check("test-number", 0.15)).startswith("Inte än: 0,15 är för litet.")
+
+
 def test_word_is_compared_without_case():
     assert check("test-word", " kungen ")
     assert not check("test-word", "drottningen")
