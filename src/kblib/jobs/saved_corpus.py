@@ -30,10 +30,17 @@ def same_corpus(said: dict[str, Any]) -> Corpus:
         If anything in it is other than at submit.
     """
     corpus = Corpus.open(Path(said["folder"]))
-    if corpus.content != said["content"]:
+    if corpus.fingerprint != said["fingerprint"]:
+        raise JobError(
+            f"The corpus in {said['folder']} has the fingerprint {corpus.fingerprint[:12]}.",
+            f"The job was submitted for {said['fingerprint'][:12]}: the texts were changed since.",
+            "Submit the job again with the corpus as it is now.",
+        )
+    if corpus.content != said.get("content", corpus.content):
         raise JobError(
             f"The corpus in {said['folder']} has the content {corpus.content[:12]}.",
-            f"The job was submitted for {said['content'][:12]}: it was changed since.",
+            f"The job was submitted for {said['content'][:12]}: the texts are the same, "
+            "but other columns were changed since.",
             "Submit the job again with the corpus as it is now.",
         )
     return corpus

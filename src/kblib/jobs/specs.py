@@ -10,7 +10,6 @@ import json
 import re
 from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, cast
 
 from kblib.corpora import Corpus
@@ -19,6 +18,7 @@ from kblib.errors import JobError, MissingPartError
 from kblib.jobs.mixture import OWN, Mixture, Monitor, Source, checked_mixture, checked_monitor
 from kblib.jobs.origin import origin_to_dict, same_origin
 from kblib.jobs.quantities import LATER, REAL, WHOLE, Numbers, check_numbers, wrong
+from kblib.jobs.saved_corpus import corpus_to_dict, same_corpus
 from kblib.models.origin import folder_of_origin, origin_fingerprint, shape_of_origin
 from kblib.models.shape import ModelShape
 
@@ -214,14 +214,14 @@ class Pretrain(Numbers):
         for name in LATER:  # these too: only what was chosen is said
             if numbers[name] == getattr(Numbers, name):
                 del numbers[name]
-        corpora: dict[str, Any] = {"corpus": _corpus_to_dict(self.corpus)}
+        corpora: dict[str, Any] = {"corpus": corpus_to_dict(self.corpus)}
         if self.mixture:
             corpora["mixture"] = [
-                {"name": one.name, "share": one.share, "corpus": _corpus_to_dict(one.corpus)}
+                {"name": one.name, "share": one.share, "corpus": corpus_to_dict(one.corpus)}
                 for one in self.sources[1:]
             ]
         if self.monitor:
-            corpora["monitor"] = {n: _corpus_to_dict(one) for n, one in self.monitored.items()}
+            corpora["monitor"] = {n: corpus_to_dict(one) for n, one in self.monitored.items()}
         if self.continue_from is not None:
             numbers["continue_from"] = origin_to_dict(self.continue_from)
         return {"kind": "pretrain", **corpora, "shape": self.shape.to_dict(), **numbers}
@@ -242,13 +242,13 @@ class Pretrain(Numbers):
         if "continue_from" in numbers:
             numbers["continue_from"] = same_origin(numbers["continue_from"])
         return cls(
-            _same_corpus(content["corpus"]),
+            same_corpus(content["corpus"]),
             ModelShape.from_dict(content["shape"]),
             mixture=[
-                Source(one["name"], _same_corpus(one["corpus"]), one["share"])
+                Source(one["name"], same_corpus(one["corpus"]), one["share"])
                 for one in content.get("mixture", [])
             ],
-            monitor={n: _same_corpus(one) for n, one in content.get("monitor", {}).items()},
+            monitor={n: same_corpus(one) for n, one in content.get("monitor", {}).items()},
             **numbers,
         )
 
@@ -320,33 +320,6 @@ def _check_architecture(job: Pretrain) -> None:
             "This layout has no dropout in its embeddings and feed-forward parts.",
             "kb.Pretrain(..., dropout=0.0)",
         )
-
-
-def _corpus_to_dict(corpus: Corpus) -> dict[str, Any]:
-    return {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "content": corpus.content,
-        "folder": None if corpus.folder is None else str(corpus.folder),
-    }
-
-
-def _same_corpus(said: dict[str, Any]) -> Corpus:
-    corpus = Corpus.open(Path(said["folder"]))
-    if corpus.fingerprint != said["fingerprint"]:
-        raise JobError(
-            f"The corpus in {said['folder']} has the fingerprint {corpus.fingerprint[:12]}.",
-            f"The job was submitted for {said['fingerprint'][:12]}: the texts were changed since.",
-            "Submit the job again with the corpus as it is now.",
-        )
-    if corpus.content != said.get("content", corpus.content):
-        raise JobError(
-            f"The corpus in {said['folder']} has the content {corpus.content[:12]}.",
-            f"The job was submitted for {said['content'][:12]}: the texts are the same, "
-            "but other columns were changed since.",
-            "Submit the job again with the corpus as it is now.",
-        )
-    return corpus
 
 
 def check_ranks(job: Pretrain, ranks: int) -> None:
