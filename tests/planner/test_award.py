@@ -103,6 +103,15 @@ def test_months_follow_the_calendar() -> None:
     assert len(months) == 14
 
 
+def test_months_that_begin_on_the_last_day_are_whole_months() -> None:
+    award = allocation("meluxina", core_hours=5_000_000, months=4)
+    start = datetime.date(2027, 12, 31)
+    months = award.calendar(1e6, nodes=1, start=start).months
+    begins = [month.begin.isoformat() for month in months]
+    assert begins == ["2027-12-31", "2028-01-31", "2028-02-29", "2028-03-31"]
+    assert [month.used / 24 for month in months] == [31, 29, 31, 30]
+
+
 def test_table_says_what_to_start_when() -> None:
     table = allocation("meluxina", core_hours=5e6).calendar(7_000, nodes=24, start=NEW_YEAR).table
     assert table["start"].iloc[0] == (

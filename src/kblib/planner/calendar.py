@@ -6,6 +6,7 @@ and go on in the next one of their chain.
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import math
 from collections.abc import Iterator
@@ -145,7 +146,7 @@ def lay_out(
             f"One job may have {cluster.most_nodes}.",
             f"allocation.calendar(..., nodes={cluster.most_nodes})",
         )
-    begin = start or _next_month(datetime.date.today().replace(day=1))
+    begin = start or _months_later(datetime.date.today().replace(day=1), 1)
     months = tuple(_months(award, node_hours, nodes, begin, first_month, cluster.walltime_hours))
     return Calendar(award, node_hours, months, cluster.walltime_hours)
 
@@ -158,9 +159,9 @@ def _months(
     first_month: int,
     walltime_hours: float,
 ) -> Iterator[Month]:
-    left = needed
+    left, first = needed, begin
     for number in range(1, award.months + 1):
-        following = _next_month(begin)
+        following = _months_later(first, number)
         there = nodes * 24 * (following - begin).days
         used = min(left, award.node_hours_a_month, there) if number >= first_month else 0.0
         jobs = math.ceil(used / nodes / walltime_hours)
@@ -168,13 +169,12 @@ def _months(
         begin, left = following, left - used
 
 
-def _next_month(day: datetime.date) -> datetime.date:
-    """Return the same day of the next month; the first, if it has none."""
-    year, month = day.year + day.month // 12, day.month % 12 + 1
-    try:
-        return day.replace(year=year, month=month)
-    except ValueError:
-        return datetime.date(year, month, 1)
+def _months_later(day: datetime.date, number: int) -> datetime.date:
+    """Return the same day so many months later; the last of the month, if it has none."""
+    years, month = divmod(day.month - 1 + number, 12)
+    year = day.year + years
+    last = calendar.monthrange(year, month + 1)[1]
+    return datetime.date(year, month + 1, min(day.day, last))
 
 
 def _told(month: Month) -> str:
