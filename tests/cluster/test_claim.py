@@ -12,6 +12,8 @@ import pytest
 from kblib import settings
 from kblib.cluster import gang
 from kblib.cluster.claim import claim
+from kblib.cluster.slurm_answers import SlurmJob, SlurmNode
+from kblib.cluster.tls import make_keys
 from kblib.jobs.exit_codes import DONE
 from kblib.runs import Phase, RunFolder, lock
 from kblib.runs.lock import take
@@ -47,3 +49,36 @@ def test_job_of_a_run_that_is_over_has_nothing_to_do(run: RunFolder) -> None:
     run.write_state(replace(run.written_state(), phase=Phase.DONE))
     found = claim(run, "8")
     assert (found.attempt, found.exit_code) == (None, DONE)
+
+
+class Slurm:
+    """Stands for a scheduler that tells how the last job ended."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    def job(self, number: str) -> SlurmJob:
+        return SlurmJob(number, "films", self.state, "", nodes="gn1")
+
+    def nodes(self, *_: str) -> list[SlurmNode]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("state", "goes_on"), [("OUT_OF_MEMORY", False), ("NODE_FAIL", True), ("TIMEOUT", True)]
+)
+def test_job_goes_on_after_a_driver_that_was_lost_unless_memory_was_wanting(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, state: str, goes_on: bool
+) -> None:
+    monkeypatch.setattr(gang, "slurm_of", lambda run: Slurm(state))
+    make_keys(run)
+    run.begin_attempt(0, {"job": "7", "nodes": "gn1"})
+    run.write_state(replace(run.written_state(), phase=Phase.RUNNING, attempt=1))
+    found = claim(run, "8")
+    assert found.attempt == (2 if goes_on else None)
+    assert run.written_state().phase is (Phase.QUEUED if goes_on else Phase.FAILED)
+    assert state in run.attempt_records()[0]["why"]
+    assert run.tls.exists() is goes_on
+    if not goes_on:
+        assert "OUT_OF_MEMORY" in run.written_state().why
+        assert found.exit_code == DONE

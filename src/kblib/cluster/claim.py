@@ -11,16 +11,19 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from kblib.cluster import gang
 from kblib.cluster.diagnose import why_it_ended
 from kblib.cluster.slurm_answers import expanded
+from kblib.cluster.tls import remove_keys
 from kblib.errors import KblibError
-from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
+from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE
 from kblib.runs import Phase, RunFolder, RunState, lock
 
 log = logging.getLogger("kblib.cluster")
 
+T = TypeVar("T")
 _PREDECESSOR_S = 60.0
 
 
@@ -56,7 +59,9 @@ def claim(run: RunFolder, job: str) -> Claim:
         log.info("job %s has nothing to do: the run is %s", job, state.phase.value)
         unless_slurm_is_silent(lambda: gang.drop_waiting(run, own=job))
         return Claim(None, DONE)
-    unless_slurm_is_silent(lambda: _tell_of_the_last(run))
+    if why := unless_slurm_is_silent(lambda: _tell_of_the_last(run)):
+        _end(run, state, why, job)
+        return Claim(None, DONE)
     attempt = run.begin_attempt(state.attempt, _about(job))
     if attempt is None:
         return Claim(None, INFRASTRUCTURE)
@@ -68,27 +73,32 @@ def claim(run: RunFolder, job: str) -> Claim:
     return Claim(attempt)
 
 
-def unless_slurm_is_silent(ask: Callable[[], object]) -> None:
+def unless_slurm_is_silent(ask: Callable[[], T]) -> T | None:
     """Do something with Slurm; where it does not answer on a node, the work matters more."""
     try:
-        ask()
+        return ask()
     except KblibError as error:
         log.warning("%s", error)
+        return None
 
 
-def _tell_of_the_last(run: RunFolder) -> None:
-    """Add to the record of the last attempt how it ended, if its driver could not."""
+def _tell_of_the_last(run: RunFolder) -> str:
+    """Add to the record of the last attempt how it ended, if its driver could not.
+
+    Return why nothing goes on; empty if it does. Want of memory comes again each time.
+    """
     records = run.attempt_records()
     if not records or "ended" in records[-1]:
-        return
+        return ""
     last, slurm = records[-1], gang.slurm_of(run)
     job = slurm.job(str(last["job"]))
     step = run.written_state().step
     why = why_it_ended(job, run.log(20)).sentence
+    no_memory = job is not None and job.state == "OUT_OF_MEMORY"
     run.end_attempt(
         int(last["attempt"]),
         ended=time.time(),
-        exit_code=INFRASTRUCTURE,
+        exit_code=FAILED if no_memory else INFRASTRUCTURE,
         why=why,
         step=step,
         saved=run.newest_checkpoint(),
@@ -98,6 +108,17 @@ def _tell_of_the_last(run: RunFolder) -> None:
             seen = f"Slurm: {node.state} {node.reason}".strip()
             evidence = {"attempt": last["attempt"], "job": last["job"], "seen": seen}
             run.add_bad_node(node.name, {**evidence, "time": time.time()})
+    return why if no_memory else ""
+
+
+def _end(run: RunFolder, state: RunState, why: str, job: str) -> None:
+    """End a run in the place of a driver that could not."""
+    log.info("job %s does not begin: %s", job, why)
+    unless_slurm_is_silent(lambda: gang.drop_waiting(run, own=job))
+    remove_keys(run)
+    run.write_state(
+        replace(state, phase=Phase.FAILED, why=why, exit_code=FAILED, heartbeat=time.time())
+    )
 
 
 def _queued(state: RunState, attempt: int) -> RunState:
