@@ -242,6 +242,17 @@ def test_labels_are_a_corpus_without_their_labels(write):
     assert labels.corpus.columns[:2] == ("id", "text")
 
 
+def test_column_of_a_corpus_is_a_label():
+    films = Corpus.from_texts(["sol", "Slut"], name="f", medium=["speech", "intertitle"], year=1931)
+    labels = read_labels(films, label="medium")
+    assert labels.rows.select("id", "text", "label", "year").rows() == [
+        ("f/1", "sol", "speech", 1931),
+        ("f/2", "Slut", "intertitle", 1931),
+    ]
+    assert labels.name == "f"
+    assert labels.provenance["of_corpus"] == films.fingerprint
+
+
 def test_some_labels_can_be_taken(write):
     labels = read_labels(write("genres.csv", GENRES), label="genre").take(["poem", "play"])
     assert labels.labels == ("poem", "play")

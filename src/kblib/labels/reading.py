@@ -45,7 +45,8 @@ def read_labels(
     ----------
     where
         A file, a list of files, a pattern or a folder, of one form, also compressed with gzip; or
-        a ``datasets.Dataset``, a pandas or Polars table, or a list of dictionaries.
+        a ``datasets.Dataset``, a pandas or Polars table, a list of dictionaries, or a corpus one of
+        whose columns is the label, such as ``medium``.
     text
         The column of the text; two of them, ``("premise", "hypothesis")``, where a label is of a
         pair. A column of lists of words has a list of labels beside it.
@@ -95,11 +96,12 @@ def read_labels(
     if is_path(where):
         called, about = _read_files(where, how, columns, intake)
     else:
-        called, about = how.name or "labels", {"where": type(where).__name__}
+        called = how.name or (where.name if isinstance(where, Corpus) else "labels")
+        about = {"where": type(where).__name__}
         for entry in _given(where, columns, called):
             intake.add(entry, f"{called}/{entry.where.line}")
     about |= {"text": text, "label": label, "id": id, "casefold": casefold}
-    return _labels(called, intake, about, corpus)
+    return _labels(called, intake, about, where if isinstance(where, Corpus) else corpus)
 
 
 def _read_files(
