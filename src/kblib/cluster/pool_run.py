@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 
-from kblib import files
 from kblib.cluster.tls import make_keys
 from kblib.errors import JobError, RunError
 from kblib.jobs.batch_result import BatchResult
@@ -55,16 +57,20 @@ def carry_function(run: RunFolder) -> None:
             f"It goes with the run, and {_MOST_BYTES / 2**20:.0f} MiB are the most that do.",
             "Put the function into a file of its own, beside the notebook.",
         )
-    aside = run.path / ".functions"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(mode=0o700)
-    if source.is_file():
-        shutil.copy2(source, aside / source.name)
-    else:
-        shutil.copytree(source, aside / source.name, ignore=_NOT_CARRIED)
-    if run.is_shared:
-        sharing.settle(aside)
-    files.replace_folder(aside, run.functions)
+    aside = Path(tempfile.mkdtemp(dir=run.path, prefix=".functions."))  # mode 0700
+    try:
+        if source.is_file():
+            shutil.copy2(source, aside / source.name)
+        else:
+            shutil.copytree(source, aside / source.name, ignore=_NOT_CARRIED)
+        if run.is_shared:
+            sharing.settle(aside)
+        os.rename(aside, run.functions)
+    except OSError:
+        if not run.functions.exists():  # nobody else was faster
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def result_of(run: RunFolder, state: RunState) -> BatchResult:
