@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -168,11 +169,18 @@ def test_a_lost_connection_is_forgotten_when_it_is_back(both: Both) -> None:
     assert both.look() is None
 
 
-def test_looks_are_rare(both: Both) -> None:
+def test_looks_are_rare(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [time.monotonic()]
+    by_clock = SimpleNamespace(monotonic=lambda: clock[0], time=time.time)
+    monkeypatch.setattr(mirror, "time", by_clock)
+    both.look()
     before = len(both.way.looks)
     for _ in range(20):
         mirror.refresh(both.here)
     assert len(both.way.looks) == before
+    clock[0] += mirror._MOST_PAUSE_S
+    mirror.refresh(both.here)
+    assert len(both.way.looks) == before + 1
 
 
 def test_a_run_that_is_done_is_looked_at_once_more_and_never_again(both: Both) -> None:
