@@ -182,6 +182,8 @@ def test_missing_column_is_told_with_those_there_are(write):
         ({"on_error": "skip"}, "on_error is 'skip'."),
         ({"labels": "novel"}, "labels is 'novel'."),
         ({"labels": ["a", "A"]}, "labels is ['a', 'A']."),
+        ({"text": None}, "text is None. One column was expected, or two for pairs."),
+        ({"corpus": "films"}, "corpus is 'films'. A Corpus was expected."),
         ({"text": ("a", "b", "c")}, "One column was expected, or two for pairs."),
     ],
 )
@@ -221,9 +223,28 @@ def test_tables_and_rows_are_read_like_files(table):
     assert labels.table["text"].tolist() == ["sol", "regn"]
 
 
-@pytest.mark.parametrize("given", [7, {"text": "a"}, ["a", 3]])
-def test_what_is_no_table_is_refused(given):
-    assert refused(given)
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": ["sol"], "label": ["a"]}, "Row 2 of labels has another kind of text."),
+        ({"text": "so\ud800", "label": "a"}, "Row 2 of labels has half of a character."),
+    ],
+)
+def test_row_unlike_the_others_is_told(row, said):
+    assert said in refused([{"text": "sol", "label": "a"}, row])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (7, "Labels cannot be read from int."),
+        ({"text": "a"}, "Labels cannot be read from dict."),
+        (["a", 3], "Row 1 is 'a'. A dictionary was expected."),
+        ([], "There is no labelled text that can be used; faults: 0. At least one was expected."),
+    ],
+)
+def test_what_is_no_table_is_refused(given, said):
+    assert said in refused(given)
 
 
 def test_saved_labels_are_read_again_with_the_same_fingerprint(tmp_path, write):

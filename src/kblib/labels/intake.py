@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from kblib.errors import LabelError
 from kblib.labels.faults import LabelFaults
 from kblib.labels.names import Names, Wrong, scale_value
 from kblib.labels.records import OWN, Entry
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Intake:
@@ -62,7 +65,8 @@ class Intake:
             listed = self.faults.listed
             first = f"The first fault: {listed[0].where}: {listed[0].reason}." if listed else ""
             raise LabelError(
-                f"There is no labelled text that can be used; faults: {len(listed)}.", first
+                f"There is no labelled text that can be used; faults: {len(listed)}.",
+                first or "At least one was expected.",
             )
         lists = [name for name in ("tokens", "label") if isinstance(self._rows[0].get(name), list)]
         plain = [{k: v for k, v in row.items() if k not in lists} for row in self._rows]
@@ -81,6 +85,11 @@ class Intake:
         return own
 
     def _check_text(self, row: dict[str, Any]) -> None:
+        if self._rows and ("tokens" in row) != ("tokens" in self._rows[0]):
+            before = "a list of words" if "tokens" in self._rows[0] else "a text"
+            raise Wrong(
+                "has another kind of text", f"As in the rows before, {before} was expected."
+            )
         if "tokens" in row:
             if not row["tokens"] or not all(isinstance(one, str) and one for one in row["tokens"]):
                 raise Wrong("has an empty word or none", "A list of words was expected.")
@@ -91,6 +100,8 @@ class Intake:
         for name in texts:
             if not isinstance(row[name], str) or not row[name].strip():
                 raise Wrong("has no text", "Every label is of a text.")
+            if _HALF.search(row[name]):
+                raise Wrong("has half of a character", "Text that UTF-8 can write was expected.")
 
     def _labels(self, row: dict[str, Any]) -> Any:
         if "tokens" not in row:

@@ -91,8 +91,8 @@ def read_labels(
     if is_dataset(where):
         labels = labels or names_of(where, label)
     names = None if scale else Names(labels, casefold=casefold)
-    intake = Intake(names, LabelFaults(on_error), corpus)
     columns = Columns(_texts(text, corpus), str(label), id)
+    intake = Intake(names, LabelFaults(on_error), corpus)
     if is_path(where):
         called, about = _read_files(where, how, columns, intake)
     else:
@@ -200,8 +200,13 @@ def _given(where: Any, columns: Columns, name: str) -> Iterator[Entry]:
         yield Entry(Fault(Path(name), number, "", unit="row"), columns.entry(row))
 
 
-def _texts(text: str | tuple[str, str], corpus: Corpus | None) -> tuple[str, ...]:
-    texts = (text,) if isinstance(text, str) else tuple(text)
-    if not 1 <= len(texts) <= 2:
+def _texts(text: Any, corpus: Any) -> tuple[str, ...]:
+    given: Any = (text,) if isinstance(text, str) else text
+    listed = isinstance(given, tuple | list) and all(isinstance(one, str) for one in given)
+    if not listed or not 1 <= len(given) <= 2:
         raise LabelError(f"text is {text!r}.", "One column was expected, or two for pairs.")
-    return texts if corpus is None else ()
+    if corpus is not None and not isinstance(corpus, Corpus):
+        raise LabelError(
+            f"corpus is {corpus!r}.", "A Corpus was expected.", f"corpus=Corpus.open({corpus!r})"
+        )
+    return tuple(given) if corpus is None else ()
