@@ -160,8 +160,9 @@ def begin_run(run: Run, *, new: bool) -> None:
     try:
         run.begin()
     except KblibError:
-        if new and "resources" in run.config:
-            shutil.rmtree(run.folder)
+        # An equal submit that was refused a moment ago may have taken it away.
+        if new and run.folder.is_dir() and "resources" in run.config:
+            shutil.rmtree(run.folder, ignore_errors=True)
         raise
 
 
