@@ -58,6 +58,7 @@ def test_failed_shards_are_told_and_tried_again_by_resume(tmp_path: Path) -> Non
     said = str(caught.value)
     assert "3 of 6 shards failed; the results of the other 3 are there. Shard 1 (1)" in said
     assert "3 of 6 shards are done and are not done again." in said
+    assert said.endswith("one that you have changed is another task: submit it")
     assert list(run.failed_shards()["error"]) == [f"ValueError: {n} is odd" for n in (1, 3, 5)]
     before = results(run)
     assert sorted(before) == [0, 2, 4]

@@ -93,12 +93,14 @@ def result_of(run: RunFolder, state: RunState) -> BatchResult:
 def failure_of(run: RunFolder, state: RunState) -> RunError:
     """Return the error that says why a batch failed."""
     done = state.step
+    goes_along = "; one that you have changed is another task: submit it"
     return RunError(
         f"Run '{run.name}' failed: {state.why}",
         f"{done} of {state.steps} shards are done and are not done again. "
         f"The end of log.txt:\n\n{run.log(12)}\n",
         f"All that failed: kb.Run.open('{run.name}').failed_shards(); "
-        f"try them again: kb.Run.open('{run.name}').resume()",
+        f"try them again with the same function: kb.Run.open('{run.name}').resume()"
+        f"{goes_along if run.functions.exists() else ''}",
     )
 
 
