@@ -66,6 +66,30 @@ class WordsOfText:
     words: tuple[Word, ...]
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What a tokenizer's engine says of a text, as lists: asked for one, it copies all it has.
+
+    Attributes
+    ----------
+    ids
+        Of the pieces.
+    offsets
+        First and last character of each.
+    special
+        1 for a piece of the frame.
+    """
+
+    ids: list[int]
+    offsets: list[Span]
+    special: list[int]
+
+    @classmethod
+    def of(cls, encoding: Any) -> Cut:
+        """Take the lists out of an encoding."""
+        return cls(encoding.ids, encoding.offsets, encoding.special_tokens_mask)
+
+
 def read_words(text: str, tokenizer: Tokenizer) -> WordsOfText:
     """Cut a text into pieces and say which word each belongs to.
 
@@ -82,13 +106,13 @@ def read_words(text: str, tokenizer: Tokenizer) -> WordsOfText:
     [('Kungen', 'word'), ('kom', 'word'), ('.', 'mark')]
     """
     check_text(text)
-    encoding = tokenizer.engine.encode(text)
+    encoding = Cut.of(tokenizer.engine.encode(text))
     spans, at = _word_spans(text), 0
     signs = set(tokenizer.special_ids) - {_unknown(tokenizer)}
     groups: list[tuple[Span | None, list[int]]] = []
     spaces: list[int] = []
     for place, (start, end) in enumerate(encoding.offsets):
-        if encoding.special_tokens_mask[place] or start == end:
+        if encoding.special[place] or start == end:
             continue
         if not text[start:end].strip():  # a space that is a piece of its own begins what follows
             spaces.append(place)
@@ -142,7 +166,7 @@ def check_readable(read: WordsOfText, tokenizer: Tokenizer, seq_len: int, *, exa
 
 
 def _word(
-    text: str, span: Span | None, places: list[int], encoding: Any, tokenizer: Tokenizer
+    text: str, span: Span | None, places: list[int], encoding: Cut, tokenizer: Tokenizer
 ) -> Word:
     ids = [encoding.ids[place] for place in places]
     cuts = [encoding.offsets[place] for place in places]

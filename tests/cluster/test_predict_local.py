@@ -1,0 +1,91 @@
+"""A model asked about a corpus on this machine: struck at, the table is that of a quiet run."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import polars as pl
+import psutil
+import pytest
+from polars.testing import assert_frame_equal
+
+from kblib.cluster import Run, submit
+from kblib.corpora import Corpus
+from kblib.jobs.batch_result import BatchResult
+from kblib.jobs.predict import BatchPredict
+from kblib.jobs.predict_shard import predict
+from kblib.runs import Phase
+from tests.cluster.pools import START_S, leftovers, results
+from tests.watching import until
+
+
+@pytest.fixture
+def blanks(films: Corpus) -> Corpus:
+    """Give 400 sentences with a blank, of many lengths."""
+    texts = [document.text.split() for document in films]
+    for number, words in enumerate(texts):
+        words[number % 4] = "[MASK]"
+        words += texts[number - 1][4:] * (number % 7)
+    return Corpus.from_texts([" ".join(words) for words in texts], name="blanks")
+
+
+def undisturbed(job: BatchPredict) -> pl.DataFrame:
+    """Return the answers of all shards, one after the other, in this process."""
+    return pl.concat([predict(job.shard(n), **job.arguments) for n in range(job.n_shards)])
+
+
+def table_of(run: Run) -> pl.DataFrame:
+    result = run.result(START_S)
+    assert isinstance(result, BatchResult)
+    return result.scan().collect()
+
+
+def same(found: pl.DataFrame, expected: pl.DataFrame) -> None:
+    """Compare bit by bit but for the last figures: threads may differ between processes."""
+    assert_frame_equal(found, expected, rel_tol=0, abs_tol=1e-5)
+
+
+def test_run_gives_each_document_its_answer(blanks: Corpus) -> None:
+    job = BatchPredict("kb-mini-masked", blanks.sample(40, seed=1), k=3, rows=25)
+    run = submit(job, workers=1)
+    same(table_of(run), undisturbed(job))
+    about = run.result(START_S).provenance
+    assert about["arguments"]["weights"] == job.arguments["weights"]
+    assert submit(job).name == run.name
+
+
+@pytest.mark.slow
+def test_killed_worker_and_head_leave_the_table_of_a_quiet_run(blanks: Corpus) -> None:
+    job = BatchPredict("kb-mini-masked", blanks, task="surprisal", rows=5)
+    quiet = table_of(submit(job, workers=2))
+    run = submit(job, workers=2, fresh=True)
+    until(lambda: len(results(run)) >= 3, patience_s=START_S)
+    _worker_of(run).kill()
+    until(lambda: len(results(run)) >= 20 or run.state.over, patience_s=START_S)
+    before = results(run)
+    if not run.state.over:  # struck in time: the head goes, and its workers with it
+        workers = psutil.Process(run.state.pid).children(recursive=True)
+        os.kill(run.state.pid, signal.SIGKILL)
+        psutil.wait_procs(workers, timeout=START_S)
+        until(lambda: run.state.over, patience_s=START_S)
+        assert run.state.phase in (Phase.FAILED, Phase.DONE)
+        run = run.resume()
+    struck = table_of(run)
+    assert struck["id"].to_list() == [document.id for document in blanks]
+    assert {n: one for n, one in results(run).items() if n in before} == before
+    assert not leftovers(run)
+    assert struck.equals(quiet)  # equal threads, equal bits
+
+
+def _worker_of(run: Run) -> psutil.Process:
+    """Return a process of the run that answers about shards."""
+    found: list[psutil.Process] = []
+
+    def there() -> bool:
+        children = psutil.Process(run.state.pid).children(recursive=True)
+        found[:] = [p for p in children if "kblib.cluster.pool_worker" in " ".join(p.cmdline())]
+        return bool(found)
+
+    until(there, patience_s=START_S)
+    return found[-1]

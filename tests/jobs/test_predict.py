@@ -1,0 +1,206 @@
+"""BatchPredict: what it asks of which model, what it refuses, what a shard and a preview give."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kblib.corpora import Corpus
+from kblib.errors import IntegrityError, JobError, ModelError, TokenError
+from kblib.files import sha256
+from kblib.jobs import predict_shard
+from kblib.jobs.batch import BatchTask
+from kblib.jobs.predict import BatchPredict, weights_of
+from kblib.jobs.preview import Preview
+from kblib.jobs.shard_work import ShardWork
+from kblib.models.catalog import find_model
+from kblib.models.masked import MaskedLM
+from kblib.runs import RunFolder
+
+MASKED, CAUSAL = "kb-mini-masked", "kb-mini-causal"
+
+
+@pytest.fixture
+def blanks(films: Corpus) -> Corpus:
+    """Give twelve sentences with a blank, on pages; two are alike."""
+    texts = [text.replace(text.split()[2], "[MASK]", 1) for text in films.head(11)["text"]]
+    return Corpus.from_texts([*texts, texts[0]], name="blanks", page=list(range(1, 13)))
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """Give a copy of the masked model that a test may spoil."""
+    return Path(shutil.copytree(find_model(MASKED), tmp_path / "copied"))
+
+
+def test_usual_task_is_that_of_the_model(blanks: Corpus) -> None:
+    assert BatchPredict(MASKED, blanks).task == "fill"
+    assert BatchPredict(CAUSAL, blanks).task == "bits"
+    job = BatchPredict(MASKED, blanks, task="vectors", rows=5)
+    assert (job.label, job.n_shards, job.model) == ("kb-mini-masked-vectors", 3, find_model(MASKED))
+
+
+def test_opened_model_is_asked_by_its_folder(blanks: Corpus) -> None:
+    model = MaskedLM.open(MASKED)
+    assert BatchPredict(model, blanks).key == BatchPredict(MASKED, blanks).key
+    model.folder = None
+    with pytest.raises(JobError, match="which lies in no folder"):
+        BatchPredict(model, blanks)
+
+
+def test_other_model_task_or_number_of_words_is_another_job(blanks: Corpus, copied: Path) -> None:
+    jobs = [
+        BatchPredict(MASKED, blanks),
+        BatchPredict(MASKED, blanks, k=3),
+        BatchPredict(MASKED, blanks, task="vectors"),
+        BatchPredict(CAUSAL, blanks),
+        BatchPredict(copied, blanks),
+    ]
+    assert len({job.key for job in jobs}) == len(jobs)
+
+
+def test_what_a_run_reads_is_a_plain_batch_with_the_same_key(blanks: Corpus) -> None:
+    job = BatchPredict(MASKED, blanks, rows=5)
+    saved = job.with_saved_corpus()
+    again = BatchTask.from_dict(saved.to_dict())
+    assert again.key == saved.key == job.key
+    assert again.label == job.label
+
+
+def test_shard_has_the_answers_of_one_by_one_at_their_documents(blanks: Corpus) -> None:
+    job = BatchPredict(MASKED, blanks, k=3)
+    table = predict_shard.predict(job.shard(0), **job.arguments)
+    assert table["id"].to_list() == [document.id for document in blanks]
+    assert table["page"].to_list() == list(range(1, 13))
+    model = MaskedLM.open(MASKED)
+    for document, row in zip(blanks, table.to_dicts(), strict=True):
+        alone = model.fill(document.text, k=3).table
+        assert row["words"] == list(alone["word"])
+        np.testing.assert_allclose(row["probabilities"], alone["probability"], atol=1e-5)
+    digest = sha256(find_model(MASKED) / "model.safetensors")
+    assert table["weights"].unique().to_list() == [digest]
+    assert table["model"].unique().to_list() == [MASKED]
+    first, last = table.drop("id", "page")[0], table.drop("id", "page")[-1]
+    assert first.equals(last)  # equal texts have equal answers
+
+
+def test_equal_texts_are_asked_once(blanks: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(texts: list[str]) -> pl.DataFrame:
+        asked.extend(texts)
+        return pl.DataFrame({"length": list(map(len, texts))})
+
+    monkeypatch.setattr(predict_shard, "opened", lambda *_: answer)
+    job = BatchPredict(MASKED, blanks)
+    table = predict_shard.predict(job.shard(0), **job.arguments)
+    texts = [document.text for document in blanks]
+    assert len(asked) == len(set(asked)) == len(set(texts)) < len(texts)
+    assert table["length"].to_list() == list(map(len, texts))
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "columns"),
+    [
+        (MASKED, "surprisal", {"bits", "n_pieces", "bits_per_piece", "pseudo_perplexity"}),
+        (MASKED, "vectors", {"vector"}),
+        (CAUSAL, "bits", {"bits", "n_bytes", "bits_per_byte"}),
+    ],
+)
+def test_shards_of_a_task_have_columns_of_their_own(
+    films: Corpus, model: str, task: str, columns: set[str]
+) -> None:
+    job = BatchPredict(model, films.filter(film="SF1"), task=task)
+    table = predict_shard.predict(job.shard(0), **job.arguments)
+    always = {"id", "film", "n_tokens", "n_windows", "note", "model", "weights"}
+    assert set(table.columns) == columns | always
+    assert table.height == 10
+    assert all(table[column].null_count() == 0 for column in columns)
+
+
+def test_run_gives_the_table_of_its_shards(blanks: Corpus, tmp_path: Path) -> None:
+    job = BatchPredict(MASKED, blanks, rows=5, k=2)
+    run = RunFolder.create(tmp_path / "run", {"job": job.with_saved_corpus().to_dict()})
+    work = ShardWork(run)
+    for number in (2, 0, 1):  # in any order
+        assert work.carry_out(number)[2] == ""
+    tables = [pl.read_parquet(work.files.file(number)) for number in range(3)]
+    alone = [predict_shard.predict(job.shard(number), **job.arguments) for number in range(3)]
+    assert pl.concat(tables).equals(pl.concat(alone))
+
+
+def test_changed_weights_are_refused_by_the_worker(blanks: Corpus, copied: Path) -> None:
+    job = BatchPredict(copied, blanks)
+    (copied / "manifest.json").unlink()
+    weights = copied / "model.safetensors"
+    assert weights_of(copied) == job.arguments["weights"]
+    with weights.open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\x00\x00\x00\x01")
+    predict_shard.opened.cache_clear()
+    with pytest.raises(IntegrityError, match=r"they were changed since\.\n.*Submit the job again"):
+        predict_shard.predict(job.shard(0), **job.arguments)
+
+
+def test_preview_measures_a_sample_here_and_says_so(blanks: Corpus) -> None:
+    preview = BatchPredict(MASKED, blanks).preview(6, seed=3)
+    assert isinstance(preview, Preview)
+    sample = blanks.sample(6, seed=3)
+    assert preview.answers["id"].to_list() == [document.id for document in sample]
+    ratio = sum(len(one.text) for one in blanks) / sum(len(one.text) for one in sample)
+    assert preview.hours(4) * 4 * 3600 == pytest.approx(preview.seconds * ratio)
+    assert preview.texts_per_s * preview.hours(1) * 3600 == pytest.approx(12)
+    assert list(preview.table["workers"]) == [1, 2, 4, 8, 16]
+    assert list(preview.table["hours"]) == [preview.hours(n) for n in preview.table["workers"]]
+    said = str(preview)
+    assert said.startswith("6 of 12 texts took ")
+    assert "Measured here, not on the site it may be sent to" in said
+
+
+def test_preview_of_no_text_is_refused(blanks: Corpus) -> None:
+    with pytest.raises(JobError, match=r"n_texts=0\. At least 1 text was expected"):
+        BatchPredict(MASKED, blanks).preview(0)
+
+
+def test_causal_model_asked_for_labels_is_refused(blanks: Corpus) -> None:
+    with pytest.raises(JobError) as caught:
+        BatchPredict(CAUSAL, blanks, task="labels")
+    assert str(caught.value) == (
+        "The model 'kb-mini-causal' is a GPTNeoXForCausalLM; task='labels' was asked of it. That "
+        "needs a classifier. This one can do: bits, vectors.\n"
+        '  kb.BatchPredict("kb-mini-causal", corpus, task="bits")'
+    )
+
+
+def test_unknown_task_is_refused_with_those_there_are(blanks: Corpus) -> None:
+    with pytest.raises(JobError, match=r"got task='lables'\. Known are 'fill' \(words for"):
+        BatchPredict(MASKED, blanks, task="lables")
+
+
+@pytest.mark.parametrize("k", [0, 1.5, True, 1001])
+def test_number_of_words_that_is_none_is_refused(blanks: Corpus, k: object) -> None:
+    with pytest.raises(JobError, match=r"From 1 to 1,000 words were expected"):
+        BatchPredict(MASKED, blanks, k=k)  # type: ignore[arg-type]
+
+
+def test_model_without_tokenizer_is_refused(blanks: Corpus, copied: Path) -> None:
+    (copied / "tokenizer.json").unlink()
+    with pytest.raises(TokenError, match=r"There is no tokenizer in .*copied"):
+        BatchPredict(copied, blanks)
+
+
+def test_model_without_safetensors_is_refused(blanks: Corpus, copied: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(JobError, match=r"holds no weights\. A \.safetensors file was expected"):
+        BatchPredict(copied, blanks)
+
+
+def test_list_of_texts_and_unknown_model_are_refused(blanks: Corpus) -> None:
+    with pytest.raises(JobError, match=r"got a list for its corpus\. A corpus was expected"):
+        BatchPredict(MASKED, ["Kungen [MASK]."])  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="No model named 'kb-mini-maskd'"):
+        BatchPredict("kb-mini-maskd", blanks)
