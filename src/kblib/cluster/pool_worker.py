@@ -123,7 +123,9 @@ def keep_processes(asked: argparse.Namespace, words: list[str]) -> int:
         signal.signal(signum, pass_on)
     while any(process.poll() is None for process in processes):
         for number, process in enumerate(processes):
-            if process.poll() not in (None, DONE) and restarts < MOST_RESTARTS:
+            # One that found no head has waited for the next one already, and held the node.
+            died = process.poll() not in (None, DONE, INFRASTRUCTURE)
+            if died and restarts < MOST_RESTARTS:
                 restarts += 1
                 log.warning("process %d of %s ended: %s", number, asked.name, process.returncode)
                 processes[number] = _start(asked, words, number)
