@@ -128,6 +128,16 @@ def test_batches_left_out_stay_left_out_when_the_run_goes_on(
     assert resumed["step"] == 42
 
 
+def test_damaged_list_of_batches_left_out_ends_the_attempt(run: RunFolder) -> None:
+    """Without the list the run would read the skipped batches, and write an empty one over it."""
+    before = saved(run)
+    run.skips_file.write_text('{"skips": [{"step": 4,')
+    with pytest.raises(IntegrityError, match=f"{run.skips_file.name} is damaged"):
+        attempt(run)
+    assert saved(run) == before
+    assert run.skips_file.read_text() == '{"skips": [{"step": 4,'
+
+
 def test_token_beyond_the_vocabulary_is_named(job: Pretrain, films: Corpus, tmp_path: Path) -> None:
     mixed = replace(job, replay=films.filter(film=[f"SF{n}" for n in range(30)]))
     run = new_run(tmp_path / "run", mixed)

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 from kblib import files
-from kblib.errors import IntegrityError
 from kblib.jobs.rank import Ranks
 from kblib.runs import RunFolder
 from kblib.training.checkpoint import find_checkpoint
@@ -56,11 +55,16 @@ def spike_guard(
 
 
 def skips_of(run: RunFolder) -> list[Skip]:
-    """Return the batches that a run has left out, in the order in which they were met."""
-    try:
-        said = files.read_json(run.skips_file)["skips"]
-    except IntegrityError:
+    """Return the batches that a run has left out, in the order in which they were met.
+
+    Raises
+    ------
+    IntegrityError
+        If the list is damaged: without it the run would read other batches from there on.
+    """
+    if not run.skips_file.exists():
         return []
+    said = files.read_json(run.skips_file)["skips"]
     return [Skip(int(one["step"]), int(one["batches"])) for one in said]
 
 
