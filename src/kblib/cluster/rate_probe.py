@@ -52,7 +52,8 @@ def probe_rate(
     JobError
         If the minutes are not above 0.
     """
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not minutes > 0:
+    given: object = minutes  # whatever a caller hands over
+    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
         raise JobError(
             f"probe_rate got minutes={minutes!r}.",
             "A number above 0 was expected.",
