@@ -1,9 +1,9 @@
 """One process of `benchmarks.curves`: a rank in a group of one, two or four.
 
 ``python -m benchmarks.curve_ranks FOLDER WORLD RANK``: the cases are in ``cases.json``, what the
-first rank saw goes to ``seen-WORLD.json``. A process stays in one group: in one that had been in a
-smaller group before, DeepSpeed 0.19.8 trained something else at stage 2. B blocks, T tokens, K
-masked positions.
+first rank saw goes to ``seen-WORLD.json``. A process stays in one group: in processes that had been
+in a smaller one before, the losses of stage 2 (DeepSpeed 0.19.8) left the curve; whose doing that
+was is not known. B blocks, T tokens, K masked positions.
 """
 
 from __future__ import annotations
