@@ -15,6 +15,7 @@ from kblib.cluster import gang, mirror, pool_run, remote
 from kblib.cluster.attach import client_of
 from kblib.cluster.attempts import attempts_table
 from kblib.cluster.branch import branch_folder
+from kblib.cluster.curve import metrics_table
 from kblib.cluster.local import start_attempt
 from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import make_keys, remove_keys
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 _POLL_S, _LONGEST_POLL_S = 0.2, 3.0
 """Looks become rarer: the run folder may be on a disk that thousands share."""
-_COLUMNS = ["step", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_s", "attempt"]
 
 
 class Run:
@@ -127,22 +127,7 @@ class Run:
 
         Where attempts overlap the latest counts.
         """
-        records = [
-            record
-            for record in self._seen.metrics()
-            if "step" in record and record.get("event", "spike") == "spike"
-        ]
-        merged: dict[int, dict[str, Any]] = {}
-        for record in records:
-            if record.get("event") == "spike":  # what was learnt since the checkpoint is undone
-                back = record["back_to"] or record["step"]
-                merged = {step: one for step, one in merged.items() if step <= back}
-                continue
-            known = merged.get(record["step"], {})
-            kept = known if known.get("attempt") == record.get("attempt") else {}
-            merged[record["step"]] = {**kept, **record}
-        rows = [merged[step] for step in sorted(merged)]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=_COLUMNS)
+        return metrics_table(self._seen.metrics())
 
     def attempts(self) -> pd.DataFrame:
         """Return one row a carrying-out: job, nodes, from when to when, GPU-hours, how it ended."""
