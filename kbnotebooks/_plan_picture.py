@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kbnotebooks import _html, figures
-from kbnotebooks._words import later, say
+from kbnotebooks._words import later, number, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def draw(fit: Fit) -> Figure:
         for gib, (_, _, look) in zip(parts_of(memory), PARTS, strict=True):
             axes.barh(place, gib, left=left, height=0.62, linewidth=0.4, **look)
             left += gib
-        axes.annotate(f"{left:,.1f}", (left, place), (4, 0), textcoords="offset points",
+        axes.annotate(number(left, ",.1f"), (left, place), (4, 0), textcoords="offset points",
                       va="center", size=9, color=_html.INK)  # fmt: skip
     axes.axvline(fit.gpu_memory_gib, color=_html.INK, linestyle="--", linewidth=1)
     axes.annotate(say("{gib:g} GiB are there", gib=fit.gpu_memory_gib), (fit.gpu_memory_gib, -0.6),

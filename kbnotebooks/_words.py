@@ -28,6 +28,7 @@ TABLES = Path(__file__).with_name("swedish")
 LIBRARY = TABLES / "library.toml"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
+_NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]\d+)?%?")
 
 _chosen: list[str] = []
 
@@ -71,8 +72,13 @@ def later(text: str) -> str:
 
 
 def heard(sentence: str) -> str:
-    """Return a sentence of the library in the reader's language, if it is known there."""
+    """Return a sentence of the library, or a number it wrote, in the reader's language.
+
+    A sentence that is not known there stays as it is.
+    """
     if language() == "sv":
+        if _NUMBER.fullmatch(sentence):
+            return sentence.translate(_SWEDISH_MARKS)
         for pattern, swedish_text in _library():
             if found := pattern.fullmatch(sentence):
                 values = {name: _heard_value(value) for name, value in found.groupdict().items()}
@@ -145,9 +151,9 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def _heard_value(value: str) -> str:
-    """Write a number or a list of names as Swedish does."""
-    if re.fullmatch(r"[\d.,]+%?", value):
-        return value.translate(_SWEDISH_MARKS)
+    """Return a number, another sentence of the library, or a list of names in Swedish."""
+    if (told := heard(value)) != value:
+        return told
     return " och ".join(known(name) for name in value.split(" and "))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from numbers import Integral, Real
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import ipywidgets as w
 from kbnotebooks import _html, _plan_picture, figures
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View, entries_of
-from kbnotebooks._words import later, say
+from kbnotebooks._words import heard, later, number, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,6 +126,8 @@ class PlanView(View):
     def _select(self, wanted: Mapping[str, Any]) -> None:
         entries = entries_of(wanted, self.selection)
         entries.pop("site", None)
+        for name, value in entries.items():
+            _check_within(name, value, self._sliders[name])
         self._change(**entries)
         for name, value in entries.items():
             self._sliders[name].value = value
@@ -168,10 +171,10 @@ class PlanView(View):
             _html.Column(say("unit or source")),
         )
         rows = [
-            (say(what) if what in _ROWS else what, *others)
-            for what, *others in self.plan.table.itertuples(index=False, name=None)
+            (say(what) if what in _ROWS else what, _value(value), heard(unit))
+            for what, value, unit in self.plan.table.itertuples(index=False, name=None)
         ]
-        return f"<p>{_html.text(self.plan)}</p>" + _html.table(
+        return f"<p>{_html.text(heard(str(self.plan)))}</p>" + _html.table(
             say("What the job would cost"), columns, rows
         )
 
@@ -182,6 +185,21 @@ class PlanView(View):
         if self.fit is not None:
             return _plan_picture.draw(self.fit)
         return _table_drawn(self.plan)
+
+
+def _check_within(name: str, value: object, slider: Any) -> None:
+    """Refuse what a slider could not say, before it is planned with."""
+    low, high = slider.min, slider.max
+    if isinstance(slider, w.FloatLogSlider):
+        low, high = slider.base**low, slider.base**high
+    kind = Integral if isinstance(slider, w.IntSlider) else Real
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise ViewError(
+            say("The selection says {name}={value}.", name=name, value=repr(value)),
+            say("A number from {low:,g} to {high:,g} was expected.", low=low, high=high)
+            if kind is Real
+            else say("A whole number from {low:,g} to {high:,g} was expected.", low=low, high=high),
+        )
 
 
 def _sliders(now: Variation, most_nodes: int) -> dict[str, Any]:
@@ -201,6 +219,15 @@ def _sliders(now: Variation, most_nodes: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _value(value: str) -> str:
+    """Return a value of a plan in the reader's language; some are a span."""
+    ends = value.split(" and ")
+    low, high = heard(ends[0]), heard(ends[-1])
+    if len(ends) == 2 and low != ends[0] and high != ends[1]:
+        return say("{low} and {high}", low=low, high=high)
+    return heard(value)
+
+
 def _fit_table(fit: Fit) -> str:
     columns = (
         _html.Column(say("ZeRO stage")),
@@ -210,9 +237,10 @@ def _fit_table(fit: Fit) -> str:
         _html.Column(say("fits")),
     )
     rows = [
-        (stage, f"{states:,.1f}", f"{needed:,.1f}", f"{left:,.1f}", say("yes") if ok else say("no"))
+        (stage, *(number(gib, ",.1f") for gib in (states, needed, left)),
+         say("yes") if ok else say("no"))
         for stage, states, needed, left, ok in fit.table.itertuples(index=False, name=None)
-    ]
+    ]  # fmt: skip
     return _html.table(say("What each GPU must hold"), columns, rows)
 
 
@@ -221,8 +249,8 @@ def _table_drawn(plan: Plan) -> Figure:
 
     rows = list(plan.table.itertuples(index=False, name=None))
     fig = Figure(figsize=(8, 0.3 * len(rows) + 0.3))
-    for number, (what, value, unit) in enumerate(reversed(rows)):
-        height = (number + 0.5) / len(rows)
+    for place, (what, value, unit) in enumerate(reversed(rows)):
+        height = (place + 0.5) / len(rows)
         fig.text(0.02, height, what, weight="bold", size=9)
         fig.text(0.48, height, value, ha="right", size=9)
         fig.text(0.50, height, unit, size=9, color=_html.QUIET)

@@ -225,7 +225,7 @@ def test_repeated_texts_are_worth_less() -> None:
 
 def test_advice_names_repetition_and_size() -> None:
     assert "The texts are read 10.0 times" in DataLimits(1e9, 1e9, 10e9).advice
-    assert "ask for 1.4e+11 tokens" in DataLimits(7e9, 1e9, 2e9).advice
+    assert "ask for 140,000,000,000 tokens" in DataLimits(7e9, 1e9, 2e9).advice
     assert DataLimits(1e6, 1e9, 1e9).advice.startswith("The texts are enough")
     assert "a model that goes on" in DataLimits(7e9, 1e9, 2e9, continued=True).advice
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -170,3 +171,38 @@ def test_last_one_moved_is_shown_though_an_earlier_answer_comes_later(
     assert view.plan.side.nodes == view.selection["nodes"] == 24
     assert view.selection["tflops"] == view._rates["H100-80GB"]
     assert "On 24 nodes of meluxina" in view._body.value
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"nodes": 0},
+        {"nodes": "x"},
+        {"nodes": 2.5},
+        {"zero_stage": 7},
+        {"tokens": -1},
+        {"goodput": 2},
+    ],
+)
+def test_number_that_no_slider_has_is_refused_and_spoils_nothing(
+    view: PlanView, wanted: dict[str, Any]
+):
+    before = view.plan
+    view.selection = wanted
+    assert "number from" in str(view.error)
+    assert view.plan == before
+    view.selection = {"nodes": 32}
+    assert view.error is None
+    assert view.plan.side.nodes == 32
+
+
+def test_a_plan_is_read_in_swedish(tmp_home, monkeypatch: pytest.MonkeyPatch):
+    """Sentence, values and units; names, and how the site says it bills, stay."""
+    monkeypatch.setenv("KBNOTEBOOKS_LANGUAGE", "sv")
+    said = PlanView(planned()).html.replace("\N{NO-BREAK SPACE}", " ")
+    assert "6 738 415 616 parametrar" in said
+    assert "På 16 noder hos meluxina" in said
+    for english in ("node-hours,", "read,", "of training", "published runs", " and ", "about "):
+        assert english not in said.replace("node hours a month", "").split("5,000,000")[0]
+    assert re.search(r"\d,\d h och \d+,\d h", said)
+    assert "Texterna läses" in said

@@ -9,7 +9,8 @@ from kblib.errors import SiteError
 from kblib.sites.facts import overlay
 
 _UNITS = {"core-h": "cores_per_node", "gpu-h": "gpus_per_node", "node-h": ""}
-SAID = {"core-h": "core-hours", "gpu-h": "GPU-hours", "node-h": "node-hours"}
+_TOLD = {"core-h": "{} core-hours", "gpu-h": "{} GPU-hours", "node-h": "{} node-hours"}
+SAID = {unit: told.removeprefix("{} ") for unit, told in _TOLD.items()}
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Billing:
 
     def told(self, node_hours: float) -> str:
         """Return node-hours in the site's own unit, with its name."""
-        return f"{self.billed(node_hours):,.0f} {SAID[self.unit]}"
+        return _TOLD[self.unit].format(f"{self.billed(node_hours):,.0f}")
 
 
 def billing_of(name: str) -> Billing:

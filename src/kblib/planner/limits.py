@@ -62,17 +62,20 @@ class DataLimits:
         if self.epochs > GOOD_EPOCHS:
             return (
                 f"The texts are read {self.epochs:,.1f} times; beyond {GOOD_EPOCHS} a repetition "
-                f"teaches little: {self.tokens:.3g} tokens are worth {self.worth:.3g} new ones."
+                f"teaches little: {_about(self.tokens)} tokens are worth "
+                f"{_about(self.worth)} new ones."
             )
         if self.continued:
-            return f"The texts are worth {self.worth:.3g} new tokens to a model that goes on."
+            return f"The texts are worth {_about(self.worth)} new tokens to a model that goes on."
         if self.worth < self.wanted:
             return (
-                f"From nothing, {self.parameters:.3g} parameters ask for {self.wanted:.3g} tokens; "
-                f"these are worth {self.worth:.3g}. Continue an existing model, or take one of "
-                f"at most {self.fitting_parameters:.2g} parameters."
+                f"From nothing, {_about(self.parameters)} parameters ask for "
+                f"{_about(self.wanted)} tokens; these are worth {_about(self.worth)}. Continue an "
+                f"existing model, or take one of at most {_about(self.fitting_parameters, 2)} "
+                "parameters."
             )
-        return f"The texts are enough: {self.worth:.3g} tokens where {self.wanted:.3g} are asked."
+        enough, wanted = _about(self.worth), _about(self.wanted)
+        return f"The texts are enough: {enough} tokens where {wanted} are asked."
 
     @property
     def table(self) -> pd.DataFrame:
@@ -80,6 +83,11 @@ class DataLimits:
         epochs = sorted({1.0, 2.0, float(GOOD_EPOCHS), 8.0, 16.0, 40.0, self.epochs})
         rows = [(n, self.unique * n, worth_of(self.unique, n)) for n in epochs]
         return pd.DataFrame(rows, columns=["epochs", "tokens read", "worth in new tokens"])
+
+
+def _about(number: float, digits: int = 3) -> str:
+    """Return a large number rounded to some digits, written out."""
+    return f"{float(f'{number:.{digits}g}'):,.0f}"
 
 
 def worth_of(unique: float, epochs: float) -> float:
