@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kblib.cluster import pool_attempt
 from kblib.cluster.pool import Answer
 from kblib.cluster.pool_attempt import Pace, PoolHead
 from kblib.jobs.exit_codes import DONE, FAILED, STOPPED
@@ -29,6 +31,7 @@ class Workers:
         self.sent: list[tuple[str, list[int]]] = []
         self.problem = ""
         self.stops = ""
+        self.sent_away = False
 
     def send(self, chunk: str, numbers: list[int]) -> None:
         self.sent.append((chunk, numbers))
@@ -74,7 +77,10 @@ def head_of(run: RunFolder, workers: Workers, attempt: int = 1) -> PoolHead:
     @contextmanager
     def opening(run: RunFolder, wanted: Callable[[], int]) -> Iterator[Workers]:
         assert wanted() > 0
-        yield workers
+        try:
+            yield workers
+        finally:
+            workers.sent_away = True
 
     return PoolHead(run, attempt, opening)
 
@@ -187,6 +193,27 @@ def test_full_disk_is_told_and_the_next_head_goes_on(tmp_path: Path) -> None:
         assert run.begin_attempt(1, {}) == 2
         assert head_of(run, Workers(lambda n: done(run, n)), attempt=2).drive() == DONE
         assert (run.path / ".reserve").stat().st_size > 0  # for the next full disk
+
+
+def test_head_of_a_run_that_was_removed_ends_and_sends_its_workers_away(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_attempt, "_HEARTBEAT_S", 0.0)
+    workers = Workers(lambda n: (n, 0.5, ""))
+    workers.slots = 0  # nothing is ever done
+
+    rounds: list[int] = []
+
+    def look_after() -> str:
+        shutil.rmtree(run.path, ignore_errors=True)
+        rounds.append(1)
+        return "" if len(rounds) < 50 else "Nobody has noticed."
+
+    monkeypatch.setattr(workers, "look_after", look_after)
+    with pytest.raises(OSError, match=r"attempts/0001\.json"):
+        head_of(run, workers).drive()
+    assert workers.sent_away
+    assert len(rounds) == 1
 
 
 def test_lines_about_progress_become_rarer() -> None:

@@ -171,6 +171,8 @@ class PoolHead:
             self._write()
             if self.pace.is_due(now):
                 self._tell_progress()
+        except FileNotFoundError:  # somebody has removed the run: nobody wants its results
+            raise
         except OSError as error:
             log.warning("the heartbeat could not be written: %s", error)
 
