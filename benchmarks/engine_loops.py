@@ -7,8 +7,9 @@ each side has its own, and takes a turn when it is told to. B blocks, T tokens, 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Side:
     def __init__(self, kind: str, world: int, config: TrainingConfig, folder: Path) -> None:
         folder.mkdir()
         self._ranks = []
+        others = active_children()
         for rank, environment in enumerate(rank_environments(world, {"OMP_NUM_THREADS": "1"})):
             if kind == TRAINER:
                 environment = {"OMP_NUM_THREADS": "1"}
@@ -70,21 +72,33 @@ class Side:
                 )
             )
             _start(self._ranks[-1], environment)
+        self._processes = [one for one in active_children() if one not in others]
 
     def run(self, n: int) -> Steps:
         """Take the next `n` steps with every rank; return what the first one saw."""
-        told = [rank.submit(_take, n) for rank in self._ranks]
-        first, *_ = [one.result() for one in told]
-        return first
+        return first_rank([rank.submit(_take, n) for rank in self._ranks])
 
     def turn(self, n: int) -> float:
         """Return the seconds of `n` steps, after one that is not counted."""
         return self.run(n + 1).seconds
 
     def close(self) -> None:
-        """End its processes."""
+        """End its processes, also one that waits for a peer that failed.
+
+        They have nothing to save, and one that ends slowly would be in the next ones' way.
+        """
+        for process in self._processes:
+            process.kill()
         for rank in self._ranks:
-            rank.shutdown(wait=False)
+            rank.shutdown()
+
+
+def first_rank(told: Sequence[Future[Steps]]) -> Steps:
+    """Return what the first rank saw when all are done; raise at once what one of them raises."""
+    done, _ = wait(told, return_when=FIRST_EXCEPTION)
+    for one in done:
+        one.result()
+    return told[0].result()
 
 
 def _start(process: ProcessPoolExecutor, environment: dict[str, str]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from benchmarks import engines
@@ -24,6 +26,20 @@ def test_other_work_is_refused() -> None:
     check_same_work(BESIDE_BARE, [[2.0, 1.0], [2.00005, 1.0]])
     with pytest.raises(BenchmarkError, match=r"Losses of step 2: ours 1\.00000, .* 1\.00030\."):
         check_same_work(BESIDE_BARE, [[2.0, 1.0], [2.0, 1.0003]])
+
+
+def test_rank_that_fails_is_told_while_its_peers_wait() -> None:
+    pytest.importorskip("deepspeed", reason="DeepSpeed comes with the extra 'cluster'")
+    from benchmarks.engine_loops import Steps, first_rank
+
+    waits: Future[Steps] = Future()
+    fails: Future[Steps] = Future()
+    fails.set_exception(OSError("gone"))
+    with pytest.raises(OSError, match="gone"):
+        first_rank([waits, fails])
+    seen: Future[Steps] = Future()
+    seen.set_result(Steps([1.0], [2.0]))
+    assert first_rank([seen, seen]).losses == [1.0]
 
 
 def test_row_by_hand() -> None:
