@@ -197,3 +197,8 @@ def test_methods_say_how_many_were_labelled_and_whom_to_cite(sample, predictions
     assert "rain" in told
     assert "Angelopoulos" in told
     assert "Rogan" in told
+
+
+def test_what_is_no_table_is_refused_with_the_table_it_should_be(sample, read):
+    with pytest.raises(LabelError, match=r"(?s)The predictions are a list\. .*pandas\.DataFrame"):
+        corrected_counts(sample, ["weather"] * 3, read, label="weather")

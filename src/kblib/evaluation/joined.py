@@ -186,6 +186,12 @@ def _check_label(label: str, judged: pl.DataFrame, given: pl.DataFrame) -> None:
 
 def frame_of(table: Table, name: str) -> pl.DataFrame:
     """Return a table of labels or predictions; it must have the columns ``id`` and ``label``."""
+    if not hasattr(table, "columns"):
+        raise LabelError(
+            f"The {name} are a {type(table).__name__}.",
+            "A table with the columns 'id' and 'label' was expected.",
+            f'pandas.DataFrame({{"id": ..., "label": {name}}})',
+        )
     frame = table if isinstance(table, pl.DataFrame) else pl.from_pandas(table)
     missing = [one for one in ("id", "label") if one not in frame.columns]
     if missing:
