@@ -20,6 +20,7 @@ NAMES = (
     "imports",
     "loop",
     "masked",
+    "batch",
     "ladder",
     "counting",
     "ngrams",

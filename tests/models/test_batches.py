@@ -40,6 +40,11 @@ def test_batches_hold_each_text_once_within_their_tokens() -> None:
     assert flat == sorted(flat)
 
 
+def test_longest_of_a_batch_is_not_much_longer_than_the_shortest() -> None:
+    lengths = [10, 100, 11, 12, 50, 13]
+    assert list(together(lengths, longer=1.2)) == [[0, 2, 3], [5], [4], [1]]
+
+
 def test_only_shorter_rows_are_padded() -> None:
     device = torch.device("cpu")
     assert padded([[1, 2], [3, 4]], 0, device)[1] is None

@@ -17,7 +17,7 @@ import polars as pl
 import torch
 
 from kblib.errors import ModelError
-from kblib.models.batches import Frame, filler_of, padded, together
+from kblib.models.batches import LONGER, Frame, filler_of, padded, together
 from kblib.models.build import masked_logits
 from kblib.models.fill import as_word, check_blank
 from kblib.models.masked import MaskedLM
@@ -101,7 +101,7 @@ def fill_all(model: MaskedLM, texts: Sequence[str], *, k: int = 5) -> pl.DataFra
     filler, word = filler_of(tokenizer), lru_cache(None)(lambda i: as_word(tokenizer.token(i)))
     special = list(tokenizer.special_ids)
     k = min(k, tokenizer.vocab_size - len(special))
-    for chosen in together([len(window) for window in windows]):
+    for chosen in together([len(window) for window in windows], longer=LONGER):
         framed = [frame.around(windows[i]) for i in chosen]
         ids_BT, mask_BT = padded(framed, filler, model.model.device)
         places_B1 = torch.tensor([[ids.index(tokenizer.mask_id)] for ids in framed])
@@ -157,7 +157,7 @@ def surprisal_all(model: MaskedLM, texts: Sequence[str]) -> pl.DataFrame:
 def _nats(model: MaskedLM, questions: Sequence[Question]) -> npt.NDArray[np.float64]:
     """Return minus the logarithm of what the model gives each asked piece."""
     filler, found = filler_of(model.tokenizer), np.zeros(len(questions))
-    for chosen in together([len(question.window) for question in questions]):
+    for chosen in together([len(question.window) for question in questions], longer=LONGER):
         some = [questions[i] for i in chosen]
         shown = [question.row(model.tokenizer.mask_id) for question in some]
         ids_BT, mask_BT = padded(shown, filler, model.model.device)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from kblib.models.batches import Frame, cut, filler_of, padded, together
+from kblib.models.batches import LONGER, Frame, cut, filler_of, padded, together
 from kblib.models.causal import CausalLM
 from kblib.models.classifier import SequenceClassifier
 from kblib.models.reading import target_nats, windows_of
@@ -150,7 +150,7 @@ def _means_of_windows(
     windows = [frame.around(ids) for own in cuts for ids in own]
     filler = filler_of(model.tokenizer)
     found: list[Numbers] = [np.empty(0)] * len(windows)
-    for chosen in together([len(window) for window in windows]):
+    for chosen in together([len(window) for window in windows], longer=LONGER):
         answers = ask(*padded([windows[i] for i in chosen], filler, model.model.device))
         for i, answer in zip(chosen, answers.double().cpu().numpy(), strict=True):
             found[i] = answer

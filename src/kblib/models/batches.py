@@ -20,6 +20,8 @@ from kblib.errors import ModelError
 from kblib.tokens.subwords import Tokenizer
 
 TOKENS = 4096  # read by a model at once; more falls out of a processor's cache
+LONGER = 1.15
+"""How many times the shortest of a batch the longest is: without a bound a third was padding."""
 _SHIFTED = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")
 """Layouts that count places from behind the padding piece, and so read fewer than they say."""
 
@@ -89,13 +91,17 @@ def cut(ids: Sequence[int], room: int) -> list[list[int]]:
     return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
 
 
-def together(lengths: Sequence[int], tokens: int = TOKENS) -> Iterator[list[int]]:
+def together(
+    lengths: Sequence[int], tokens: int = TOKENS, *, longer: float = math.inf
+) -> Iterator[list[int]]:
     """Yield which texts are read together: of like length, and so many tokens with their padding.
 
     Parameters
     ----------
     lengths
         Of each text, in tokens.
+    longer
+        How many times the shortest of a batch the longest may be: what bounds the padding.
 
     Examples
     --------
@@ -106,7 +112,12 @@ def together(lengths: Sequence[int], tokens: int = TOKENS) -> Iterator[list[int]
     start = 0
     while start < len(order):
         stop = start + 1
-        while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= tokens:
+        most = longer * lengths[order[start]]
+        while (
+            stop < len(order)
+            and (stop + 1 - start) * lengths[order[stop]] <= tokens
+            and lengths[order[stop]] <= most
+        ):
             stop += 1
         yield order[start:stop]
         start = stop
