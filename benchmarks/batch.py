@@ -89,8 +89,8 @@ class Turn:
 def measure(*, quick: bool = False) -> Outcome:
     """Time each case in turns; the bars are ratios to the pipeline at its best."""
     n_texts, rounds = (_QUICK_TEXTS, _QUICK_ROUNDS) if quick else (_TEXTS, _ROUNDS)
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     rows: list[list[Cell]] = []
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as aside:
@@ -129,7 +129,7 @@ def mixed_texts(tokenizer: Tokenizer, n: int, *, blank: bool) -> list[str]:
     blank
         Whether one word of each is a ``[MASK]``.
     """
-    draw, found = random.Random(1), {}
+    draw, found = random.Random(1), dict[str, None]()
     lines = [" ".join(text.split()) for text in load_sample("newsreels").texts()]
     while len(found) < n:
         start = draw.randrange(len(lines) - 12)
@@ -196,6 +196,7 @@ def _cases(aside: Path, tokenizer: Tokenizer) -> list[Case]:
 
 def _saved(folder: Path, kind: Any, tokenizer: Tokenizer) -> Path:
     """Save a model of random weights: 6 layers, 384 wide, as MiniLM-L6 has."""
+    labels = {number: f"label {number}" for number in range(4)}
     config = BertConfig(
         vocab_size=tokenizer.vocab_size,
         hidden_size=384,
@@ -204,7 +205,8 @@ def _saved(folder: Path, kind: Any, tokenizer: Tokenizer) -> Path:
         intermediate_size=1536,
         max_position_embeddings=128,
         pad_token_id=tokenizer.pad_id,
-        num_labels=4,
+        id2label=labels,
+        label2id={label: number for number, label in labels.items()},
     )
     torch.manual_seed(1)
     kind(config).save_pretrained(folder)
