@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbnotebooks._html import ACCENT, FAINT, INK, QUIET
-from kbnotebooks._words import say
+from kbnotebooks._words import number, say
 
 WIDTH, HEIGHT = 720, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 96, 12, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 96, 12, 38
 MOST_POINTS = 400
 
 
@@ -99,11 +99,11 @@ def _grid(plane: _Plane, y_ticks: Sequence[float], x: str, y: str) -> str:
     for value in y_ticks:
         at = plane.y(value)
         parts.append(f'<path d="M{_LEFT} {at:.1f}H{WIDTH - _RIGHT}" stroke="{FAINT}"/>')
-        parts.append(_word(_LEFT - 6, at + 4, f"{value:.{places}f}", anchor="end"))
+        parts.append(_word(_LEFT - 6, at + 4, number(value, f".{places}f"), anchor="end"))
     for value in ticks(0, plane.x_max):
         if value <= plane.x_max:
             below = HEIGHT - _BOTTOM + 16
-            parts.append(_word(plane.x(value), below, f"{value:,g}", anchor="middle"))
+            parts.append(_word(plane.x(value), below, number(value, ",g"), anchor="middle"))
     middle, side = (_LEFT + WIDTH - _RIGHT) / 2, (HEIGHT - _BOTTOM) / 2
     parts.append(_word(middle, HEIGHT - 6, x, colour=QUIET, anchor="middle"))
     label = _word(0, 0, y, colour=QUIET, anchor="middle")

@@ -46,7 +46,7 @@ def test_long_number_is_written_out_whatever_its_kind(monkeypatch: pytest.Monkey
 
 
 def test_answers_are_repeated_as_the_language_writes_them(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("KBNOTEBOOKS_LANGUAGE", "sv")
+    monkeypatch.setattr("kbnotebooks._words._chosen", ["sv"])
     assert str(check("test-number", 0.15)).startswith("Inte än: 0,15 är för litet.")
 
 

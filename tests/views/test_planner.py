@@ -198,7 +198,7 @@ def test_number_that_no_slider_has_is_refused_and_spoils_nothing(
 
 def test_a_plan_is_read_in_swedish(tmp_home, monkeypatch: pytest.MonkeyPatch):
     """Sentence, values and units; names, and how the site says it bills, stay."""
-    monkeypatch.setenv("KBNOTEBOOKS_LANGUAGE", "sv")
+    monkeypatch.setattr("kbnotebooks._words._chosen", ["sv"])
     said = PlanView(planned()).html.replace("\N{NO-BREAK SPACE}", " ")
     assert "6 738 415 616 parametrar" in said
     assert "På 16 noder hos meluxina" in said

@@ -66,3 +66,10 @@ def test_long_lines_are_thinned_and_keep_their_end():
     assert len(few) <= MOST_POINTS
     assert few[-1] == points[-1]
     assert thinned(points[:10]) == points[:10]
+
+
+def test_ticks_are_written_as_the_language_writes_numbers(monkeypatch: pytest.MonkeyPatch):
+    lines = [Line("training", [(1, 7.65), (50, 7.17)])]
+    assert {"7.2", "7.5"} <= words(draw(lines=lines)).keys()
+    monkeypatch.setattr("kbnotebooks._words._chosen", ["sv"])
+    assert {"7,2", "7,5"} <= words(draw(lines=lines)).keys()
