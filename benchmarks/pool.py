@@ -36,8 +36,8 @@ class Size:
     shards: int = 2_000
     ms: float = 50.0
     rounds: int = 6
-    no_ops: int = 20_000
-    few: int = 1_000
+    no_ops: int = 4_000
+    few: int = 500
 
 
 QUICK = Size(shards=20, ms=20.0, rounds=6, no_ops=400, few=100)
