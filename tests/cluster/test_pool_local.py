@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from kblib.files import read_json
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.batch_result import BatchResult
 from kblib.runs import Phase, RunFolder
+from tests.cluster.loops import LoopAside
 from tests.cluster.pools import MODULE, SOURCE, START_S, Gate, leftovers, results, squares
 from tests.watching import until
 
@@ -151,8 +151,8 @@ def strangers_refused(run: Run) -> int:
         (address, {"security": Security.temporary()}),
         (address.replace("tls", "tcp"), {}),
     ):
-        with pytest.raises(OSError, match=r"Timed out|TLS|\(closed\)|reset"):
-            asyncio.run(knock(door, **keys))
+        with LoopAside() as aside, pytest.raises(OSError, match=r"Timed out|TLS|\(closed\)|reset"):
+            aside.run(knock(door, **keys))
         refused += 1
     return refused
 

@@ -88,10 +88,10 @@ def test_two_ranks_read_the_same_batches_and_agree(job: Pretrain) -> None:
 
 
 def test_batch_that_does_not_divide_is_refused_before_anything_is_written(job: Pretrain) -> None:
-    odd = replace(job, batch_size=9, name="odd")
+    odd = replace(job, batch_size=9, name="uneven")
     with pytest.raises(JobError, match="A batch of 9 blocks does not divide into 2 ranks"):
         submit(odd, ranks=2)
-    assert not list(settings.runs_folder().glob("odd-*"))
+    assert not list(settings.runs_folder().glob("uneven-*"))
 
 
 def test_run_keeps_its_ranks(uninterrupted: Run, job: Pretrain) -> None:

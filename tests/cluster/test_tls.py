@@ -14,6 +14,7 @@ from kblib.cluster import tls
 from kblib.errors import MissingPartError, RunError
 from kblib.runs import RunFolder
 from tests.cluster.handshakes import answer_without_keys
+from tests.cluster.loops import LoopAside
 
 distributed = pytest.importorskip("distributed", reason="Dask comes with the extra 'cluster'")
 
@@ -31,9 +32,9 @@ def run(tmp_home: Path) -> RunFolder:
 
 
 @pytest.fixture
-def served(run: RunFolder) -> Iterator[tuple[asyncio.Runner, str]]:
+def served(run: RunFolder) -> Iterator[tuple[LoopAside, str]]:
     """Give the address of a Dask scheduler that has the run's keys, and the loop it is in."""
-    with asyncio.Runner() as runner:
+    with LoopAside() as runner:
 
         async def start() -> distributed.Scheduler:
             return await distributed.Scheduler(
@@ -49,7 +50,7 @@ def served(run: RunFolder) -> Iterator[tuple[asyncio.Runner, str]]:
         runner.run(scheduler.close())
 
 
-def asked(runner: asyncio.Runner, address: str, security: distributed.Security) -> int:
+def asked(runner: LoopAside, address: str, security: distributed.Security) -> int:
     """Return how many workers a scheduler says it has."""
 
     async def ask() -> int:
@@ -136,12 +137,12 @@ def test_missing_dask_is_named(run: RunFolder, monkeypatch: pytest.MonkeyPatch) 
     )
 
 
-def test_client_with_the_keys_is_let_in(run: RunFolder, served: tuple[asyncio.Runner, str]) -> None:
+def test_client_with_the_keys_is_let_in(run: RunFolder, served: tuple[LoopAside, str]) -> None:
     assert asked(*served, tls.security(run)) == 0
 
 
 def test_client_of_another_run_trusts_no_such_scheduler(
-    run: RunFolder, served: tuple[asyncio.Runner, str]
+    run: RunFolder, served: tuple[LoopAside, str]
 ) -> None:
     other = new_run("posters")
     tls.make_keys(other)
@@ -151,7 +152,7 @@ def test_client_of_another_run_trusts_no_such_scheduler(
 
 @pytest.mark.parametrize("shows", ["nothing", "the certificate of another run"])
 def test_client_without_the_certificate_is_refused(
-    served: tuple[asyncio.Runner, str], shows: str
+    served: tuple[LoopAside, str], shows: str
 ) -> None:
     runner, address = served
     host, port = address.removeprefix("tls://").split(":")
@@ -166,7 +167,7 @@ def test_client_without_the_certificate_is_refused(
         runner.run(beside_the_scheduler())
 
 
-def test_client_without_tls_is_refused(served: tuple[asyncio.Runner, str]) -> None:
+def test_client_without_tls_is_refused(served: tuple[LoopAside, str]) -> None:
     runner, address = served
     with pytest.raises(OSError, match=r"Timed out|in <TCP|Stream is closed"):
         asked(runner, address.replace("tls://", "tcp://"), distributed.Security())

@@ -45,13 +45,21 @@ class Images(HTMLParser):
             self.alts.append(dict(attrs).get("alt"))
 
 
-@pytest.mark.parametrize("name", [*LESSONS, *SOLUTIONS])
+LONG = ("12_continued_pretraining.ipynb",)
+"""Trains three models; with the other long tests, and in CI."""
+
+
+def english(names: list[str]) -> list[Any]:
+    return [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in names]
+
+
+@pytest.mark.parametrize("name", english([*LESSONS, *SOLUTIONS]))
 def test_notebook_runs_from_a_fresh_kernel(name: str, executed: Callable[[str], Executed]):
     done = executed(name)
     assert all(cell.execution_count for cell in code_cells(done.notebook))
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", english(LESSONS))
 def test_lesson_keeps_to_its_minutes(name: str, executed, record_property):
     done = executed(name)
     record_property("seconds", round(done.seconds, 1))
@@ -59,14 +67,14 @@ def test_lesson_keeps_to_its_minutes(name: str, executed, record_property):
     assert done.seconds < LIMIT_S * max(1.0, 1.0 + done.others / 2)
 
 
-@pytest.mark.parametrize("name", [*LESSONS, *SOLUTIONS])
+@pytest.mark.parametrize("name", english([*LESSONS, *SOLUTIONS]))
 def test_no_view_fails_except_where_the_lesson_makes_a_mistake(name: str, executed):
     for cell, html in html_outputs(executed(name).notebook):
         assert "kb-unexpected" not in html, cell
         assert ("kb-error" in html.split("</style>")[-1]) == (cell == "mistake"), cell
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", english(LESSONS))
 def test_every_picture_has_alt_text(name: str, executed):
     pictures = 0
     for cell, html in html_outputs(executed(name).notebook):
@@ -80,19 +88,19 @@ def test_every_picture_has_alt_text(name: str, executed):
     assert pictures or not DRAWN.search(" ".join(cell.source for cell in read(name).cells))
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", english(LESSONS))
 def test_outputs_are_small_enough_to_be_kept(name: str, executed):
     assert len(nbformat.writes(executed(name).notebook)) < 1_500_000
 
 
-@pytest.mark.parametrize("name", SOLUTIONS)
+@pytest.mark.parametrize("name", english(SOLUTIONS))
 def test_solutions_are_right(name: str, executed):
     said = [one for cell, one in results(executed(name).notebook) if "kb.check(" in cell.source]
     assert said
     assert [one for one in said if not one.startswith("Right.")] == []
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", english(LESSONS))
 def test_unanswered_exercises_give_a_hint(name: str, executed):
     said = [one for cell, one in results(executed(name).notebook) if "kb.check(" in cell.source]
     assert said

@@ -99,10 +99,12 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
     "plan": lambda films, run: PlanView(SmallPlan()),
     "plan_on_a_cluster": lambda films, run: PlanView(planned()),
     "run": lambda films, run: RunView(run.name),
-    "compare": lambda films, run: CompareView(compared(run.path.parent / "two")),
-    "run_with_monitor": lambda films, run: RunView(two_runs(run.path.parent / "two")[0].folder),
+    "compare": lambda films, run: CompareView(compared(run.path.parent / "compared")),
+    "run_with_monitor": lambda films, run: RunView(
+        two_runs(run.path.parent / "monitored")[0].folder
+    ),
     "run_on_a_cluster": lambda films, run: RunView(lost_a_node(run.path.parent / "gang").path),
-    "runs": lambda films, run: RunsView(lost_a_node(run.path.parent / "gang").path.parent),
+    "runs": lambda films, run: RunsView(lost_a_node(run.path.parent / "gangs").path.parent),
 }
 
 

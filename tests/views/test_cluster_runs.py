@@ -175,6 +175,7 @@ def played(tmp_path: Path) -> Iterator[RunView]:
     """The view of a recording, at its recorded stop."""
     run = Replay(recorded(tmp_path / "run"), "hand", 1e5)
     run.join()
+    RunView.forget(run.folder)  # the view of an earlier test may still be there
     view = RunView(run)
     yield view
     run.stop()
