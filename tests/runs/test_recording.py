@@ -47,6 +47,13 @@ def test_nothing_is_kept_of_a_look_that_finds_nothing_new(tmp_path: Path):
     assert len(recorder.frames) == before == 2  # config and state
 
 
+def test_looks_within_one_hundredth_of_a_second_stay_apart(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("kblib.runs.recording.time.monotonic", lambda: 5.0)
+    times = [frame.at_s for frame in recorded(tmp_path / "run").frames]
+    assert times == sorted(times)
+    assert len(set(times)) >= 4
+
+
 def test_half_a_line_waits_for_its_end(tmp_path: Path):
     run = two_node_run(tmp_path / "run")
     recorder = Recorder(run)

@@ -144,7 +144,9 @@ class Recorder:
 
     def look(self) -> None:
         """Take up what is new; the state last, since it tells of the others."""
-        at_s = round(time.monotonic() - self._began, 2)
+        # What one look finds belongs together: no two looks at the same hundredth.
+        latest = self.frames[-1].at_s + 0.01 if self.frames else 0.0
+        at_s = round(max(time.monotonic() - self._began, latest), 2)
         names = [
             path.relative_to(self.run.path).as_posix()
             for pattern in (*_WHOLE, *_GROWING)
