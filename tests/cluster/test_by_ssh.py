@@ -196,7 +196,8 @@ def test_a_damaged_model_is_not_opened(far: Far, finished: Run) -> None:
 
 
 def test_cancel_lost_connection_and_resume(far: Far, long_job: Pretrain) -> None:
-    job = replace(long_job, name="by-ssh")
+    # Without an end: nothing here may depend on how fast it trains.
+    job = replace(long_job, name="by-ssh", steps=1_000_000, save_every=100_000)
     run = submit(job, site=SITE, nodes=1, dask=False)
     until(lambda: run.state.step > 0 or run.state.over, patience_s=START_S)
     assert run.state.phase is Phase.RUNNING, f"{run!r}\n{run.log(60)}"
@@ -216,7 +217,7 @@ def test_cancel_lost_connection_and_resume(far: Far, long_job: Pretrain) -> None
     until(lambda: run.state.over, patience_s=START_S)
     stopped = run.state
     assert (stopped.phase, stopped.exit_code) == (Phase.STOPPED, 85), f"{run!r}\n{run.log(60)}"
-    assert 0 < stopped.step < 400
+    assert stopped.step > 0
     with pytest.raises(RunError, match="was stopped at step"):
         run.result()
 

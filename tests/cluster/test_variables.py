@@ -51,7 +51,9 @@ def test_no_secret_is_in_the_run_folder_or_known_to_a_rank(
 ) -> None:
     monkeypatch.setenv("KBNOTEBOOKS_EMULATOR", str(emulator.folder))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    run = reached(send(replace(long_job, name="canaries"), nodes=1, ranks_per_node=1), 1)
+    run = reached(
+        send(replace(long_job, name="canaries", steps=100_000), nodes=1, ranks_per_node=1), 1
+    )
     known = {one: environ for one, environ in _environments(run).items() if environ}
     assert {"gang_driver", "pretrain"} <= {name.rpartition(".")[2] for name in known}
     assert not [name for name, environ in known.items() if "canary" in environ]
