@@ -14,7 +14,7 @@ from tests.watching import PATIENCE_S, until
 
 
 def test_run_stops_when_its_budget_is_used_up_and_goes_on_with_more(long_job: Pretrain) -> None:
-    job = replace(long_job, name="budget")
+    job = replace(long_job, name="budget", steps=100_000, save_every=50_000)
     run = submit(job, budget_gpu_hours=1e-6)
     until(lambda: run.state.over)
     state = run.state
