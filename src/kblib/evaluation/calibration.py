@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation.scores import Scores
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import Rule, wilson
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,11 +38,6 @@ class Calibration(Printed):
     error: float
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The bins as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from kblib.corpora.tables import pandas_of
 from kblib.evaluation.counts import CorrectedCounts
 from kblib.evaluation.powered import Judged
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import UNKNOWN, Estimate, Rule
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 LEAST_DISCRIMINATION = 0.2
 """Of sensitivity + specificity - 1, at the lower end of its interval."""
@@ -83,11 +82,6 @@ class AdjustedCounts(Printed):
     rows: pl.DataFrame
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The shares as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

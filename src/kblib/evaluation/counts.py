@@ -62,11 +62,6 @@ class CorrectedCounts(Printed):
     provenance: dict[str, Any]
 
     @property
-    def table(self) -> pd.DataFrame:
-        """The shares as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
     def title(self) -> str:
         """What the table is of, in one line."""
         return f"Share of '{self.provenance['label']}' in '{self.provenance['corpus']}'"
@@ -169,7 +164,7 @@ def _row(joined: Joined, period: Any | None, rule: Rule, unit: str) -> dict[str,
     judged = joined.judged(period)
     note = why_none(judged, rule, unit)
     nothing = judged.unseen or judged.n == 0
-    both = (joined.judged(period, unsure=end) for end in (0.0, 1.0))
+    both = (judged, joined.judged(period, unsure=1.0))
     ends = [_NOTHING if nothing else powered(one, rule) for one in both]
     least, most = (one.share for one in ends)
     told = not note

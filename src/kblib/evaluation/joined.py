@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 UNSURE = "unsure"
 """The label of a text that was read, but not decided; it counts as no, and the bounds tell."""
-ABSTAINED = None
-NEAR = 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,11 +68,6 @@ class Scores(Printed):
     provenance: dict[str, Any]
 
     @property
-    def table(self) -> pd.DataFrame:
-        """The measures as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
     def title(self) -> str:
         """What the table is of, in one line."""
         return f"Scores on {self.judged.height:,} texts of '{self.provenance['corpus']}'"

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation import matrices as m
 from kblib.evaluation.scores import OF_ALL, RESAMPLES, SEED, Scores
 from kblib.ngrams.printed import Printed
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 EXCHANGES = 9_999
 
@@ -43,11 +42,6 @@ class Differences(Printed):
     rows: pl.DataFrame
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The pairs as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

@@ -19,14 +19,13 @@ import polars as pl
 from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
-from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.ngrams.drawing import allot, drawn
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.units import DECADE, UNITS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 PERIOD, UNIT = "period", "unit"
 
@@ -55,11 +54,6 @@ class TextSample(Printed):
     texts: pl.DataFrame
     provenance: dict[str, Any]
     warnings: tuple[str, ...]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The texts to label as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+from kblib.corpora.tables import pandas_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 10
 LONG = 10_000
@@ -18,6 +23,11 @@ class Printed:
 
     rows: pl.DataFrame
     warnings: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows as a pandas table."""
+        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:
