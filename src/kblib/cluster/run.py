@@ -17,12 +17,12 @@ from kblib.cluster.attempts import attempts_table
 from kblib.cluster.branch import branch_folder
 from kblib.cluster.curve import metrics_table
 from kblib.cluster.local import start_attempt
+from kblib.cluster.outcome import failure_of, open_result
 from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import make_keys, remove_keys
 from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, KblibError, RunError
 from kblib.jobs.watchdog import minutes
-from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
 from kblib.runs.budget import refuse_spent, spent_gpu_hours
 from kblib.runs.event_file import write_events
@@ -372,25 +372,7 @@ class Run:
             If the run failed, or was stopped before its end.
         """
         self.wait(timeout_s)
-        if mirror.is_mirror(self._folder) and self.state.phase is Phase.DONE:
-            remote.fetch_result(self._folder)
-        if self._is_batch:
-            return pool_run.result_of(self._folder, self.state)
-        if self.state.phase is not Phase.DONE:
-            state = self.state
-            raise RunError(
-                f"Run '{self.name}' was stopped at step {state.step} of {state.steps}.",
-                "A result is there only at the end.",
-                f"Go on with kb.Run.open('{self.name}').resume()",
-            )
-        folder = self._folder.model
-        if ModelShape.from_dict(self.config["job"]["shape"]).objective == "masked":
-            from kblib.models.masked import MaskedLM
-
-            return MaskedLM.open(folder)
-        from kblib.models.causal import CausalLM
-
-        return CausalLM.open(folder)
+        return open_result(self._folder, self.state)
 
     def failed_shards(self) -> pd.DataFrame:
         """Return one row a shard of a batch that failed: shard, item, error, trace."""
@@ -400,17 +382,7 @@ class Run:
 
     def failure(self) -> RunError:
         """Return the error that says why the run failed, with the last lines of its log."""
-        state = self.state
-        if self._is_batch:
-            return pool_run.failure_of(self._folder, state)
-        saved = self._folder.newest_checkpoint()
-        last = f"Last checkpoint: step {saved}." if saved else "No checkpoint was written."
-        return RunError(
-            f"Run '{self.name}' failed at step {state.step}: {state.why}",
-            f"{last} The end of log.txt:\n\n{self.log(12)}\n",
-            f"Go on with kb.Run.open('{self.name}').resume(), "
-            "or start anew with kb.submit(job, fresh=True)",
-        )
+        return failure_of(self._folder, self.state)
 
     def __repr__(self) -> str:
         state = self.state

@@ -41,12 +41,11 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from kblib import files, settings
-from kblib.errors import IntegrityError, RunError
+from kblib import files
+from kblib.errors import IntegrityError
 from kblib.runs import journal, lock, sharing
 from kblib.runs.state import NEVER_BEGUN_S, Phase, RunState
 
@@ -387,47 +386,8 @@ class RunFolder:
         return journal.last_lines(self.log_file, n)
 
 
-def _is_run(path: Path) -> bool:
-    """Say whether a folder is a run that this user may read."""
-    try:
-        return (path / "config.json").is_file() and (path / "state.json").is_file()
-    except PermissionError:
-        return False
-
-
 def _is_old(path: Path) -> bool:
     try:
         return time.time() - path.stat().st_mtime > NEVER_BEGUN_S
     except FileNotFoundError:
         return False
-
-
-def list_runs(root: Path | None = None) -> list[RunFolder]:
-    """Return the runs in a folder, by default that of the home, the newest submit first."""
-    root = settings.runs_folder() if root is None else root
-    if not root.is_dir():
-        return []
-    found = [path for path in root.iterdir() if not path.name.startswith(".") and _is_run(path)]
-    found.sort(key=lambda path: (path / "config.json").stat().st_mtime, reverse=True)
-    return [RunFolder(path) for path in found]
-
-
-def open_run_folder(name: str | os.PathLike[str]) -> RunFolder:
-    """Return the run of a name, or of a folder.
-
-    Raises
-    ------
-    RunError
-        If there is none, with the nearest names.
-    """
-    path = Path(str(name))
-    for place in (settings.runs_folder() / path, path):
-        if _is_run(place):
-            return RunFolder(place.resolve())
-    known = [run.name for run in list_runs()]
-    near = get_close_matches(str(name), known, n=3, cutoff=0.3)
-    raise RunError(
-        f"No run named '{name}'.",
-        f"Runs here: {', '.join(known[:8]) or 'none yet'}." if not near else "",
-        f"Did you mean kb.Run.open('{near[0]}')?" if near else "List all: python -m kblib status",
-    )
