@@ -80,7 +80,7 @@ def test_a_run_that_is_being_sent_has_not_failed_and_keeps_its_keys(
 
     monkeypatch.setattr(gang, "stage", stage)
     kept = silent.tls
-    monkeypatch.setattr("kblib.cluster.run.make_keys", lambda run: kept.mkdir())
+    monkeypatch.setattr("kblib.cluster.begin.make_keys", lambda run: kept.mkdir())
     removed: list[bool] = []
     monkeypatch.setattr("kblib.cluster.watch.remove_keys", lambda run: removed.append(True))
     with pytest.raises(SiteError, match="does not start"):

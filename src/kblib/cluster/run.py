@@ -14,16 +14,16 @@ import pandas as pd
 from kblib.cluster import gang, mirror, pool_run, remote
 from kblib.cluster.attach import client_of
 from kblib.cluster.attempts import attempts_table
+from kblib.cluster.begin import begin_next
 from kblib.cluster.branch import branch_folder
 from kblib.cluster.curve import metrics_table
-from kblib.cluster.local import start_attempt
 from kblib.cluster.outcome import failure_of, open_result
 from kblib.cluster.telemetry import telemetry_table
-from kblib.cluster.tls import make_keys, remove_keys
+from kblib.cluster.tls import remove_keys
 from kblib.cluster.watch import forget, observed
-from kblib.errors import IntegrityError, KblibError, RunError
+from kblib.errors import IntegrityError, RunError
 from kblib.jobs.watchdog import minutes
-from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, lock, open_run_folder
+from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
 from kblib.runs.budget import refuse_spent, spent_gpu_hours
 from kblib.runs.event_file import write_events
 from kblib.runs.recording import is_recording, played_state, recording_refused
@@ -296,46 +296,8 @@ class Run:
         self._refuse_if_foreign("let it go on")
         refuse_spent(self._folder)
         with self._folder.writing():
-            self._begin()
+            begin_next(self._folder)
         forget(self._folder)
-
-    def _begin(self) -> None:
-        if remote.is_sent_by_ssh(self._folder):
-            with lock.held(self._folder.begin_lock_file):
-                remote.begin(self._folder)
-            return
-        if not self._on_a_cluster:
-            self._make_ready()
-            start_attempt(self._folder)
-            return
-        with lock.held(self._folder.begin_lock_file):
-            if not self._another_was_faster():
-                self._make_ready()
-                self._queue()
-
-    def _make_ready(self) -> None:
-        if self._is_batch:
-            pool_run.make_ready(self._folder)
-
-    def _another_was_faster(self) -> bool:
-        """Say whether somebody else has begun the run since it was looked at."""
-        state = self._folder.written_state()
-        if state.over:
-            return state.phase is Phase.DONE
-        return bool(gang.slurm_of(self._folder).queue(self.name))
-
-    def _queue(self) -> None:
-        state = self._folder.written_state()
-        queued = replace(state, phase=Phase.QUEUED, why="", heartbeat=time.time(), exit_code=None)
-        self._folder.write_state(queued)
-        try:
-            if not self.config.get("no_dask"):
-                make_keys(self._folder)
-            gang.begin(self._folder)
-        except KblibError:
-            remove_keys(self._folder)
-            self._folder.write_state(state)
-            raise
 
     def branch(self, *, step: int | None = None, **changes: Any) -> Run:
         """Start a run that goes on from a checkpoint of this one, and return it at once.
