@@ -27,7 +27,7 @@ demo: set-up-demo  ## the same way without a browser: train, evaluate and use a 
 test: set-up-test  ## all tests that need no GPU and no network (ARGS="-k corpus" picks some)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest $(WORKERS) $(ARGS)
 
-matrix: set-up-test  ## what takes longer: every way a gang is struck, large simulations, all Swedish lessons
+matrix: set-up-test  ## what takes longer: every way a gang is struck, large simulations, all lessons
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest $(WORKERS) -m "survival or slow" $(ARGS)
 
 check: set-up-test  ## lint, format, types, floors, stripped notebooks

@@ -72,7 +72,7 @@ def inside(wheel: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of a fresh environment that holds the wheel and the core."""
+    """Return the Python of a fresh environment that holds the wheel and the core; half a minute."""
     folder = tmp_path_factory.mktemp("fresh")
     venv.create(folder, symlinks=True, with_pip=False)
     there = folder / "bin" / "python"
@@ -145,6 +145,7 @@ def test_wheel_says_its_licence(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_installed_packages_are_imported_from_elsewhere(
     python: Path, outside: dict[str, str], tmp_path: Path
 ) -> None:
@@ -154,6 +155,7 @@ def test_installed_packages_are_imported_from_elsewhere(
     assert result.stdout.count("site-packages") == 2
 
 
+@pytest.mark.slow
 def test_installed_doctor_answers(python: Path, outside: dict[str, str], tmp_path: Path) -> None:
     result = run(python, "-m", "kblib", "doctor", cwd=tmp_path, environment=outside)
     assert "Traceback" not in result.stderr, result.stderr
@@ -161,12 +163,14 @@ def test_installed_doctor_answers(python: Path, outside: dict[str, str], tmp_pat
     assert "local" in result.stdout
 
 
+@pytest.mark.slow
 def test_installed_site_is_found(python: Path, outside: dict[str, str], tmp_path: Path) -> None:
     code = "from kblib.sites import load_site; print(load_site('local').scheduler)"
     result = run(python, "-c", code, cwd=tmp_path, environment=outside)
     assert (result.returncode, result.stdout) == (0, "none\n"), result.stderr
 
 
+@pytest.mark.slow
 def test_installed_plan_answers(python: Path, outside: dict[str, str], tmp_path: Path) -> None:
     command = (python, "-m", "kblib", "plan", "--site", "meluxina", "--core-hours", "5e6")
     result = run(*command, cwd=tmp_path, environment=outside)
@@ -186,6 +190,7 @@ print(len(opened))
 """
 
 
+@pytest.mark.slow
 def test_installed_corpus_is_saved_and_opened(
     python: Path, outside: dict[str, str], tmp_path: Path
 ) -> None:

@@ -45,12 +45,28 @@ class Images(HTMLParser):
             self.alts.append(dict(attrs).get("alt"))
 
 
-LONG = ("12_continued_pretraining.ipynb",)
-"""Trains three models; with the other long tests, and in CI."""
+EACH_TIME = (
+    "00_start_here",
+    "01_corpus",
+    "02_words_over_time",
+    "11_how_much_compute",
+)
+"""Lessons that `make test` runs, with their solutions: the first, which trains a model, and quick
+ones. The others are run by `make matrix` and in CI, two at a time."""
+
+
+def marked(names: list[str], each_time: tuple[str, ...]) -> list[Any]:
+    """Return the notebooks as parameters: each to one process, the long ones marked."""
+    long = [pytest.mark.slow]
+    return [
+        pytest.param(one, marks=[pytest.mark.xdist_group(one), *(long * (one not in each_time))])
+        for one in names
+    ]
 
 
 def english(names: list[str]) -> list[Any]:
-    return [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in names]
+    each_time = [f"{folder}{name}.ipynb" for name in EACH_TIME for folder in ("", "solutions/")]
+    return marked(names, tuple(each_time))
 
 
 @pytest.mark.parametrize("name", english([*LESSONS, *SOLUTIONS]))
@@ -113,7 +129,7 @@ English, and every text of a view has a Swedish one (test_siblings, views/test_w
 
 
 def swedish(names: list[str]) -> list[Any]:
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return marked(names, QUICK)
 
 
 @pytest.mark.parametrize("name", swedish(SWEDISH_LESSONS))
