@@ -7,7 +7,7 @@ should not tell texts apart by their length needs equally many words of each.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -88,13 +88,19 @@ def windows(frame: pl.DataFrame, *, words: int) -> list[Row]:
     return found
 
 
-def joined_range(frame: pl.DataFrame, name: str) -> Row | None:
-    """Return the passage that `passages` called by this name, or None if no cue of it is there."""
+def joined_ranges(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, Row]:
+    """Return the passages that `passages` called by these names, as far as their cues are there."""
+    cues_of = {name: _ids(name) for name in names}
+    wanted = [one for ids in cues_of.values() for one in ids]
+    there = {cue["id"]: cue for cue in frame.filter(pl.col("id").is_in(wanted)).to_dicts()}
+    found = {name: [there[one] for one in ids if one in there] for name, ids in cues_of.items()}
+    return {name: _joined(cues) | {"id": name} for name, cues in found.items() if cues}
+
+
+def _ids(name: str) -> list[str]:
     reel, _, numbers = name.rpartition("/")
     first, _, last = numbers.partition("-")
-    wanted = [f"{reel}/{number}" for number in range(int(first), int(last or first) + 1)]
-    cues = frame.filter(pl.col("id").is_in(wanted)).to_dicts()
-    return {**_joined(cues), "id": name} if cues else None
+    return [f"{reel}/{number}" for number in range(int(first), int(last or first) + 1)]
 
 
 def _of_reels(frame: pl.DataFrame) -> Iterator[list[Row]]:
