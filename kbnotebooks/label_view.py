@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kblib.corpora import Corpus
 from kblib.evaluation.joined import frame_of
+from kblib.evaluation.label_next import NextTexts
 from kblib.evaluation.texts import TextSample
 from kblib.labels import GivenLabels
 from kblib.labels.readers import UNSURE
@@ -47,7 +48,7 @@ class LabelView(OneByOneView):
     Parameters
     ----------
     texts
-        What `kb.sample_texts` drew, or a small corpus.
+        What `kb.sample_texts` or `kb.label_next` drew, or a small corpus.
     path
         A file that ends in ``.jsonl``; it is made if it is not there.
     labels
@@ -71,7 +72,7 @@ class LabelView(OneByOneView):
 
     def __init__(
         self,
-        texts: TextSample | Corpus,
+        texts: TextSample | NextTexts | Corpus,
         path: str | Path,
         *,
         labels: Sequence[str],
@@ -115,7 +116,7 @@ class LabelView(OneByOneView):
 
     def _open(
         self,
-        texts: TextSample | Corpus,
+        texts: TextSample | NextTexts | Corpus,
         path: str | Path,
         labels: Sequence[str],
         predictions: Table | None,
@@ -210,9 +211,9 @@ def _named(label: str) -> str:
     return say("Unsure") if label == UNSURE else label
 
 
-def _rows_of(texts: TextSample | Corpus) -> list[dict[str, Any]]:
+def _rows_of(texts: TextSample | NextTexts | Corpus) -> list[dict[str, Any]]:
     """Return texts in the order in which they are labelled, with where they come from."""
-    if isinstance(texts, TextSample):
+    if isinstance(texts, TextSample | NextTexts):
         corpus, ids = texts.corpus, texts.rows.select("id").lazy()
     elif isinstance(texts, Corpus):
         corpus, ids = texts, texts.frame().select("id")

@@ -47,6 +47,11 @@ def drawn(places: Ints, n: int, seed: str) -> tuple[Ints, NDArray[np.float64]]:
     return order, (np.arange(len(order)) + within) / max(len(order), 1)
 
 
+def own_numbers(places: Ints, seed: str) -> NDArray[np.float64]:
+    """Return a number for each place, from 0 to 1, that depends on nothing but place and seed."""
+    return (_mixed(places, seed) >> np.uint64(11)) / 2.0**53
+
+
 def _mixed(places: Ints, seed: str) -> NDArray[np.uint64]:
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "little")
     z = places.astype(np.uint64) * np.uint64(GOLDEN) + np.uint64(start)

@@ -1,0 +1,148 @@
+"""When to stop labelling: the interval is as short as wanted, or more labels teach nothing more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from kblib.errors import LabelError
+from kblib.evaluation.counts import CorrectedCounts
+from kblib.ngrams.printed import Printed
+
+LABELS, SCORE = "labels", "score"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StopAdvice(Printed):
+    """Whether to go on labelling.
+
+    Attributes
+    ----------
+    stop
+        Whether there are labels enough.
+    sentence
+        Why, with the numbers.
+    rows
+        What it rests on: of counts one row a period (period, labels, half the interval's length,
+        needed), of a curve one row a size.
+    provenance
+        What was asked.
+    """
+
+    stop: bool
+    sentence: str
+    rows: pl.DataFrame
+    provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The advice."""
+        return self.sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def when_to_stop(found: Any, *, within: float = 0.05, gain: float = 0.01) -> StopAdvice:
+    """Say whether there are labels enough, with the numbers that say so.
+
+    Parameters
+    ----------
+    found
+        What `corrected_counts` returned: then the question is whether shares are known well enough.
+        Or a learning curve, a table with columns ``labels`` and ``score`` (a row a size, or one a
+        size and seed): then whether more labels would still make the model better.
+    within
+        Of counts: half the length of an interval that is short enough, as a share; 0.05 for ±5
+        points.
+    gain
+        Of a curve: what a doubling of the labels has to bring, in the unit of the score; 0.01 for
+        one point. Taken from the largest size of at most half the last one, on a logarithmic axis,
+        where learning curves are nearly straight (Hestness et al. 2017).
+
+    Raises
+    ------
+    LabelError
+        If `within` is not between 0 and 1, a column is missing, or no two sizes lie a doubling
+        apart.
+
+    Examples
+    --------
+    >>> print(when_to_stop(pl.DataFrame({"labels": [10, 20], "score": [0.81, 0.815]})))
+    Stop: from 10 to 20 labels the score rose by 0.5 points a doubling, less than the 1.0 asked for.
+    """
+    if isinstance(found, CorrectedCounts):
+        return _of_counts(found, within)
+    table = getattr(found, "table", found)
+    return _of_curve(table if isinstance(table, pl.DataFrame) else pl.from_pandas(table), gain)
+
+
+def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:
+    needed = counts.labels_needed(within)[["needed"]].astype("Int64")
+    half = ((pl.col("high") - pl.col("low")) / 2).alias("half")
+    rows = counts.rows.select("period", "labels", half, "note").hstack(pl.from_pandas(needed))
+    periods = rows.filter(pl.col("period").is_not_null()) if rows.height > 1 else rows
+    wide = periods.filter(~(pl.col("half") <= within) | pl.col("half").is_nan())
+    asked = {**counts.provenance, "within": within}
+    said = f"±{_points(within)} points"
+    if not wide.height:
+        done = f"Stop: each of {periods.height} intervals is within {said}."
+        return StopAdvice(True, done, rows, asked)
+    first = f"Go on: {wide.height} of {periods.height} intervals are not within {said}."
+    return StopAdvice(False, " ".join([first, *_widest(wide)]), rows, asked)
+
+
+def _widest(wide: pl.DataFrame) -> Iterator[str]:
+    known = wide.filter(pl.col("half").is_not_nan())
+    if known.height:
+        row = known.sort("half").row(-1, named=True)
+        more = (row["needed"] or 0) - row["labels"]
+        where = "" if row["period"] is None else f" is that of {row['period']}"
+        yield f"The widest{where}: ±{_points(row['half'])} points from {row['labels']:,} labels."
+        yield (
+            f"About {more:,} more are needed there."
+            if more > 0
+            else "More labels hardly shorten it: the units differ; about='corpus' leaves that out."
+        )
+    if without := wide.height - known.height:
+        note = wide.filter(pl.col("half").is_nan())["note"][0]
+        yield f"{without} have no interval yet: {note}."
+
+
+def _of_curve(curve: pl.DataFrame, gain: float) -> StopAdvice:
+    if missing := [name for name in (LABELS, SCORE) if name not in curve.columns]:
+        raise LabelError(
+            f"The curve has no column '{missing[0]}'; it has: {', '.join(curve.columns)}.",
+            "How many labels, and the score with them, were expected.",
+            f'curve.rename(columns={{"{(curve.columns or ["n"])[0]}": "{missing[0]}"}})',
+        )
+    means = curve.group_by(LABELS).agg(pl.col(SCORE).mean()).drop_nulls().sort(LABELS)
+    sizes, scores = (means[name].cast(pl.Float64).to_list() for name in (LABELS, SCORE))
+    before = [at for at, one in enumerate(sizes) if one * 2 <= sizes[-1]] if sizes else []
+    if not before:
+        raise LabelError(
+            f"The curve has the sizes {', '.join(f'{one:g}' for one in sizes) or 'none'}.",
+            "Two sizes of which one is twice the other were expected.",
+            "Train on half of the labels, and on all of them.",
+        )
+    at = before[-1]
+    each = (scores[-1] - scores[at]) / math.log2(sizes[-1] / sizes[at])
+    return StopAdvice(each < gain, _curve_said(sizes, at, each, gain), means, {"gain": gain})
+
+
+def _curve_said(sizes: list[float], at: int, each: float, gain: float) -> str:
+    span = f"from {sizes[at]:,.0f} to {sizes[-1]:,.0f} labels the score rose by {_points(each)}"
+    if each < gain:
+        return f"Stop: {span} points a doubling, less than the {_points(gain)} asked for."
+    then = f"{2 * sizes[-1]:,.0f} labels bring as much again"
+    return f"Go on: {span} points a doubling. If it goes on so, {then}."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+

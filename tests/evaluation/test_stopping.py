@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from kblib.errors import LabelError
+from kblib.evaluation.counts import corrected_counts
+from kblib.evaluation.stopping import when_to_stop
+from kblib.evaluation.texts import sample_texts
+
+
+@pytest.fixture(scope="module")
+def counts(reports, predictions, truth):
+    sample = sample_texts(reports, 200, seed=3)
+    read = truth[truth["id"].isin(sample.rows["id"].to_list())]
+    return corrected_counts(sample, predictions, read, label="rain", about="corpus")
+
+
+def halves(counts):
+    periods = counts.table.dropna(subset="period")
+    return ((periods["high"] - periods["low"]) / 2).tolist()
+
+
+def test_stops_where_every_interval_is_short_enough(counts):
+    advice = when_to_stop(counts, within=max(halves(counts)) + 0.001)
+    assert advice.stop
+    assert advice.sentence.startswith("Stop: each of 2 intervals is within ±")
+
+
+def test_goes_on_and_says_how_many_labels_the_widest_needs(counts):
+    advice = when_to_stop(counts, within=0.01)
+    widest = max(halves(counts))
+    assert not advice.stop
+    assert "2 of 2 intervals are not within ±1.0 points" in advice.sentence
+    assert f"±{100 * widest:.1f} points from 100 labels" in advice.sentence
+    needed = counts.labels_needed(0.01).dropna(subset="period").set_index("period")["needed"]
+    more = int(re.search(r"About ([\d,]+) more", advice.sentence)[1].replace(",", ""))
+    assert more in (needed - 100).tolist()
+
+
+def test_interval_that_labels_do_not_shorten_is_told(reports, predictions, truth):
+    everything = sample_texts(reports, 600)
+    about_films = corrected_counts(everything, predictions, truth, label="rain")
+    sentence = when_to_stop(about_films, within=0.01).sentence
+    assert "More labels hardly shorten it: the units differ" in sentence
+
+
+def test_period_without_interval_says_why(reports, predictions, truth):
+    sample = sample_texts(reports, 20, seed=3)
+    read = truth[truth["id"].isin(sample.rows["id"].to_list())]
+    few = corrected_counts(sample, predictions, read, label="rain", about="corpus")
+    assert "2 have no interval yet: 10 labels let expect" in when_to_stop(few).sentence
+
+
+def test_curve_that_still_rises_goes_on():
+    curve = pd.DataFrame({"labels": [8, 16, 32, 32], "score": [0.5, 0.6, 0.68, 0.72]})
+    advice = when_to_stop(curve)
+    assert not advice.stop
+    assert advice.sentence == (
+        "Go on: from 16 to 32 labels the score rose by 10.0 points a doubling. "
+        "If it goes on so, 64 labels bring as much again."
+    )
+
+
+def test_flat_curve_stops_and_sizes_need_not_be_doublings():
+    advice = when_to_stop(pl.DataFrame({"labels": [100, 400], "score": [0.80, 0.81]}))
+    assert advice.stop
+    assert "0.5 points a doubling, less than the 1.0 asked for" in str(advice)
+
+
+@pytest.mark.parametrize(
+    ("curve", "said"),
+    [
+        (pl.DataFrame({"n": [1], "score": [0.5]}), "The curve has no column 'labels'"),
+        (pl.DataFrame({"labels": [10, 15], "score": [0.5, 0.6]}), "The curve has the sizes 10, 15"),
+        (pl.DataFrame({"labels": [], "score": []}), "The curve has the sizes none"),
+    ],
+)
+def test_what_is_no_curve_is_told(curve, said):
+    with pytest.raises(LabelError, match=said):
+        when_to_stop(curve)
