@@ -12,8 +12,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from kblib import files
 from kblib.corpora import Corpus
 from kblib.errors import JobError
 from kblib.jobs.named_function import NamedFunction
@@ -113,6 +115,11 @@ class BatchTask:
         """Return the same task with its corpus, if it has one, where a run can read it."""
         corpus = self.corpus
         return self if corpus is None else replace(self, shards=corpus.save())
+
+    def save(self, path: Path | str) -> Path:
+        """Write the task as JSON, for ``python -m kblib submit``; its corpus is saved as well."""
+        files.write_json(Path(path), self.with_saved_corpus().to_dict())
+        return Path(path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain data."""

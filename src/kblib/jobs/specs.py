@@ -10,8 +10,10 @@ import json
 import re
 from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, cast
 
+from kblib import files
 from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
 from kblib.errors import JobError, MissingPartError
@@ -205,6 +207,11 @@ class Pretrain(Numbers):
             mixture=[replace(one, corpus=one.corpus.save()) for one in self.sources[1:]],
             monitor={name: corpus.save() for name, corpus in self.monitored.items()},
         )
+
+    def save(self, path: Path | str) -> Path:
+        """Write the job as JSON, for ``python -m kblib submit``; its corpora are saved as well."""
+        files.write_json(Path(path), self.with_saved_corpus().to_dict())
+        return Path(path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; the corpus as name, fingerprints and folder."""
