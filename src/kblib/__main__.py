@@ -1,8 +1,8 @@
 """``python -m kblib``: what can be done without a notebook.
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
-models: the embedded ones made again; plan: what it would cost; preflight: nodes measured; connect:
-the way to a site by ssh; status, logs, cancel, resume: runs.
+models: the embedded ones made again; plan: what it would cost; submit: a job that was written down;
+preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs.
 """
 
 from __future__ import annotations
@@ -68,6 +68,15 @@ def plan(arguments: argparse.Namespace) -> int:
 
     for part in answer(arguments):
         print(part)
+    return 0
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Send jobs that were written down, or runs once more; return at once."""
+    from kblib.cluster.submit_command import answer
+
+    for part in answer(arguments):
+        print(part, flush=True)
     return 0
 
 
@@ -150,7 +159,7 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_WATCHING = (demo, models, preflight, logs)
+_WATCHING = (demo, models, preflight, logs, submit)
 """Commands that only look at a run while it goes on by itself."""
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C has ended."""
@@ -178,6 +187,9 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("plan", help="what a model would cost on a site; --check")
     _add_plan_options(one)
     one.set_defaults(do=plan)
+    one = commands.add_parser("submit", help="send a job that was written down; --show")
+    _add_submit_options(one)
+    one.set_defaults(do=submit)
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)
@@ -197,6 +209,25 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("run", help="the name of a run")
         one.set_defaults(do=do)
     return root
+
+
+def _add_submit_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("jobs", nargs="+", metavar="JOB", help="a file that job.save wrote, or a run")
+    one.add_argument("--site", default="local", metavar="NAME", help="where (default: local)")
+    one.add_argument("--show", action="store_true", help="print the script, and send nothing")
+    one.add_argument("--wait", action="store_true", help="return when all of them are over")
+    one.add_argument("--fresh", action="store_true", help="a new run, although there is one")
+    one.add_argument("--share", choices=["group"], help="who may look at the runs")
+    one.add_argument("--budget-gpu-hours", type=float, metavar="N", help="of each run, in all")
+    one.add_argument("--ranks", type=int, metavar="N", help="processes, on this machine")
+    one.add_argument("--workers", type=int, metavar="N", help="of a batch, at most")
+    for name in ("nodes", "ranks-per-node", "gpus-per-node", "cores-per-node"):
+        one.add_argument(f"--{name}", type=int, metavar="N", help="on a cluster")
+    for name in ("memory-gib", "walltime-hours"):
+        one.add_argument(f"--{name}", type=float, metavar="N", help="on a cluster")
+    for name in ("partition", "account", "qos"):
+        one.add_argument(f"--{name}", metavar="NAME", help="on a cluster")
+    one.add_argument("--exclude", action="append", metavar="NODE", help="to keep away from")
 
 
 def _add_plan_options(one: argparse.ArgumentParser) -> None:
