@@ -72,3 +72,20 @@ def test_run_of_this_machine_has_attempts_too(tmp_path: Path):
     assert run.begin_attempt(0, {"site": "local", "host": "here"}) == 1
     (row,) = attempts_table(run).itertuples()
     assert (row.attempt, row.job, row.nodes, row.gpus) == (1, "", "", 0)
+
+
+def test_what_a_site_bills_and_what_the_ranks_had_are_both_named(tmp_path: Path):
+    held = {"nodes": 2, "gpus_per_node": 4, "ranks_per_node": 1}
+    run = two_node_run(tmp_path / "run", ranks=2, resources=held)
+    attempt(run, 1, 0.0, ended=BEGUN + 1800, exit_code=85)
+    attempt(run, 2, 5000.0, ended=BEGUN + 5000 + 3600, exit_code=0)
+    table = attempts_table(run)
+    assert list(table["gpu_hours"]) == [4.0, 8.0]
+    assert list(table["rank_hours"]) == [1.0, 2.0]
+    assert Run(run).gpu_hours() == table["gpu_hours"].sum()
+
+
+def test_without_gpus_a_run_counts_its_ranks(tmp_path: Path):
+    run = two_node_run(tmp_path / "run", resources={"nodes": 2, "gpus_per_node": 0})
+    attempt(run, 1, 0.0, ended=BEGUN + 3600, exit_code=0)
+    assert Run(run).gpu_hours() == attempts_table(run)["rank_hours"].sum() == 4.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -54,11 +56,12 @@ def test_job_of_a_run_that_is_over_has_nothing_to_do(run: RunFolder) -> None:
 class Slurm:
     """Stands for a scheduler that tells how the last job ended."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, end: datetime | None = None) -> None:
         self.state = state
+        self.end = end
 
     def job(self, number: str) -> SlurmJob:
-        return SlurmJob(number, "films", self.state, "", nodes="gn1")
+        return SlurmJob(number, "films", self.state, "", nodes="gn1", end=self.end)
 
     def nodes(self, *_: str) -> list[SlurmNode]:
         return []
@@ -82,3 +85,27 @@ def test_job_goes_on_after_a_driver_that_was_lost_unless_memory_was_wanting(
     if not goes_on:
         assert "OUT_OF_MEMORY" in run.written_state().why
         assert found.exit_code == DONE
+
+
+@pytest.mark.parametrize(
+    ("told_s", "counts_s"),
+    [
+        pytest.param(-7200.0, 10800.0, id="two hours ago"),
+        pytest.param(-9e9, 0.0, id="before it began"),
+        pytest.param(9e6, 18000.0, id="in another time zone"),
+        pytest.param(None, 18000.0, id="unknown"),
+    ],
+)
+def test_hours_of_a_lost_job_end_when_it_did_however_long_the_next_one_waited(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, told_s: float | None, counts_s: float
+) -> None:
+    now = 2_000_000_000.0
+    end = None if told_s is None else datetime.fromtimestamp(now + told_s)  # noqa: DTZ006
+    monkeypatch.setattr(gang, "slurm_of", lambda run: Slurm("NODE_FAIL", end))
+    monkeypatch.setattr(time, "time", lambda: now - 18000)
+    run.begin_attempt(0, {"job": "7", "nodes": "gn1"})
+    monkeypatch.setattr(time, "time", lambda: now)
+    run.write_state(replace(run.written_state(), phase=Phase.RUNNING, attempt=1))
+    claim(run, "8")
+    first = run.attempt_records()[0]
+    assert first["ended"] - first["submitted"] == counts_s

@@ -11,7 +11,8 @@ import pytest
 
 from kblib import settings
 from kblib.cluster import gang, watch
-from kblib.cluster.gang_driver import MOST_IN_VAIN, GangDriver
+from kblib.cluster.gang_driver import GangDriver
+from kblib.cluster.in_vain import MOST_IN_VAIN
 from kblib.cluster.tls import make_keys
 from kblib.jobs.driver import Ending
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE, STOPPED

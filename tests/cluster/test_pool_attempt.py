@@ -17,6 +17,8 @@ from kblib.cluster.pool_attempt import Pace, PoolHead
 from kblib.jobs.exit_codes import DONE, FAILED, STOPPED
 from kblib.jobs.shard_work import Outcome
 from kblib.runs import Phase, RunFolder
+from kblib.runs.budget import set_budget
+from kblib.runs.hours import spent_gpu_hours
 from kblib.runs.shards import ShardFiles
 from tests.disks import fill, mounted
 
@@ -163,6 +165,20 @@ def test_request_to_stop_keeps_what_is_done(run: RunFolder) -> None:
     state = run.written_state()
     assert (state.phase, state.why) == (Phase.STOPPED, "Stopped on request.")
     assert 4 <= state.step < 30
+
+
+def test_batch_stops_when_its_budget_is_used_up(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_attempt, "_HEARTBEAT_S", 0.0)
+    set_budget(run, 1e-9)  # a worker has used that up in microseconds
+    assert head_of(run, Workers(lambda n: done(run, n))).drive() == STOPPED
+    state = run.written_state()
+    assert state.phase is Phase.STOPPED
+    assert state.why.startswith("Its budget of 1e-09 GPU-hours is used up: ")
+    assert "The results so far are kept. To go on: run.resume(budget_gpu_hours=2e-09)" in state.why
+    assert 0 < state.step < 30
+    assert spent_gpu_hours(run) == run.metrics()[-1]["gpu_hours"]
 
 
 def test_no_worker_to_be_had_is_told(run: RunFolder) -> None:

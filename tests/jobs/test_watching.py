@@ -20,7 +20,8 @@ from kblib.jobs.watching import Watch
 from kblib.models.causal import CausalLM
 from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
-from kblib.runs.budget import budget_of, refuse_spent, set_budget, spent_gpu_hours
+from kblib.runs.budget import budget_of, refuse_spent, set_budget
+from kblib.runs.hours import spent_gpu_hours
 from kblib.training.mixture import MixedOrder
 
 from .attempts import attempt, events, losses, new_run

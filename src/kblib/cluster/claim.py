@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from kblib.cluster import gang
 from kblib.cluster.diagnose import why_it_ended
-from kblib.cluster.slurm_answers import expanded
+from kblib.cluster.slurm_answers import SlurmJob, expanded
 from kblib.cluster.tls import remove_keys
 from kblib.errors import KblibError
 from kblib.jobs.exit_codes import DONE, FAILED, INFRASTRUCTURE
@@ -97,7 +97,7 @@ def _tell_of_the_last(run: RunFolder) -> str:
     no_memory = job is not None and job.state == "OUT_OF_MEMORY"
     run.end_attempt(
         int(last["attempt"]),
-        ended=time.time(),
+        ended=_end_of(job, float(last["submitted"])),
         exit_code=FAILED if no_memory else INFRASTRUCTURE,
         why=why,
         step=step,
@@ -109,6 +109,16 @@ def _tell_of_the_last(run: RunFolder) -> str:
             evidence = {"attempt": last["attempt"], "job": last["job"], "seen": seen}
             run.add_bad_node(node.name, {**evidence, "time": time.time()})
     return why if no_memory else ""
+
+
+def _end_of(job: SlurmJob | None, begun: float) -> float:
+    """Return when a job ended, by Slurm (Unix seconds); now, where it does not say.
+
+    The job behind it may have waited for days, and its hours are nobody's.
+    """
+    now = time.time()
+    told = now if job is None or job.end is None else job.end.timestamp()
+    return min(max(told, begun), now)
 
 
 def _end(run: RunFolder, state: RunState, why: str, job: str) -> None:

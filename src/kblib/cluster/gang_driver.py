@@ -12,13 +12,13 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kblib.cluster import gang
 from kblib.cluster.claim import claim, unless_slurm_is_silent
 from kblib.cluster.gang_dask import Beside, why_none
+from kblib.cluster.in_vain import MOST_IN_VAIN, brought_nothing
 from kblib.cluster.render import python_of
 from kblib.cluster.slurm_answers import expanded
 from kblib.cluster.staging import check_staged
@@ -33,34 +33,10 @@ log = logging.getLogger("kblib.gang")
 
 _SLURM_MISSES_A_NODE_S = 30.0
 """How long to wait for Slurm to say which node does not answer; sites give nodes up to 300 s."""
-MOST_IN_VAIN = 3
-"""Attempts in a row without a further checkpoint, after which a run gives up."""
 _GIVEN_UP = (
     f"Given up: {MOST_IN_VAIN} attempts in a row brought no further checkpoint. "
     "What ended each of them: run.attempts()"
 )
-
-
-def brought_nothing(records: Sequence[Mapping[str, Any]], since: float) -> bool:
-    """Say whether the last attempts were lost, or at their wall time, without a checkpoint more.
-
-    What was trained after the last checkpoint does not count: it is trained again each time.
-
-    Parameters
-    ----------
-    records
-        Of attempts that are over, the first one first.
-    since
-        Attempts before this time (Unix seconds) do not count.
-    """
-    saved = [0, *(one.get("saved", 0) for one in records)]
-    in_vain = [
-        one["submitted"] >= since
-        and one.get("exit_code") in (INFRASTRUCTURE, STOPPED)
-        and after <= before
-        for one, before, after in zip(records, saved, saved[1:], strict=False)
-    ]
-    return len(in_vain) >= MOST_IN_VAIN and all(in_vain[-MOST_IN_VAIN:])
 
 
 class GangDriver(Driver):
@@ -103,7 +79,7 @@ class GangDriver(Driver):
 
     def _start_ranks(self) -> None:
         # A driver that was killed could not say so itself.
-        if brought_nothing(self.run.attempt_records()[:-1], self._sent()):
+        if self._in_vain(self.run.attempt_records()[:-1]):
             raise RunError(_GIVEN_UP)
         check_staged(self.run)
         super()._start_ranks()
@@ -141,7 +117,7 @@ class GangDriver(Driver):
             and self.wall_time_is_near
             and not self.run.asked_to_stop(self.attempt)
         )
-        if goes_on and not self._gives_up():
+        if goes_on and not self._in_vain(self.run.attempt_records()):
             self._keep_away_from_bad_nodes()
             return Phase.QUEUED
         unless_slurm_is_silent(lambda: gang.drop_waiting(self.run, own=self.job))
@@ -149,12 +125,10 @@ class GangDriver(Driver):
         self.given_up = goes_on
         return Phase.FAILED if goes_on else ending.phase
 
-    def _gives_up(self) -> bool:
-        return brought_nothing(self.run.attempt_records(), self._sent())
-
-    def _sent(self) -> float:
-        """Return when the run was sent or resumed last: what was before was looked at by then."""
-        return float(self.run.sent_jobs().get("time", 0.0))
+    def _in_vain(self, records: list[dict[str, Any]]) -> bool:
+        """Say whether the last of these brought no checkpoint: what comes after one is lost."""
+        codes = (INFRASTRUCTURE, STOPPED)
+        return brought_nothing(records, self.run.last_sent, measure="saved", codes=codes)
 
     def _why(self, ending: Ending) -> str:
         return _GIVEN_UP if self.given_up else ending.why

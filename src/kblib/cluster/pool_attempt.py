@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from kblib.cluster import tls
 from kblib.cluster.backlog import Backlog
 from kblib.cluster.pool import Answer, open_pool
+from kblib.cluster.pool_budget import PoolBudget
 from kblib.errors import KblibError
 from kblib.jobs.driver import Ending
 from kblib.jobs.exit_codes import DONE, FAILED, STOPPED
@@ -94,6 +95,7 @@ class PoolHead:
         self.begun_with = len(self.backlog.done)
         self.began = time.monotonic()
         self.pace = Pace(self.began)
+        self.budget = PoolBudget(run, attempt)
         self.beat = 0.0
         self.slots = 0
         self.stops = ""
@@ -168,6 +170,8 @@ class PoolHead:
             return
         self.beat = now
         try:
+            self.budget.count(self.slots)
+            self.budget.stop_if_spent()
             self._write()
             if self.pace.is_due(now):
                 self._tell_progress()
@@ -177,6 +181,7 @@ class PoolHead:
             log.warning("the heartbeat could not be written: %s", error)
 
     def _tell_progress(self) -> None:
+        self.budget.count(self.slots)
         done, seconds = len(self.backlog.done), time.monotonic() - self.began
         rate = (done - self.begun_with) / max(seconds, 1e-9)
         record: dict[str, Any] = {
@@ -185,6 +190,7 @@ class PoolHead:
             "failed": len(self.backlog.failed),
             "workers": self.slots,
             "shards_per_s": round(rate, 3),
+            "gpu_hours": round(self.budget.gpu_hours, 6),
         }
         if rate:
             record["seconds_left"] = round(self.backlog.left / rate, 1)
@@ -224,7 +230,8 @@ class PoolHead:
         if backlog.unfinished:
             if self.wall_time_is_near and not self.run.asked_to_stop(self.attempt):
                 return Ending(STOPPED, "The wall time was near; the next job goes on.")
-            return Ending(STOPPED, "Stopped on request.")
+            why = self.run.reason_to_stop(self.attempt)
+            return Ending(STOPPED, why or "Stopped on request.")
         if backlog.failed:
             failed, done = len(backlog.failed), len(backlog.done)
             return Ending(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kblib.cluster import gang
 from kblib.cluster.claim import claim, unless_slurm_is_silent
+from kblib.cluster.in_vain import MOST_IN_VAIN, brought_nothing
 from kblib.cluster.pool_attempt import PoolHead
 from kblib.cluster.pool_scripts import worker_name
 from kblib.cluster.staging import check_staged
@@ -23,8 +24,6 @@ from kblib.runs import Phase, RunFolder, lock
 log = logging.getLogger("kblib.pool")
 
 _PREDECESSOR_S = 30.0
-MOST_LOSSES_IN_A_ROW = 3
-"""Heads lost in a row without one more result, after which a run gives up."""
 
 
 class SlurmPoolHead(PoolHead):
@@ -45,15 +44,19 @@ class SlurmPoolHead(PoolHead):
         super()._begin()
         if self._gives_up():
             self.stops = (
-                f"{MOST_LOSSES_IN_A_ROW} heads in a row were lost without one more result; "
+                f"{MOST_IN_VAIN} heads in a row were lost without one more result; "
                 "what ended the last ones stands in attempts/."
             )
 
     def _gives_up(self) -> bool:
-        records = self.run.attempt_records()[:-1][-MOST_LOSSES_IN_A_ROW:]
-        lost = [one for one in records if one.get("exit_code") == INFRASTRUCTURE]
-        reached = {one.get("step") for one in lost} | {len(self.backlog.done)}
-        return len(lost) == MOST_LOSSES_IN_A_ROW and len(reached) == 1
+        records = self.run.attempt_records()[:-1]
+        return brought_nothing(
+            records,
+            self.run.last_sent,
+            measure="step",
+            codes=[INFRASTRUCTURE],  # at its wall time a head may have waited for nodes
+            now=len(self.backlog.done),  # workers go on without a head
+        )
 
     def _next_one_goes_on(self) -> bool:
         cancelled = self.run.asked_to_stop(self.attempt) is not None

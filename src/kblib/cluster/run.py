@@ -24,8 +24,9 @@ from kblib.cluster.watch import forget, observed
 from kblib.errors import IntegrityError, RunError
 from kblib.jobs.watchdog import minutes
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
-from kblib.runs.budget import refuse_spent, spent_gpu_hours
+from kblib.runs.budget import refuse_spent
 from kblib.runs.event_file import write_events
+from kblib.runs.hours import spent_gpu_hours
 from kblib.runs.recording import is_recording, played_state, recording_refused
 
 if TYPE_CHECKING:
@@ -183,7 +184,11 @@ class Run:
         return target
 
     def gpu_hours(self) -> float:
-        """Return the GPU-hours of all attempts so far; a rank without a GPU counts as one."""
+        """Return the GPU-hours that a site bills so far: of all GPUs held, used or not.
+
+        Where no GPU is held each rank counts as one, and of a batch each worker. A budget is of
+        these hours; how many the ranks had of them stands in `attempts` as ``rank_hours``.
+        """
         return spent_gpu_hours(self._seen)
 
     def tail(self) -> Tail:

@@ -72,8 +72,9 @@ def submit(
         is, then they are ended, and on a cluster the next job goes on. Of a `BatchTask`: minutes
         that one shard may take.
     budget_gpu_hours
-        GPU-hours the run may take in all, earlier attempts included (a rank without a GPU counts as
-        one). When they are used up it saves a checkpoint and stops; `Run.resume` may allow more.
+        GPU-hours the run may take in all, earlier attempts included: those of all GPUs that it
+        holds, used or not; where it holds none, a rank or a worker counts as one. When they are
+        used up it saves what it has and stops; `Run.resume` may allow more.
     after
         On this machine: a run to wait for; this one begins when that one is over. On a cluster the
         scheduler's queue sees to that.

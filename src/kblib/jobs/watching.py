@@ -9,7 +9,8 @@ from typing import Any
 from kblib import sites
 from kblib.jobs.specs import Pretrain
 from kblib.runs import RunFolder
-from kblib.runs.budget import begun, budget_of, spent_gpu_hours
+from kblib.runs.budget import budget_of, used_up
+from kblib.runs.hours import begun, counted, spent_gpu_hours
 from kblib.sites.cards import peak_tflops
 from kblib.training.batches import BlockBatches
 
@@ -33,6 +34,7 @@ class Watch:
         self.job = job
         config = run.config()
         self.ranks = int(config["ranks"])
+        self.counted = counted(config)
         self.budget = budget_of(run)
         self._before = spent_gpu_hours(run, before=attempt)
         own = [one for one in run.attempt_records() if one["attempt"] == attempt]
@@ -43,7 +45,7 @@ class Watch:
     @property
     def gpu_hours(self) -> float:
         """GPU-hours of the run so far, earlier attempts included."""
-        return self._before + self.ranks * max(0.0, time.time() - self._begun) / 3600
+        return self._before + self.counted * max(0.0, time.time() - self._begun) / 3600
 
     def about(self) -> dict[str, Any]:
         """Return what an attempt says when it begins: what utilisation is measured against."""
@@ -75,9 +77,7 @@ class Watch:
         self._asked = True
         self.run.ask_to_stop(
             "its budget",
-            why=f"Its budget of {self.budget:.4g} GPU-hours is used up: "
-            f"{self.gpu_hours:.4g} were spent. A checkpoint was saved. "
-            f"To go on: run.resume(budget_gpu_hours={2 * self.budget:g})",
+            why=used_up(self.budget, self.gpu_hours, "A checkpoint was saved."),
         )
 
     def _utilisation(self, tokens_per_s: float, peak: float) -> float:

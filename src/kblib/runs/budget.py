@@ -1,4 +1,4 @@
-"""The GPU-hours a run may take, and those it has taken."""
+"""The GPU-hours a run may take in all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from kblib import files
 from kblib.errors import IntegrityError, JobError, RunError
 from kblib.runs.folder import RunFolder
+from kblib.runs.hours import spent_gpu_hours
 
 
 def set_budget(run: RunFolder, gpu_hours: float) -> None:
@@ -38,23 +39,12 @@ def budget_of(run: RunFolder) -> float | None:
         return None
 
 
-def spent_gpu_hours(run: RunFolder, *, before: int | None = None) -> float:
-    """Return the GPU-hours of a run's attempts, from their beginning to their last word.
-
-    A rank has one GPU; on a machine without, it counts as if it had one. Waiting for another run
-    costs nothing.
-
-    Parameters
-    ----------
-    before
-        Only of the attempts before this one.
-    """
-    records = [one for one in run.attempt_records() if before is None or one["attempt"] < before]
-    heard: dict[int, float] = {}
-    for line in run.metrics():
-        if "time" in line:
-            heard[int(line.get("attempt", 0))] = float(line["time"])
-    return int(run.config()["ranks"]) * sum(_seconds(one, heard) for one in records) / 3600
+def used_up(budget: float, spent: float, kept: str) -> str:
+    """Return why a run stops whose budget is used up, what is kept of it, and how it goes on."""
+    return (
+        f"Its budget of {budget:.4g} GPU-hours is used up: {spent:.4g} were spent. {kept} "
+        f"To go on: run.resume(budget_gpu_hours={_more(budget)})"
+    )
 
 
 def refuse_spent(run: RunFolder) -> None:
@@ -73,17 +63,6 @@ def refuse_spent(run: RunFolder) -> None:
             "Its budget is used up; everything that was saved is there.",
             f"kb.Run.open('{run.name}').resume(budget_gpu_hours={_more(budget)})",
         )
-
-
-def begun(attempt: dict[str, Any]) -> float:
-    """Return when an attempt had its ranks' machines for itself (Unix seconds)."""
-    return float(attempt.get("begun", attempt["submitted"]))
-
-
-def _seconds(attempt: dict[str, Any], heard: dict[int, float]) -> float:
-    first = begun(attempt)
-    last = attempt.get("ended") or heard.get(int(attempt["attempt"])) or first
-    return max(0.0, float(last) - first)
 
 
 def _more(budget: float) -> str:

@@ -309,6 +309,11 @@ class RunFolder:
         except IntegrityError:
             return {}
 
+    @property
+    def last_sent(self) -> float:
+        """When the run was sent or resumed last (Unix seconds); what was before was looked at."""
+        return float(self.sent_jobs().get("time", 0.0))
+
     def bad_nodes(self) -> dict[str, Any]:
         """Return the nodes that were lost under this run, each with the evidence."""
         try:
