@@ -94,6 +94,7 @@ def test_strangers_are_refused_and_a_killed_worker_is_replaced(gate: Gate, scrat
     until(lambda: bool(gate.begun), patience_s=START_S)
     assert strangers_refused(run) == 2
     ((shard, process),) = gate.begun
+    assert [len(listening(one)) for one in (process, run.state.pid)] == [1, 1]  # no web page
     os.kill(process, signal.SIGKILL)
     until(lambda: len(gate.begun) > 1, patience_s=START_S)
     gate.open()
@@ -136,6 +137,12 @@ def test_stopped_run_keeps_its_results_and_goes_on(gate: Gate) -> None:
         run.result()
     gate.open()
     assert squares(run.resume().wait(START_S)) == [(n, n * n) for n in range(4)]
+
+
+def listening(process: int | None) -> set[int]:
+    """Return the ports at which a process waits for others."""
+    connections = psutil.Process(process).net_connections("tcp")
+    return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
 
 
 def strangers_refused(run: Run) -> int:

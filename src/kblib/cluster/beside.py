@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Scheduler, Worker
+from distributed import Scheduler
 
+from kblib.cluster.servers import QuietScheduler, QuietWorker
 from kblib.cluster.telemetry import NodeReader, TelemetryWriter, node_name
 from kblib.cluster.tls import security
 from kblib.jobs.start import DRIVER_VARIABLE, end_with_driver
@@ -46,21 +47,6 @@ _QUIET: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,
     "distributed.scheduler.active-memory-manager.start": False,
 }
-
-
-class _NoWebPage:
-    """What a server of Dask is without its web page."""
-
-    def start_http_server(self, *_: Any, **__: Any) -> None:
-        """Open no port that asks for no certificate."""
-
-
-class QuietScheduler(_NoWebPage, Scheduler):
-    """A scheduler that only who has the keys can reach."""
-
-
-class QuietWorker(_NoWebPage, Worker):
-    """A worker that only who has the keys can reach."""
 
 
 async def serve_scheduler(run: RunFolder, attempt: int) -> None:

@@ -30,7 +30,7 @@ DASK = {
     "distributed.scheduler.allowed-failures": 0,  # the head counts who dies at what
     "distributed.scheduler.worker-ttl": "120s",  # a node without power says no goodbye
     "distributed.scheduler.work-stealing": False,  # a chunk stays where it was begun
-    "distributed.scheduler.http.routes": [],  # no page about the run is served
+    "distributed.scheduler.http.routes": [],  # pages that nobody can ask for
     "distributed.deploy.lost-worker-timeout": "1s",
 }
 """Dask's words for what a pool asks of it."""

@@ -23,6 +23,7 @@ import dask
 from distributed import Worker
 
 from kblib.cluster import tls
+from kblib.cluster.servers import QuietWorker
 from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
 from kblib.jobs.start import DRIVER_VARIABLE, end_with_driver
 from kblib.runs import RunFolder
@@ -43,7 +44,7 @@ QUIET = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False,
 }
-"""No page about the node is served, and nothing is kept: results are files."""
+"""Pages that nobody can ask for are not made, and nothing is kept: results are files."""
 
 
 async def serve(asked: argparse.Namespace) -> int:
@@ -64,7 +65,7 @@ async def serve(asked: argparse.Namespace) -> int:
     end = math.inf if asked.lifetime is None else time.monotonic() + asked.lifetime
     address: str | None = run.scheduler_address() or asked.address
     while address is not None:
-        worker = Worker(
+        worker = QuietWorker(
             address,
             name=asked.name,
             nthreads=1,
@@ -73,7 +74,6 @@ async def serve(asked: argparse.Namespace) -> int:
             interface=asked.interface,
             memory_limit=0,
             death_timeout=_HEAD_S,
-            dashboard_address="127.0.0.1:0",
             local_directory=str(asked.scratch),
         )
         await _serve_one(worker, leaving, end - time.monotonic())

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dask_jobqueue.slurm import SLURMCluster, SLURMJob
-from distributed import Scheduler, Status
+from distributed import Status
 from distributed.deploy.spec import ProcessInterface, SpecCluster
 
 from kblib import files
@@ -26,6 +26,7 @@ from kblib.cluster import gang, tls
 from kblib.cluster.pool_scripts import worker_command, worker_name, worker_script
 from kblib.cluster.pool_worker import SCRATCH, environment_of
 from kblib.cluster.resources import Resources
+from kblib.cluster.servers import QuietScheduler
 from kblib.cluster.slurm import Slurm
 from kblib.errors import KblibError
 from kblib.runs import RunFolder
@@ -33,7 +34,7 @@ from kblib.sites import this_machine
 
 log = logging.getLogger("kblib.pool")
 
-_SECURE = {"protocol": "tls://", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+_SECURE = {"protocol": "tls://", "dashboard": False}
 _LEAVING_S = 10.0
 
 
@@ -104,7 +105,7 @@ class LocalWorkers(SpecCluster):
         scheduler = {"host": "127.0.0.1", "security": security, **_SECURE}
         worker = {"run": run, "total": int(run.config()["pool"]["workers"])}
         super().__init__(  # type: ignore[no-untyped-call]
-            scheduler={"cls": Scheduler, "options": scheduler},
+            scheduler={"cls": QuietScheduler, "options": scheduler},
             worker={"cls": LocalWorker, "options": worker},
             security=security,
             name=run.name,
@@ -215,6 +216,7 @@ class SlurmWorkers(SLURMCluster):
             name=run.name,
             security=tls.security(run),
             protocol="tls://",
+            scheduler_cls=QuietScheduler,
             scheduler_options={**options, **_SECURE},
             processes=asked.ranks_per_node,
             script_of=script_of,
