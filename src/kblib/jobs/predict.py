@@ -46,6 +46,12 @@ _WHAT = {
 }
 _OTHER = ("vectors",)
 MOST_GUESSES = 1_000
+PRECISIONS = {
+    "fp32": "32-bit floats",
+    "bf16": "16-bit floats, where there are units for them",
+    "int8": "products of matrices in 8-bit whole numbers, on processors",
+}
+"""What can be computed in."""
 
 
 class BatchPredict(BatchTask):
@@ -69,6 +75,11 @@ class BatchPredict(BatchTask):
         hidden states), ``labels`` (of classifiers). By default the first that the model can do.
     k
         Of ``fill``: how many words.
+    precision
+        What is computed in. ``fp32``; ``bf16`` where the processor or GPU has units for it;
+        ``int8``, of processors: the products of matrices in 8-bit whole numbers. Both are quicker
+        and not quite the same: each shard compares a few of its texts with their answers in fp32,
+        says how alike they are, and fails where they are less than is allowed.
     rows
         Documents a shard. Texts of a shard are sorted by length and read together.
     name
@@ -96,6 +107,7 @@ class BatchPredict(BatchTask):
         *,
         task: str | None = None,
         k: int = 5,
+        precision: str = "fp32",
         rows: int = USUAL_ROWS,
         name: str | None = None,
     ) -> None:
@@ -110,6 +122,8 @@ class BatchPredict(BatchTask):
         }
         if chosen == "fill":
             arguments["k"] = _checked_k(k)
+        if _checked_precision(precision) != "fp32":
+            arguments["precision"] = precision
         super().__init__(FUNCTION, corpus, arguments, rows, name or f"{folder.name}-{chosen}")
 
     @property
@@ -201,6 +215,16 @@ def _checked_k(k: object) -> int:
             f"BatchPredict got k={k!r}.", f"From 1 to {MOST_GUESSES:,} words were expected.", "k=5"
         )
     return k
+
+
+def _checked_precision(precision: object) -> str:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise JobError(
+            f"BatchPredict got precision={precision!r}.",
+            f"Known are {', '.join(f'{name!r} ({what})' for name, what in PRECISIONS.items())}.",
+            'precision="fp32"',
+        )
+    return precision
 
 
 def _check_corpus(corpus: object) -> None:

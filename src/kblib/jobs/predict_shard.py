@@ -5,24 +5,35 @@ Torch is imported with the model: to submit a job nobody needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from kblib.errors import IntegrityError
+from kblib.errors import IntegrityError, ModelError
 from kblib.files import MANIFEST, check_folder
 from kblib.jobs.predict import possible_tasks, weights_of
 
-PLACES = ("date", "year", "title", "source", "film", "reel", "page", "box", "start_s", "end_s")
-"""Columns of a corpus that say where a text stands; those it has stand in the result as well."""
+TEXTS = ("text", "text_pair")
+"""Columns of a corpus that are not repeated in the result: it would be as large as the corpus."""
+COMPARED = 16  # texts of a shard
+LEAST_COSINE = 0.99
 Answers = Callable[[list[str]], pl.DataFrame]
+Alike = Callable[[list[str]], float]
 
 
 def predict(
-    shard: pl.DataFrame, *, model: str, weights: str, task: str, k: int = 5
+    shard: pl.DataFrame,
+    *,
+    model: str,
+    weights: str,
+    task: str,
+    k: int = 5,
+    precision: str = "fp32",
 ) -> pl.DataFrame:
     """Ask a model about the texts of a shard.
 
@@ -40,32 +51,77 @@ def predict(
     Returns
     -------
     polars.DataFrame
-        One row a document, in order: id, where it stands, the answer, how it was read, a note where
-        there is something to say, model, weights.
+        One row a document, in order: id; all that the corpus says of where it stands (film, page,
+        box, time code ...), under ``corpus_NAME`` where the answer has a column of that name; the
+        answer, how it was read, a note where there is something to say; model, weights, precision,
+        and where that is not fp32 the least cosine of the vectors of some texts to those in fp32.
 
     Raises
     ------
     IntegrityError
         If the model has other weights than at submit.
+    ModelError
+        If the device has no units for the precision, or its answers are too far from those in fp32.
     """
     texts = shard["text"].fill_null("").to_list()
     different = list(dict.fromkeys(texts))
-    answered = opened(model, weights, task, k)(different)
+    asked = opened(model, weights, task, k, precision)
+    answered = asked.answers(different)
     rows = {text: number for number, text in enumerate(different)}
     answers = answered[[rows[text] for text in texts]]
-    about = shard.select("id", *(name for name in PLACES if name in shard.columns))
-    said = [pl.lit(Path(model).name).alias("model"), pl.lit(weights).alias("weights")]
-    return pl.concat([about, answers], how="horizontal").with_columns(said)
+    said = {"model": Path(model).name, "weights": weights, "precision": precision}
+    if asked.alike is not None:
+        said["cosine_to_fp32"] = _checked_cosine(asked.alike(different[:COMPARED]), model, precision)
+    about = _about(shard, {*answers.columns, *said})
+    told = [pl.lit(value).alias(name) for name, value in said.items()]
+    return pl.concat([about, answers], how="horizontal").with_columns(told)
+
+
+def _about(shard: pl.DataFrame, taken: Collection[str]) -> pl.DataFrame:
+    """Return what a corpus says of documents besides their texts."""
+    names = [name for name in shard.columns if name not in TEXTS]
+    renamed = {name: f"corpus_{name}" for name in names if name in taken}
+    about = shard.select(names).rename(renamed)
+    return about.with_columns(pl.col(pl.Null).cast(pl.String))  # a result has types
+
+
+def _checked_cosine(cosine: float, model: str, precision: str) -> float:
+    if cosine < LEAST_COSINE:
+        raise ModelError(
+            f"In {precision} the model '{Path(model).name}' gives other vectors: their cosine to "
+            f"those in fp32 goes down to {cosine:.3f}.",
+            f"{LEAST_COSINE} at least was expected, of {COMPARED} texts of each shard.",
+            'kb.BatchPredict(model, corpus, precision="fp32")',
+        )
+    return cosine
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is open.
+
+    Attributes
+    ----------
+    answers
+        Gives a row a text.
+    alike
+        Gives the least cosine of texts' vectors to those in fp32; None where it computes in fp32.
+    """
+
+    answers: Answers
+    alike: Alike | None = None
 
 
 @lru_cache(maxsize=1)
-def opened(model: str, weights: str, task: str, k: int) -> Answers:
+def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32") -> Opened:
     """Open a model, and return what answers about texts.
 
     Raises
     ------
     IntegrityError
         If it has other weights than `weights`.
+    ModelError
+        If the device has no units for the precision.
     """
     folder = Path(model)
     if (folder / MANIFEST).is_file():
@@ -76,23 +132,52 @@ def opened(model: str, weights: str, task: str, k: int) -> Answers:
             f"The job was submitted for {weights[:12]}: they were changed since.",
             "Submit the job again with the model as it is now.",
         )
-    return _answers(folder, task, k)
+    reader = opener_of(folder, task)(folder)
+    if precision == "fp32":
+        _make_ready(reader, "fp32")
+        return Opened(_answers(reader, task, k))
+    exact = opener_of(folder, task)(folder)
+    _make_ready(reader, precision)
+    return Opened(_answers(reader, task, k), partial(_least_cosine, reader, exact))
 
 
-def _answers(folder: Path, task: str, k: int) -> Answers:
+def _make_ready(reader: Any, precision: str) -> None:
+    from kblib.models.linears import make_ready
+
+    reader.model = make_ready(reader.model, precision)
+
+
+def _least_cosine(reader: Any, exact: Any, texts: list[str]) -> float:
+    """Return the least cosine of the vectors of texts to exact ones; 1 where there are none."""
+    from kblib.models.batch_texts import vectors_all
+
+    pair = [vectors_all(one, texts)["vector"].drop_nulls().to_list() for one in (reader, exact)]
+    if not pair[0]:
+        return 1.0
+    near_ND, exact_ND = (np.array(rows, dtype=np.float64) for rows in pair)
+    lengths_N = np.linalg.norm(near_ND, axis=1) * np.linalg.norm(exact_ND, axis=1)
+    return float(((near_ND * exact_ND).sum(1) / lengths_N).min())
+
+
+def opener_of(folder: Path, task: str) -> Callable[[Path], Any]:
+    """Return what opens a model for a task."""
+    kind = possible_tasks(folder)[0] if task == "vectors" else task
+    openers = {"fill": _masked, "surprisal": _masked, "bits": _causal, "labels": _classifier}
+    return openers.get(kind, _encoder)
+
+
+def _answers(reader: Any, task: str, k: int) -> Answers:
     from kblib.models import batch_masked, batch_texts
 
     if task == "fill":
-        return partial(batch_masked.fill_all, _masked(folder), k=k)
-    if task == "surprisal":
-        return partial(batch_masked.surprisal_all, _masked(folder))
-    if task == "bits":
-        return partial(batch_texts.bits_all, _causal(folder))
-    if task == "labels":
-        return partial(batch_texts.labels_all, _classifier(folder))
-    openers = {"fill": _masked, "bits": _causal, "labels": _classifier}
-    opener = openers.get(possible_tasks(folder)[0], _encoder)
-    return partial(batch_texts.vectors_all, opener(folder))
+        return partial(batch_masked.fill_all, reader, k=k)
+    asked: dict[str, Any] = {
+        "surprisal": batch_masked.surprisal_all,
+        "bits": batch_texts.bits_all,
+        "labels": batch_texts.labels_all,
+        "vectors": batch_texts.vectors_all,
+    }
+    return partial(asked[task], reader)
 
 
 def _masked(folder: Path) -> Any:

@@ -15,16 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import torch
+from torch.nn import functional
 
 from kblib.errors import ModelError
-from kblib.models.batches import LONGER, Frame, filler_of, padded, together
+from kblib.models.batches import Frame, filler_of, padded
 from kblib.models.build import masked_logits
 from kblib.models.fill import as_word, check_blank
+from kblib.models.lanes import asked_together
 from kblib.models.masked import MaskedLM
 from kblib.models.words import Word, WordsOfText, check_readable, read_words
 
 _EXAMPLE = 'kb.BatchPredict("kb-mini-masked", corpus, task="surprisal")'
 _ANY_LENGTH = 1 << 62  # what is too long is cut
+Guesses = tuple[list[list[int]], list[list[float]]]
+"""Of each text of a batch: tokens, and their shares."""
 
 FILL_COLUMNS: Mapping[str, Any] = {
     "words": pl.List(pl.String),
@@ -73,7 +77,6 @@ class Question:
         return shown
 
 
-@torch.inference_mode()
 def fill_all(model: MaskedLM, texts: Sequence[str], *, k: int = 5) -> pl.DataFrame:
     """Guess the word behind the one ``[MASK]`` of each text, as `MaskedLM.fill` does.
 
@@ -98,25 +101,36 @@ def fill_all(model: MaskedLM, texts: Sequence[str], *, k: int = 5) -> pl.DataFra
             rows[number]["note"] = (
                 f"{len(window):,} of {len(ids):,} tokens were read, those around the blank."
             )
-    filler, word = filler_of(tokenizer), lru_cache(None)(lambda i: as_word(tokenizer.token(i)))
-    special = list(tokenizer.special_ids)
-    k = min(k, tokenizer.vocab_size - len(special))
-    for chosen in together([len(window) for window in windows], longer=LONGER):
-        framed = [frame.around(windows[i]) for i in chosen]
-        ids_BT, mask_BT = padded(framed, filler, model.model.device)
-        places_B1 = torch.tensor([[ids.index(tokenizer.mask_id)] for ids in framed])
-        logits_BV = masked_logits(model.model, ids_BT, places_B1.to(ids_BT.device), mask_BT)[:, 0]
-        share_BV = logits_BV.float().softmax(-1)[:, : tokenizer.vocab_size]
-        share_BV[:, special] = -1.0  # below any probability: never among the candidates
-        best = share_BV.topk(k)
-        for i, tokens, shares in zip(
-            chosen, best.indices.tolist(), best.values.tolist(), strict=True
-        ):
+    batches, found = _guesses(model, [frame.around(window) for window in windows], k)
+    word = lru_cache(None)(lambda i: as_word(tokenizer.token(i)))
+    for chosen, (tokens_BK, shares_BK) in zip(batches, found, strict=True):
+        for i, tokens, shares in zip(chosen, tokens_BK, shares_BK, strict=True):
             rows[asked[i]] |= {"words": [word(t) for t in tokens], "probabilities": shares}
     return pl.DataFrame(rows, schema=FILL_COLUMNS)
 
 
-@torch.inference_mode()
+def _guesses(
+    model: MaskedLM, framed: Sequence[list[int]], k: int
+) -> tuple[list[list[int]], list[Guesses]]:
+    """Return which texts were read together, and the likeliest tokens of each with their shares."""
+    tokenizer, device = model.tokenizer, model.model.device
+    special, filler = list(tokenizer.special_ids), filler_of(tokenizer)
+    k = min(k, tokenizer.vocab_size - len(special))
+
+    def guesses(chosen: list[int]) -> Guesses:
+        rows = [framed[i] for i in chosen]
+        ids_BT, mask_BT = padded(rows, filler, device)
+        places_B1 = torch.tensor([[ids.index(tokenizer.mask_id)] for ids in rows], device=device)
+        logits_BV = masked_logits(model.model, ids_BT, places_B1, mask_BT)[:, 0].float()
+        whole_B1 = logits_BV.logsumexp(-1, keepdim=True)
+        logits_BV = logits_BV[:, : tokenizer.vocab_size]
+        logits_BV[:, special] = -math.inf  # never among the candidates
+        best = logits_BV.topk(k)
+        return best.indices.tolist(), (best.values - whole_B1).exp().tolist()
+
+    return asked_together([len(ids) for ids in framed], guesses, device)
+
+
 def surprisal_all(model: MaskedLM, texts: Sequence[str]) -> pl.DataFrame:
     """Say how little a masked model expects each text, as `MaskedLM.surprisal` does.
 
@@ -156,18 +170,25 @@ def surprisal_all(model: MaskedLM, texts: Sequence[str]) -> pl.DataFrame:
 
 def _nats(model: MaskedLM, questions: Sequence[Question]) -> npt.NDArray[np.float64]:
     """Return minus the logarithm of what the model gives each asked piece."""
-    filler, found = filler_of(model.tokenizer), np.zeros(len(questions))
-    for chosen in together([len(question.window) for question in questions], longer=LONGER):
+    filler, device = filler_of(model.tokenizer), model.model.device
+
+    def nats(chosen: list[int]) -> npt.NDArray[np.float64]:
         some = [questions[i] for i in chosen]
         shown = [question.row(model.tokenizer.mask_id) for question in some]
-        ids_BT, mask_BT = padded(shown, filler, model.model.device)
-        places_B1 = torch.tensor([[question.place] for question in some], device=ids_BT.device)
+        ids_BT, mask_BT = padded(shown, filler, device)
+        places_B1 = torch.tensor([[question.place] for question in some], device=device)
         targets_B1 = torch.tensor(
-            [[question.window[question.place]] for question in some], device=ids_BT.device
+            [[question.window[question.place]] for question in some], device=device
         )
         logits_BV = masked_logits(model.model, ids_BT, places_B1, mask_BT)[:, 0].float()
-        nats_B = -logits_BV.log_softmax(-1).gather(1, targets_B1)[:, 0]
-        found[chosen] = nats_B.double().cpu().numpy()
+        nats_B = functional.cross_entropy(logits_BV, targets_B1[:, 0], reduction="none")
+        found: npt.NDArray[np.float64] = nats_B.double().cpu().numpy()
+        return found
+
+    found = np.zeros(len(questions))
+    lengths = [len(question.window) for question in questions]
+    for chosen, some in zip(*asked_together(lengths, nats, device), strict=True):
+        found[chosen] = some
     return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,9 +16,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from kblib.models.batches import LONGER, Frame, cut, filler_of, padded, together
+from kblib.models.batches import Frame, cut, filler_of, padded
 from kblib.models.causal import CausalLM
 from kblib.models.classifier import SequenceClassifier
+from kblib.models.lanes import asked_together
 from kblib.models.reading import target_nats, windows_of
 from kblib.tokens.subwords import Tokenizer
 
@@ -99,10 +99,9 @@ def vectors_all(model: Reader, texts: Sequence[str]) -> pl.DataFrame:
         mean: Tensor = (states_BTD * weights_BT1).sum(1) / weights_BT1.sum(1)
         return mean
 
-    rows, vectors = _means_of_windows(model, texts, means)
-    for row, vector in zip(rows, vectors, strict=True):
-        row["vector"] = None if vector is None else vector.tolist()
-    return pl.DataFrame(rows, schema={"vector": pl.List(pl.Float32), **_READING})
+    reading, vectors_ND = _means_of_windows(model, texts, means)
+    columns = {"vector": list(vectors_ND.astype(np.float32)), **reading}
+    return _answers(columns, {"vector": pl.List(pl.Float32), **_READING})
 
 
 def labels_all(model: SequenceClassifier, texts: Sequence[str]) -> pl.DataFrame:
@@ -117,15 +116,16 @@ def labels_all(model: SequenceClassifier, texts: Sequence[str]) -> pl.DataFrame:
     polars.DataFrame
         One row a text: label, score, ``score_LABEL`` for each label, n_tokens, n_windows, note.
     """
-    rows, scores = _means_of_windows(
-        model, texts, lambda ids_BT, mask_BT: model.shares(model.logits(ids_BT, mask_BT))
-    )
-    for row, each in zip(rows, scores, strict=True):
-        if each is not None:
-            best = int(each.argmax())
-            row |= {"label": model.labels[best], "score": float(each[best])}
-            row |= dict(zip(score_columns(model.labels), each.tolist(), strict=True))
-    return pl.DataFrame(rows, schema=label_schema(model.labels))
+
+    def shares(ids_BT: Tensor, mask_BT: Tensor | None) -> Tensor:
+        return model.shares(model.logits(ids_BT, mask_BT))
+
+    reading, scores_NC = _means_of_windows(model, texts, shares, width=len(model.labels))
+    best = scores_NC.argmax(1)
+    columns: dict[str, Any] = {"label": np.array(model.labels, dtype=object)[best].tolist()}
+    columns["score"] = scores_NC[np.arange(len(best)), best]
+    columns |= dict(zip(score_columns(model.labels), scores_NC.T, strict=True))
+    return _answers({**columns, **reading}, label_schema(model.labels))
 
 
 def score_columns(labels: Sequence[str]) -> list[str]:
@@ -139,30 +139,58 @@ def label_schema(labels: Sequence[str]) -> Mapping[str, Any]:
     return {"label": pl.String, "score": pl.Float32, **scores, **_READING}
 
 
-@torch.inference_mode()
+def _answers(columns: Mapping[str, Any], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return a table of answers; texts of which nothing was read have none."""
+    casts = [pl.col(name).cast(kind) for name, kind in schema.items()]
+    table = pl.DataFrame(dict(columns), strict=False).select(casts)
+    answers = [name for name in schema if name not in _READING]
+    return table.with_columns(pl.when(pl.col("n_windows") > 0).then(pl.col(answers)))
+
+
 def _means_of_windows(
-    model: Reader, texts: Sequence[str], ask: Callable[[Tensor, Tensor | None], Tensor]
-) -> tuple[list[dict[str, Any]], list[Numbers | None]]:
-    """Ask for each window of each text, and return the mean of a text by the tokens of each."""
-    frame = Frame.of(model.tokenizer)
+    model: Reader,
+    texts: Sequence[str],
+    ask: Callable[[Tensor, Tensor | None], Tensor],
+    *,
+    width: int = 1,
+) -> tuple[dict[str, Any], Numbers]:
+    """Ask for each window of each text; return how texts were read, and the mean of each, (N, D).
+
+    A text's windows count by their tokens.
+
+    Parameters
+    ----------
+    width
+        D where nothing is read at all.
+    """
+    frame, filler = Frame.of(model.tokenizer), filler_of(model.tokenizer)
+    device = model.model.device
     encoded = model.tokenizer.encode_batch(texts, special=False)
     cuts = [cut(ids, model.seq_len - len(frame)) for ids in encoded]
     windows = [frame.around(ids) for own in cuts for ids in own]
-    filler = filler_of(model.tokenizer)
-    found: list[Numbers] = [np.empty(0)] * len(windows)
-    for chosen in together([len(window) for window in windows], longer=LONGER):
-        answers = ask(*padded([windows[i] for i in chosen], filler, model.model.device))
-        for i, answer in zip(chosen, answers.double().cpu().numpy(), strict=True):
-            found[i] = answer
-    ends = np.cumsum([0, *map(len, cuts)])
-    means: list[Numbers | None] = [
-        np.average(found[a:b], axis=0, weights=[len(w) for w in windows[a:b]]) if b > a else None
-        for a, b in pairwise(ends)
-    ]
-    rows = [
-        _reading(text, ids, len(own)) for text, ids, own in zip(texts, encoded, cuts, strict=True)
-    ]
-    return rows, means
+    lengths = [len(window) for window in windows]
+
+    def answers(chosen: list[int]) -> Numbers:
+        tensor = ask(*padded([windows[i] for i in chosen], filler, device))
+        found: Numbers = tensor.double().cpu().numpy()
+        return found
+
+    batches, found = asked_together(lengths, answers, device)
+    n_windows = np.array([len(own) for own in cuts], dtype=np.int64)
+    means_ND = np.zeros((len(texts), found[0].shape[1] if found else width))
+    if found:
+        found_WD = np.empty((len(windows), means_ND.shape[1]))
+        found_WD[np.concatenate(batches)] = np.concatenate(found)
+        means_ND[n_windows > 0] = _means(found_WD, np.array(lengths), n_windows[n_windows > 0])
+    rows = [_reading(*one) for one in zip(texts, encoded, n_windows.tolist(), strict=True)]
+    return {name: [row[name] for row in rows] for name in _READING}, means_ND
+
+
+def _means(found_WD: Numbers, weights_W: Any, n_windows: Any) -> Numbers:
+    """Return the weighted means of runs of rows, so many each."""
+    starts = np.cumsum(n_windows) - n_windows
+    sums: Numbers = np.add.reduceat(found_WD * weights_W[:, None], starts)
+    return sums / np.add.reduceat(weights_W, starts)[:, None]
 
 
 def _reading(text: str, ids: Sequence[int], n_windows: int) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -133,12 +135,14 @@ def padded(
     filler
         What stands where a shorter row has ended.
     """
-    longest = max(map(len, rows))
-    ids_BT = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], device=device)
-    lengths_B = torch.tensor([len(row) for row in rows], device=device)
-    if int(lengths_B.min()) == longest:
-        return ids_BT, None
-    return ids_BT, (torch.arange(longest, device=device) < lengths_B[:, None]).long()
+    lengths_B = np.array([len(row) for row in rows])
+    inside_BT = np.arange(lengths_B.max()) < lengths_B[:, None]
+    ids_BT = np.full(inside_BT.shape, filler, dtype=np.int64)
+    ids_BT[inside_BT] = np.fromiter(chain.from_iterable(rows), np.int64, lengths_B.sum())
+    ids = torch.from_numpy(ids_BT).to(device)
+    if inside_BT.all():
+        return ids, None
+    return ids, torch.from_numpy(inside_BT).to(device).long()
 
 
 def filler_of(tokenizer: Tokenizer) -> int:
