@@ -211,11 +211,19 @@ def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
     task = TASKS[name]
     rows = task.make(cues_of(corpus, task.needs), texts, seed)
     _check_enough(name, rows, corpus)
-    found = read_labels(rows, labels=task.labels, name=f"{corpus.name}-{name}")
+    found = read_labels(
+        rows, text=_texts_of(rows[0]), labels=task.labels, name=f"{corpus.name}-{name}"
+    )
     about = {"made_from": task.made_from, "caveat": caveat_of(name), "seed": seed}
     known = {"corpus": corpus.name, "of_corpus": corpus.fingerprint, "where": "example_labels"}
     notes = (*found.warnings, about["caveat"])
     return replace(found, provenance={**found.provenance, **known, **about}, warnings=notes)
+
+
+def _texts_of(row: Row) -> str | tuple[str, str]:
+    if "tokens" in row:
+        return "tokens"
+    return ("text", "text_pair") if "text_pair" in row else "text"
 
 
 def _check_enough(name: str, rows: Sequence[Row], corpus: Corpus) -> None:

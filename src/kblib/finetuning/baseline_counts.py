@@ -1,0 +1,75 @@
+"""Baselines that count: the most frequent label, of all or of a word, and n-grams by label."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import polars as pl
+
+from kblib.finetuning.labelled_words import word_rows
+from kblib.finetuning.passages import bare_words
+from kblib.finetuning.predicted import table_of
+from kblib.labels import Labels
+from kblib.ngrams.language_model import NgramLM
+
+ORDER = 3
+
+
+def majority(train: Labels, test: Labels) -> pl.DataFrame:
+    """Give every text, or word, the label that is most frequent in the train part."""
+    rows = word_rows(test) if test.kind == "words" else test.rows
+    label = _commonest(Counter(_flat(train)), train.labels)
+    return rows.select("id", pl.lit(label).alias("label"))
+
+
+def majority_by_word(train: Labels, test: Labels) -> pl.DataFrame:
+    """Give every word the label it has most often in the train part; new ones the commonest."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for word, label in word_rows(train).select("text", "label").iter_rows():
+        counts[word.casefold()][label] += 1
+    known = {word: _commonest(of_word, train.labels) for word, of_word in counts.items()}
+    otherwise = _commonest(Counter(_flat(train)), train.labels)
+    rows = word_rows(test)
+    said = [known.get(word.casefold(), otherwise) for word in rows["text"]]
+    return rows.select("id").with_columns(label=pl.Series(said, dtype=pl.String))
+
+
+def ngrams(train: Labels, test: Labels) -> pl.DataFrame:
+    """Give each text the label whose texts it is likest: a Kneser-Ney model a label, and Bayes.
+
+    References
+    ----------
+    Peng, Schuurmans and Wang (2004), Augmenting naive Bayes classifiers with statistical language
+    models.
+    """
+    texts = {label: _bare(train.take([label])) for label in train.labels}
+    met = [label for label in train.labels if texts[label]]
+    asked = _bare(test)
+    nats_CN = np.stack([_nats(texts[label], asked) for label in met])
+    prior_C = np.log([len(texts[label]) / len(train) for label in met])
+    logs_NC = nats_CN.T + prior_C
+    raised_NC = np.exp(logs_NC - logs_NC.max(axis=1, keepdims=True))
+    shares_NC = raised_NC / raised_NC.sum(axis=1, keepdims=True)
+    rows = test.rows
+    return table_of(rows["id"].to_list(), rows["text"].to_list(), met, shares_NC)
+
+
+def _nats(texts: list[str], asked: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return NgramLM.train(texts, order=ORDER).log10_scores(asked) * math.log(10)
+
+
+def _bare(labels: Labels) -> list[str]:
+    return [" ".join(bare_words(text)) for text in labels.rows["text"]]
+
+
+def _flat(labels: Labels) -> list[str]:
+    column = labels.rows["label"]
+    found: list[str] = (column.explode() if labels.kind == "words" else column).to_list()
+    return found
+
+
+def _commonest(counts: Counter[str], names: tuple[str, ...]) -> str:
+    """Return the most frequent label; of several, that which is named first."""
+    return max(names, key=lambda name: counts[name])
