@@ -93,21 +93,22 @@ def few_shot(
     """Carry out `CausalLM.few_shot`."""
     _check_layout(layout)
     _check_texts(examples, text, answers)
-    prompt = _prompt(examples, text, layout)
+    prompt = prompt_of(examples, text, layout)
     about = {**model.provenance, "n_examples": len(examples), "layout": layout}
     if answers is None:
         _check_room(model, examples, text, layout, sampling.max_tokens)
         written = model.generate_with(prompt, sampling, seed=seed)
         about |= written.provenance
         return FewShot(text, written.continuation.strip(), prompt, provenance=about)
-    longest = max(len(_after(model, answer)) for answer in answers)
+    longest = max(len(answer_ids(model, answer)) for answer in answers)
     _check_room(model, examples, text, layout, longest)
     bits = tuple(_bits(model, prompt, answers))
     best = answers[int(np.argmin(bits))]
     return FewShot(text, best, prompt, tuple(answers), bits, about)
 
 
-def _prompt(examples: Sequence[Example], text: str, layout: str) -> str:
+def prompt_of(examples: Sequence[Example], text: str, layout: str) -> str:
+    """Return all that a model is shown: examples, then the text in question without its answer."""
     shown = [layout.format(text=one, answer=answer) for one, answer in examples]
     question = layout.split("{answer}", maxsplit=1)[0].format(text=text).rstrip(" ")
     return BETWEEN.join([*shown, question])
@@ -115,12 +116,12 @@ def _prompt(examples: Sequence[Example], text: str, layout: str) -> str:
 
 def _bits(model: CausalLM, prompt: str, answers: Sequence[str]) -> list[float]:
     known = [begin_id(model.tokenizer), *model.tokenizer.encode(prompt, special=False)]
-    rows = [_after(model, answer) for answer in answers]
+    rows = [answer_ids(model, answer) for answer in answers]
     nats = continuation_nats(model.model, known, rows)
     return [float(row.sum()) / math.log(2) for row in nats]
 
 
-def _after(model: CausalLM, answer: str) -> list[int]:
+def answer_ids(model: CausalLM, answer: str) -> list[int]:
     """Return the tokens of an answer after a colon, to the end of its line."""
     lead = model.tokenizer.encode(":", special=False)
     return model.tokenizer.encode(f": {answer.strip()}\n", special=False)[len(lead) :]
@@ -175,7 +176,7 @@ def _check_room(
     """Refuse what is longer than the model reads, and say how many examples would fit."""
 
     def n_tokens(n: int) -> int:
-        prompt = _prompt(examples[len(examples) - n :], text, layout)
+        prompt = prompt_of(examples[len(examples) - n :], text, layout)
         return 1 + len(model.tokenizer.encode(prompt, special=False)) + more
 
     total = n_tokens(len(examples))
