@@ -285,3 +285,21 @@ def test_some_labels_can_be_taken(write):
 def test_html_shows_texts_as_texts(write):
     labels = read_labels([{"text": "<b>sol</b>", "label": "a"}])
     assert "&lt;b&gt;sol" in labels._repr_html_()
+
+
+def test_dot_leads_into_an_object(write):
+    rows = [
+        {"first": {"context": "Han sköt en älg."}, "second": {"context": "Ett skott."}, "label": "a"},
+        {"first": {"context": "Bladen sköt."}, "second": {"context": "Nya skott."}, "label": "b"},
+    ]  # fmt: skip
+    path = write("swewic.jsonl", jsonl(*rows))
+    labels = read_labels(path, text=("first.context", "second.context"))
+    assert labels.table["text_pair"].tolist() == ["Ett skott.", "Nya skott."]
+    said = refused(path, text=("first.context", "second.word"))
+    assert "no field 'second.word'; its fields: first, second, label" in said
+
+
+def test_list_where_a_text_was_expected_is_told(write):
+    path = write("faq.jsonl", jsonl({"question": "Hur?", "answers": ["Så.", "Nej."], "label": 0}))
+    said = refused(path, text=("question", "answers"))
+    assert said.startswith("Line 1 of faq.jsonl has a list where a text was expected.")

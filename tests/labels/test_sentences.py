@@ -155,3 +155,28 @@ def test_words_are_saved_as_json_lines_and_read_again(write, tmp_path):
     assert again.rows["label"].to_list() == labels.rows["label"].to_list()
     with pytest.raises(LabelError, match="cannot be saved as"):
         labels.save(tmp_path / "b.csv")
+
+
+def test_conllu_takes_no_feature_as_a_label_and_no_part_of_speech_as_a_fault(write):
+    labels = read_labels(write("a.conllu", CONLLU.replace("PRON\tPN\t_", "PRON\tPN\tNumber=Sing")),
+                         label="feats")  # fmt: skip
+    assert labels.rows["label"][0].to_list() == ["Number=Sing", "_", "_", "Number=Sing", "_"]
+
+
+def test_comments_before_a_sentence_give_its_id(write):
+    text = "# id 5239\tdomain=sv\nAnna _ _ B-PER\n# _ _ O\n\n# id 5240\tdomain=sv\nJa _ _ O\n"
+    labels = read_labels(write("a.conll", text))
+    assert labels.table["id"].tolist() == ["5239", "5240"]
+    assert labels.rows["tokens"].to_list() == [["Anna", "#"], ["Ja"]]
+
+
+def test_first_column_that_counts_the_words_is_no_word(write):
+    text = (
+        "# sent_id = sv-ud-dev-1\n# text = 1 juni kom Anna.\n1\t1\tO\t-\tselma\n"
+        "2\tjuni\tO\t-\tselma\n3\tkom\tO\t-\tselma\n4\tAnna\tB-PER\t-\tselma\n\n"
+        "# sent_id = sv-ud-dev-2\n1\tJa\tO\t-\tselma\n"
+    )
+    labels = read_labels(write("a.iob2", text))
+    assert labels.rows["tokens"].to_list() == [["1", "juni", "kom", "Anna"], ["Ja"]]
+    assert labels.rows["label"].to_list() == [["O", "O", "O", "B-PER"], ["O"]]
+    assert labels.rows["text"][0] == "1 juni kom Anna."

@@ -109,7 +109,8 @@ TASKS = {
         task_topics.LABELS,
         "read and labelled for this project by a written guideline "
         "(kblib/finetuning/topics/guideline.md)",
-        "A small set by one reader.",
+        "A small set by one reader, who is no historian: it shows how a model is taught topics, and "
+        "nothing that should be published rests on it.",
         task_topics.topics,
     ),
 }
@@ -201,9 +202,9 @@ def caveat_of(name: str) -> str:
         return said
     alpha, twice = task_topics.agreement(), len(task_topics.read_twice())
     return (
-        f"{said} {twice} of them were read a second time by the same reader, in another order: "
-        f"Krippendorff's alpha {alpha:.2f}, which is one reader's constancy and not how far two "
-        "readers agree."
+        f"{said} {twice} passages were read a second time by the same reader, on the same day in "
+        f"another order: Krippendorff's alpha {alpha:.2f}, which is one reader's constancy and "
+        "memory, and not how far two readers agree."
     )
 
 

@@ -14,6 +14,8 @@ from kblib.labels.sentences import Sentence, closed, ended, take
 FIELDS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 NO_WORD = re.compile(r"\d+[-.]\d+")
 """Several words written as one (3-4), and words that are left out (8.1): neither has a tag."""
+MAY_BE_EMPTY = ("feats", "deps", "misc")
+"""Columns in which ``_`` says that a word has none, which is a label like others."""
 _COMMENT = re.compile(r"#\s*(sent_id|text|newdoc|newpar)(?:\s+id)?\s*(?:=\s*(.*))?$")
 
 
@@ -56,7 +58,8 @@ def _word(path: Path, line: Line, place: int, sentence: Sentence, faults: Faults
         fault = Fault(path, line.number, reason, "One tab between columns was expected.")
     if fault is None and NO_WORD.fullmatch(values[0]):
         return
-    if fault is None and (not values[1] or values[place] in ("", "_")):
+    empty = ("",) if FIELDS[place] in MAY_BE_EMPTY else ("", "_")
+    if fault is None and (not values[1] or values[place] in empty):
         reason = f"word {values[0]} has no {FIELDS[place] if values[1] else 'form'}"
         fault = Fault(path, line.number, reason, "Every word needs one.")
     take(line, values[1:2], values[place : place + 1], fault, sentence, faults)

@@ -98,7 +98,10 @@ class Intake:
         if self._known is None and not texts:
             raise Wrong("has no text", "Every label is of a text.")
         for name in texts:
-            if not isinstance(row[name], str) or not row[name].strip():
+            if row[name] is not None and not isinstance(row[name], str):
+                kind = type(row[name]).__name__
+                raise Wrong(f"has a {kind} where a text was expected", "Every label is of a text.")
+            if not (row[name] or "").strip():
                 raise Wrong("has no text", "Every label is of a text.")
             if _HALF.search(row[name]):
                 raise Wrong("has half of a character", "Text that UTF-8 can write was expected.")

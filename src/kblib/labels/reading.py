@@ -49,7 +49,8 @@ def read_labels(
         whose columns is the label, such as ``medium``.
     text
         The column of the text; two of them, ``("premise", "hypothesis")``, where a label is of a
-        pair. A column of lists of words has a list of labels beside it.
+        pair. A column of lists of words has a list of labels beside it. A dot leads into an object
+        of JSON lines: ``("first.context", "second.context")``.
     label
         The column of the label. In CoNLL-U ``upos`` unless another of its columns is named; in
         CoNLL and IOB the last one, or a number from 0.
@@ -190,7 +191,7 @@ def _given(where: Any, columns: Columns, name: str) -> Iterator[Entry]:
     for number, row in enumerate(rows_of(where), start=1):
         if not isinstance(row, Mapping):
             raise LabelError(f"Row {number} is {row!r}.", "A dictionary was expected.")
-        missing = columns.missing(list(row))
+        missing = columns.missing(row)
         if missing is not None:
             raise LabelError(
                 f"Row {number} of {name} has no '{missing}'; it has: {', '.join(row)}.",

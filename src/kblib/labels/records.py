@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from kblib.corpora.delimited import Dialect, records, separator_advice
 from kblib.corpora.sources import Fault, Faults, Faulty, Line, raw_lines
 
+ABSENT = object()
+"""What stands for a value that is not there; None is a value that a file may hold."""
 OWN = ("id", "text", "text_pair", "tokens", "label")
 """Columns that labels have; what a file calls so, and is not asked for, is left out."""
 
@@ -24,29 +26,30 @@ class Columns:
     texts
         One, or two where a label is of a pair; none where the texts are those of a corpus.
     label, id
-        The label's column, and the id's if it is named.
+        The label's column, and the id's if it is named. A dot leads into an object of JSON lines:
+        ``first.context``.
     """
 
     texts: tuple[str, ...]
     label: str
     id: str | None
 
-    def missing(self, there: Sequence[str]) -> str | None:
+    def missing(self, record: Mapping[str, Any]) -> str | None:
         """Return the first column that is needed and not there."""
         needed = (*self.texts, self.label, *(() if self.id is None else (self.id,)))
-        return next((name for name in needed if name not in there), None)
+        return next((name for name in needed if _value(record, name) is ABSENT), None)
 
     def entry(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return a record under the names that labels have."""
         taken = {*OWN, *self.texts, self.label, self.id}
         rest = {key: value for key, value in record.items() if key not in taken}
-        own_id = record.get(self.id or "id")
-        texts = [record[name] for name in self.texts]
+        own_id = _value(record, self.id) if self.id else record.get("id")
+        texts = [_value(record, name) for name in self.texts]
         if texts and isinstance(texts[0], list):
             named: dict[str, Any] = {"tokens": texts[0]}
         else:
             named = dict(zip(("text", "text_pair"), texts, strict=False))
-        return {"id": own_id, **named, "label": record[self.label], **rest}
+        return {"id": own_id, **named, "label": _value(record, self.label), **rest}
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def of_table(path: Path, dialect: Dialect, columns: Columns, faults: Faults) -> 
     """
     checked = False
     for number, record in records(path, dialect, faults):
-        missing = None if checked else columns.missing(list(record))
+        missing = None if checked else columns.missing(record)
         if missing is not None:
             there = list(record)
             reason = f"no column '{missing}'; its columns: {', '.join(there)}"
@@ -111,11 +114,20 @@ def _object(path: Path, line: Line, columns: Columns) -> dict[str, Any] | Fault:
         return Fault(
             path, line.number, f"a JSON {type(record).__name__}", "An object was expected."
         )
-    missing = columns.missing(list(record))
+    missing = columns.missing(record)
     if missing is None:
         return record
     reason = f"no field '{missing}'; its fields: {', '.join(record) or 'none'}"
     return Fault(path, line.number, reason, _naming(list(record), ","))
+
+
+def _value(record: Mapping[str, Any], name: str) -> Any:
+    """Return what a record has under a name, or under a way into its objects; else `ABSENT`."""
+    if name in record:
+        return record[name]
+    first, _, rest = name.partition(".")
+    inside = record.get(first)
+    return _value(inside, rest) if rest and isinstance(inside, Mapping) else ABSENT
 
 
 def _naming(there: list[str], separator: str) -> str:

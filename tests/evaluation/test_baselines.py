@@ -1,0 +1,188 @@
+"""Baselines: each against a count by hand or scikit-learn; what is beside them, and what cannot be."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kblib.errors import LabelError
+from kblib.evaluation.baselines import baselines
+from kblib.finetuning.baseline_counts import majority_by_word, ngrams
+from kblib.finetuning.baseline_linear import word_overlap
+from kblib.labels import read_labels
+from kblib.labels.parts import Parts
+from kblib.ngrams.language_model import NgramLM
+
+metrics = pytest.importorskip("sklearn.metrics")
+
+WEATHER = {"sun": ("sol", "värme", "sommar"), "rain": ("regn", "blåst", "åska"), "snow": ("snö",)}
+
+
+class Letters:
+    """An encoder: how often each letter of a few is there."""
+
+    name = "letters"
+
+    def encode(self, texts):
+        return np.array([[text.count(one) for one in "solregnå"] for text in texts], np.float32)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    draw = np.random.default_rng(4)
+    rows = []
+    for n in range(240):
+        label = ("sun", "sun", "rain", "snow")[draw.integers(4)]
+        other = ("sun", "rain", "snow")[draw.integers(3)]
+        words = [draw.choice(WEATHER[label]), draw.choice(WEATHER[other]), "över", f"plats{n}"]
+        rows.append({"text": " ".join(words), "label": label, "film": f"F{n // 8}"})
+    return read_labels(rows, name="weather").split(test=0.4, seed=1)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Parts:
+    draw = np.random.default_rng(5)
+    rows = []
+    for n in range(160):
+        one = [f"ord{k}" for k in draw.integers(0, 60, 6)]
+        same = n % 2 == 0
+        other = [*one[:2], *(f"ord{k}" for k in draw.integers(0, 60, 4))]
+        drawn = other if same else [f"ord{k}" for k in draw.integers(60, 120, 6)]
+        label = "next" if same else "other film"
+        rows.append({"text": " ".join(one), "text_pair": " ".join(drawn), "label": label,
+                     "film": f"F{n // 4}"})  # fmt: skip
+    return read_labels(rows, text=("text", "text_pair"), name="pairs").split(test=0.4)
+
+
+@pytest.fixture(scope="module")
+def words() -> Parts:
+    draw = np.random.default_rng(6)
+    rows = []
+    for n in range(60):
+        tokens = [str(draw.choice(["kungen", "reser", "till", f"ort{n}"])) for _ in range(8)]
+        tags = {"kungen": "NOUN", "reser": "VERB", "till": "ADP"}
+        label = [tags.get(one, "PROPN") for one in tokens]
+        rows.append({"words": tokens, "label": label, "film": f"F{n // 3}"})
+    return read_labels(rows, text="words", name="words").split(test=0.4)
+
+
+def test_texts_have_four_baselines_scored_as_scikit_learn_does(parts):
+    found = baselines(parts, encoder=Letters())
+    assert found.table["model"].tolist() == ["majority", "n-grams", "tf-idf", "frozen vectors"]
+    so = parts.test.rows["label"].to_list()
+    for row in found.rows.iter_rows(named=True):
+        said = found.predictions[row["model"]]["label"].to_list()
+        assert row["accuracy"] == pytest.approx(metrics.accuracy_score(so, said))
+        f1 = metrics.f1_score(so, said, average="macro", zero_division=0.0)
+        assert row["macro_f1"] == pytest.approx(f1)
+        assert row["f1_low"] <= row["macro_f1"] <= row["f1_high"]
+    commonest = Counter(parts.train.rows["label"]).most_common(1)[0][0]
+    assert found.rows["accuracy"][0] == pytest.approx(so.count(commonest) / len(so))
+    assert found.best in ("n-grams", "tf-idf", "frozen vectors")
+    assert found.provenance["split"]["by"] == "film"
+    assert found.scores["tf-idf"].provenance["unit"] == "film"
+    assert repr(found).startswith(f"Baselines on {len(parts.test)} texts of 'weather'")
+
+
+def test_same_seed_gives_the_same_table(parts):
+    some = [baselines(parts, only=["tf-idf"]).rows for _ in range(2)]
+    assert some[0].equals(some[1])
+
+
+def test_ngrams_are_bayes_with_a_model_a_label(parts):
+    train, test = parts.train, parts.test
+    of_label = {
+        label: [text for text, one in train.rows.select("text", "label").iter_rows() if one == label]
+        for label in train.labels
+    }
+    models = {label: NgramLM.train(texts, order=3) for label, texts in of_label.items()}
+    for text, row in zip(test.rows["text"][:20], ngrams(train, test).iter_rows(named=True), strict=False):
+        logs = {
+            label: model.log10_score(text) + math.log10(len(of_label[label]) / len(train))
+            for label, model in models.items()
+        }
+        assert row["label"] == max(logs, key=logs.__getitem__)
+        whole = sum(10**one for one in logs.values())
+        for label, one in logs.items():
+            assert row[f"score_{label}"] == pytest.approx(10**one / whole, abs=1e-9)
+
+
+def test_word_overlap_finds_what_tf_idf_of_each_text_cannot(pairs):
+    found = baselines(pairs, only=["majority", "word overlap"])
+    assert found.rows.filter(model="word overlap")["accuracy"][0] > 0.95
+    assert found.best == "word overlap"
+    said = word_overlap(pairs.train, pairs.test, pairs.train.rows["film"].to_list(), 1)
+    assert said.columns == ["id", "label", "score", "score_next", "score_other film", "note"]
+    both = baselines(pairs, only=["frozen vectors"], encoder=Letters())
+    assert both.rows["model"].to_list() == ["frozen vectors"]
+
+
+def test_words_have_baselines_of_their_own_counted_word_by_word(words):
+    found = baselines(words)
+    assert found.table["model"].tolist() == ["majority", "majority by word", "neighbouring words"]
+    counts: dict[str, Counter] = {}
+    for tokens, tags in words.train.rows.select("tokens", "label").iter_rows():
+        for word, tag in zip(tokens, tags, strict=True):
+            counts.setdefault(word, Counter())[tag] += 1
+    flat = [
+        (word, tag)
+        for tokens, tags in words.test.rows.select("tokens", "label").iter_rows()
+        for word, tag in zip(tokens, tags, strict=True)
+    ]
+    all_tags = sum(counts.values(), Counter())
+    said = [counts.get(word, all_tags).most_common(1)[0][0] for word, _ in flat]
+    right = sum(one == tag for one, (_, tag) in zip(said, flat, strict=True)) / len(flat)
+    assert found.rows.filter(model="majority by word")["accuracy"][0] == pytest.approx(right)
+    assert majority_by_word(words.train, words.test)["label"].to_list() == said
+    assert found.rows.filter(model="neighbouring words")["accuracy"][0] > right
+    assert found.provenance["tested"] == len(flat)
+
+
+def test_model_beside_baselines_is_compared_with_the_best(parts, words):
+    so = parts.test.rows.select("id", "label")
+    right = baselines(parts, {"oracle": so, "echo": so.to_pandas()}, only=["majority"])
+    assert right.rows["baseline"].to_list() == [True, False, False]
+    assert right.rows["accuracy"].to_list()[1:] == [1.0, 1.0]
+    assert right.warnings[0].startswith("oracle is better than majority: macro F1 +0.")
+    wrong = so.with_columns(label=pl.lit("snow"))
+    found = baselines(parts, {"snow": wrong}, only=["tf-idf"])
+    assert found.warnings[0].startswith("snow is worse than tf-idf: macro F1 -0.")
+    same = baselines(parts, {"copy": found.predictions["tf-idf"]}, only=["tf-idf"])
+    assert same.warnings[0].startswith("copy is not surely better or worse than tf-idf")
+    lists = words.test.rows.select("id", "label")
+    assert baselines(words, {"oracle": lists}, only=["majority"]).rows["accuracy"][1] == 1.0
+
+
+def test_rare_label_and_few_groups_are_no_obstacle():
+    rows = [{"text": f"sol {n}", "label": "sun", "film": n} for n in range(6)]
+    rows += [{"text": "regn 1", "label": "rain", "film": 7}, {"text": "regn 2", "label": "rain", "film": 8}]
+    found = baselines(read_labels(rows).split(test=0.3, seed=3), only=["n-grams", "tf-idf"])
+    assert found.rows.height == 2
+    assert found.rows["f1_low"].is_nan().all()
+
+
+def test_what_has_no_baseline_is_told(parts):
+    labels = read_labels([{"text": f"text {n}", "label": n} for n in range(9)], scale=True)
+    with pytest.raises(LabelError, match="are points on a scale"):
+        baselines(labels.split())
+    with pytest.raises(LabelError) as error:
+        baselines(parts.train)
+    assert str(error.value) == (
+        "The parts are a Labels. Labels in parts were expected, so that baselines are tested on "
+        "what they did not see.\n  kb.baselines(labels.split(test=0.2))"
+    )
+    one = read_labels([{"text": f"text {n}", "label": "sun"} for n in range(9)])
+    with pytest.raises(LabelError, match="Every label of 'labels-train' is 'sun'"):
+        baselines(one.split())
+    with pytest.raises(LabelError, match="There is no baseline 'word overlap' for texts"):
+        baselines(parts, only=["word overlap"])
+    with pytest.raises(LabelError, match="A model is called 'majority'"):
+        baselines(parts, {"majority": parts.test.table}, only=["majority"])
+    with pytest.raises(LabelError, match="have no prediction"):
+        baselines(parts, {"half": parts.test.rows.head(5)}, only=["majority"])
+    with pytest.raises(LabelError, match="predictions of 'none' are a list"):
+        baselines(parts, {"none": ["sun"]}, only=["majority"])
