@@ -11,6 +11,7 @@ from kbnotebooks import (
     _answers,
     _answers_cluster,
     _answers_counting,
+    _answers_labels,
     _answers_models,
     _answers_planning,
     _answers_replay,
@@ -37,6 +38,8 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_cluster.CLUSTER,
     **_answers_planning.COMPUTE,
     **_answers_replay.REPLAY,
+    **_answers_labels.OVERNIGHT,
+    **_answers_labels.PUBLISH,
 }
 
 

@@ -31,6 +31,13 @@ KNOWN: dict[str, dict[str, Any]] = {
         "seed": 1,
     },
     "Ladder": {"models": [MODEL], "train": "ef" * 32},
+    "BatchResult": {
+        "run": "mini-fill-1",
+        "function": "kblib.jobs.predict_shard:predict",
+        "arguments": {"model": "models/mini", "weights": "ab" * 32, "task": "fill"},
+        "shards": 4,
+        "shards_done": 4,
+    },
 }
 COUNTING = {
     "Trend", "CorrectedTrend", "QueryQuality", "FrequencyTable", "Concordance", "KeynessTable",
