@@ -2,7 +2,8 @@
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
 models: the embedded ones made again; plan: what it would cost; submit: a job that was written down;
-preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs.
+preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs; bundle:
+a model that may leave the house.
 """
 
 from __future__ import annotations
@@ -74,6 +75,15 @@ def plan(arguments: argparse.Namespace) -> int:
 def submit(arguments: argparse.Namespace) -> int:
     """Send jobs that were written down, or runs once more; return at once."""
     from kblib.cluster.submit_command import answer
+
+    for part in answer(arguments):
+        print(part, flush=True)
+    return 0
+
+
+def bundle(arguments: argparse.Namespace) -> int:
+    """Write a model that may leave the house, after a look at what it was made from."""
+    from kblib.publishing.command import answer
 
     for part in answer(arguments):
         print(part, flush=True)
@@ -190,6 +200,14 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("submit", help="send a job that was written down; --show")
     _add_submit_options(one)
     one.set_defaults(do=submit)
+    one = commands.add_parser("bundle", help="a model that may leave the house; --show")
+    one.add_argument("model", metavar="RUN_OR_MODEL", help="a run, a model, or its folder")
+    one.add_argument("out", metavar="OUT", nargs="?", default="bundle", help="a new folder")
+    one.add_argument("--show", action="store_true", help="what it was made from; nothing is written")
+    one.add_argument("--corpus", action="append", default=[], metavar="NAME", help="it was trained on")
+    one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
+    one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
+    one.set_defaults(do=bundle)
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)

@@ -105,6 +105,7 @@ def test_recipe_names_the_job_and_the_middle_rate(
         "fingerprint": job.corpus.fingerprint,
         "content": job.corpus.content,
         "years": [None, None],
+        "rights": [{"licence": "CC0-1.0", "rights": "", "documents": 400}],
     }
 
 

@@ -13,6 +13,8 @@ import torch
 from transformers import PreTrainedModel
 
 import kblib
+from kblib.corpora import Corpus
+from kblib.corpora.rights import stated_rights
 from kblib.jobs.next_words import document_scores
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.rates import median_rate
@@ -127,12 +129,8 @@ def _recipe(
     return {
         "job": {
             **job.to_dict(),
-            "corpus": {
-                "name": job.corpus.name,
-                "fingerprint": job.corpus.fingerprint,
-                "content": job.corpus.content,
-                "years": [job.corpus.counts["first_year"], job.corpus.counts["last_year"]],
-            },
+            "corpus": _told(job.corpus),
+            **_mixture(job),
         },
         "training": asdict(config),
         "world_size": world_size,
@@ -142,6 +140,23 @@ def _recipe(
         "median_tokens_per_s": median_rate(run.metrics()),
         "versions": {"kbnotebooks": kblib.__version__, "torch": torch.__version__},
     }
+
+
+def _told(corpus: Corpus) -> dict[str, Any]:
+    """Return who a corpus is, and what its documents allow; where it lies is nobody's matter."""
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "content": corpus.content,
+        "years": [corpus.counts["first_year"], corpus.counts["last_year"]],
+        "rights": stated_rights(corpus),
+    }
+
+
+def _mixture(job: Pretrain) -> dict[str, Any]:
+    others = job.sources[1:]
+    told = [{"name": one.name, "share": one.share, "corpus": _told(one.corpus)} for one in others]
+    return {"mixture": told} if told else {}
 
 
 def _by_source(run: RunFolder, job: Pretrain) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The files of a bundle: which there must be, and what they must not tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kblib import settings
+from kblib.errors import ModelError
+from kblib.files import MANIFEST, sha256
+from kblib.models.catalog import find_model
+
+CARD, RECIPE, SCORES = "README.md", "recipe.json", "scores.json"
+_OF_A_MODEL = ("config.json", "tokenizer.json")
+_OF_AN_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+TELLING = (RECIPE, "finetuned.json", "adapter_config.json")
+"""Files that may name folders."""
+_WORDS = (".json", ".md", ".txt", "")
+"""Files that are read for places on this machine."""
+_PLACES = {"folder", "output", "base_model_name_or_path"}
+
+
+def folder_of(model: str | Path) -> Path:
+    """Return the folder of a saved model or adapter, by path or name.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    path, adapter = Path(model).expanduser(), _OF_AN_ADAPTER[0]
+    places = [path, *(folder / path for folder in settings.model_folders())]
+    found = next((one for one in places if (one / adapter).is_file()), None)
+    return (found or find_model(model)).resolve()
+
+
+def check_parts(folder: Path) -> None:
+    """Look whether all is there that belongs to a bundle.
+
+    Raises
+    ------
+    ModelError
+        Naming what is missing.
+    """
+    own = _OF_AN_ADAPTER if (folder / _OF_AN_ADAPTER[0]).is_file() else _OF_A_MODEL
+    wanted = (MANIFEST, *own, CARD, RECIPE, SCORES)
+    missing = [name for name in wanted if not (folder / name).is_file()]
+    if not any(folder.glob("*.safetensors")):
+        missing.append("*.safetensors")
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {', '.join(missing)}.",
+            "A bundle has weights, tokenizer, card, recipe and scores, as this library saves them.",
+            "Take the result of a run: python -m kblib bundle RUN OUT",
+        )
+
+
+def without_places(content: Any) -> Any:
+    """Return plain data with names in the place of the folders on this machine that it tells.
+
+    Examples
+    --------
+    >>> without_places({"corpus": {"name": "films", "folder": "/home/ada/films-1a2b"}})
+    {'corpus': {'name': 'films', 'folder': 'films'}}
+    """
+    if isinstance(content, list):
+        return [without_places(value) for value in content]
+    if not isinstance(content, dict):
+        return content
+    found = {key: without_places(value) for key, value in content.items()}
+    for key in _PLACES & found.keys():
+        if isinstance(found[key], str) and Path(found[key]).is_absolute():
+            found[key] = found.get("name") or Path(found[key]).name
+    return found
+
+
+def refuse_places(folder: Path) -> None:
+    """Refuse a folder whose files tell where things lie on this machine.
+
+    Raises
+    ------
+    ModelError
+        Naming the file, and what it tells.
+    """
+    homes = {str(Path.home()), str(settings.home())} - {"/"}
+    for path in sorted(one for one in folder.rglob("*") if one.suffix in _WORDS and one.is_file()):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for home in sorted(homes):
+            if f"{home}/" in text:
+                raise ModelError(
+                    f"{path.name} tells a place on this machine: {home}/...",
+                    "A bundle says nothing of whose machine it came from.",
+                    f"Take it out of {path.name} and save the model again.",
+                )
+
+
+def sums_of(folder: Path) -> str:
+    """Return the SHA-256 of each file as ``sha256sum --check`` reads them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "".join(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
