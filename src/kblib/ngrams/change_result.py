@@ -92,11 +92,6 @@ class SemanticChange(Printed):
     found: tuple[WordChange, ...] = field(repr=False)
 
     @property
-    def table(self) -> pd.DataFrame:
-        """A row a query, as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
     def points(self) -> pd.DataFrame:
         """A row a query and date, as a pandas table."""
         return pandas_of(self.curve.lazy())

@@ -66,11 +66,6 @@ class CollocationTable(Printed):
     warnings: tuple[str, ...] = ()
 
     @property
-    def table(self) -> pd.DataFrame:
-        """The words as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
     def forms(self) -> pd.DataFrame:
         """The forms of the query that were counted, as a pandas table."""
         return pandas_of(self.counted.lazy())

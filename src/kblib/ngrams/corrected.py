@@ -60,11 +60,6 @@ class QueryQuality(Printed):
     provenance: dict[str, Any]
 
     @property
-    def table(self) -> pd.DataFrame:
-        """The measures as a pandas table."""
-        return pandas_of(self.rows.lazy())
-
-    @property
     def title(self) -> str:
         """What the table is of, in one line."""
         return f"Quality of '{self.provenance['query']}' in '{self.provenance['corpus']}'"

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from kblib.corpora import Corpus
-from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import similar_words
 from kblib.ngrams.frequencies import check_least
@@ -24,9 +23,6 @@ from kblib.ngrams.printed import Printed
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
 from kblib.ngrams.units import mixed_media
 from kblib.ngrams.words import folded
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST_PARTS = 2
 
@@ -52,11 +48,6 @@ class DispersionTable(Printed):
     n_units: int
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The words as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

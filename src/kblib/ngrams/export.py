@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kblib.corpora import Corpus
-from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.files import write_atomic, write_json
 from kblib.ngrams.frequencies import check_order
@@ -37,9 +36,6 @@ from kblib.ngrams.units import (
     unit_codes,
     unit_of,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEAST_UNITS = 5
 LONGEST_IN_COPYRIGHT = 3
@@ -66,11 +62,6 @@ class SafeTable(Printed):
     held_back: pl.DataFrame
     provenance: dict[str, Any]
     documents: dict[str, Marks] = field(repr=False)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The counts as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kblib.corpora import Corpus
-from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.forms import Forms, how_forms
 from kblib.ngrams.index import Index, index_corpus
@@ -18,9 +17,6 @@ from kblib.ngrams.ngram_counts import count_ngrams, named_ngrams
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.queries import Absent, listed_queries, search
 from kblib.ngrams.units import mixed_media
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PER_MILLION = 1e6
 MOST = 5
@@ -47,11 +43,6 @@ class FrequencyTable(Printed):
     words: int
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The counts as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     def top(self, n: int = 10) -> list[str]:
         """Return the `n` most frequent."""

@@ -18,13 +18,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kblib.corpora import Corpus
-from kblib.corpora.tables import pandas_of
 from kblib.errors import CorpusError
 from kblib.ngrams.dispersion import spread
 from kblib.ngrams.frequencies import check_least
@@ -33,9 +32,6 @@ from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, Floats, check_confidence
 from kblib.ngrams.unit_counts import UnitCounts, unit_counts
 from kblib.ngrams.units import media_of, mixed_media
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PER_MILLION = 1e6
 HALF_A_HIT = 0.5
@@ -61,11 +57,6 @@ class KeynessTable(Printed):
     rows: pl.DataFrame
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The words as a pandas table."""
-        return pandas_of(self.rows.lazy())
 
     @property
     def title(self) -> str:
