@@ -21,6 +21,7 @@ NAMES = (
     "loop",
     "masked",
     "batch",
+    "finetune",
     "ladder",
     "counting",
     "ngrams",

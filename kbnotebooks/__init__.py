@@ -38,6 +38,8 @@ _HOMES = {
     "kblib.evaluation.scores": ("evaluate",),
     "kblib.evaluation.significance": ("differences",),
     "kblib.evaluation.calibration": ("calibration",),
+    "kblib.evaluation.baselines": ("baselines",),
+    "kblib.finetuning.tasks": ("example_labels",),
     "kblib.ngrams.concordance": ("concordance",),
     "kblib.ngrams.keyness": ("keyness",),
     "kblib.ngrams.collocations": ("collocations",),

@@ -13,6 +13,7 @@ from kblib.corpora import read_jsonl as read_jsonl
 from kblib.corpora import read_subtitles as read_subtitles
 from kblib.corpora import read_table as read_table
 from kblib.corpora import read_text as read_text
+from kblib.evaluation.baselines import baselines as baselines
 from kblib.evaluation.calibration import calibration as calibration
 from kblib.evaluation.confusion import adjusted_counts as adjusted_counts
 from kblib.evaluation.counts import corrected_counts as corrected_counts
@@ -22,6 +23,7 @@ from kblib.evaluation.significance import differences as differences
 from kblib.evaluation.stopping import when_to_stop as when_to_stop
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.evaluation.weighed import weighed_share as weighed_share
+from kblib.finetuning.tasks import example_labels as example_labels
 from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.predict import BatchPredict as BatchPredict
 from kblib.jobs.recipes import bert_base as bert_base
