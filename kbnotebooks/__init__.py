@@ -11,6 +11,8 @@ import difflib
 import importlib
 from typing import Any
 
+from kblib.errors import KblibError
+
 _HOMES = {
     "kblib.corpora": (
         "Corpus",
@@ -39,6 +41,11 @@ _HOMES = {
     "kblib.evaluation.significance": ("differences",),
     "kblib.evaluation.calibration": ("calibration",),
     "kblib.evaluation.baselines": ("baselines",),
+    "kblib.evaluation.curve_methods": ("CurveMethod",),
+    "kblib.evaluation.learning_curve": ("learning_curve",),
+    "kblib.finetuning.contrastive_recipe": ("Contrast",),
+    "kblib.finetuning.few_shot": ("FewShotClassifier",),
+    "kblib.finetuning.prompt_examples": ("PromptedClassifier",),
     "kblib.finetuning.tasks": ("example_labels",),
     "kblib.ngrams.concordance": ("concordance",),
     "kblib.ngrams.keyness": ("keyness",),
@@ -103,6 +110,7 @@ _HOMES = {
     "kbnotebooks.corrected": ("CorrectedTrendView",),
     "kbnotebooks.counts_view": ("CountsView",),
     "kbnotebooks.scores_view": ("ScoresView",),
+    "kbnotebooks.price_of_a_label_view": ("LearningCurveView",),
     "kbnotebooks.language_models": ("FillMaskView",),
     "kbnotebooks.surprisal_view": ("SurprisalView",),
     "kbnotebooks.token_lens_view": ("TokenLensView",),
@@ -125,6 +133,19 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = list(_HOME_OF)
+
+
+def _retold(part: str) -> str:
+    """Return a part of an error in the language of the notebook."""
+    from kbnotebooks._words import ViewError, heard
+
+    try:
+        return heard(part)
+    except ViewError:  # the language that was asked for is none, which this may be about
+        return part
+
+
+KblibError.retell = staticmethod(_retold)
 
 
 def __getattr__(name: str) -> Any:

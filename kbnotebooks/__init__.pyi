@@ -17,12 +17,17 @@ from kblib.evaluation.baselines import baselines as baselines
 from kblib.evaluation.calibration import calibration as calibration
 from kblib.evaluation.confusion import adjusted_counts as adjusted_counts
 from kblib.evaluation.counts import corrected_counts as corrected_counts
+from kblib.evaluation.curve_methods import CurveMethod as CurveMethod
 from kblib.evaluation.label_next import label_next as label_next
+from kblib.evaluation.learning_curve import learning_curve as learning_curve
 from kblib.evaluation.scores import evaluate as evaluate
 from kblib.evaluation.significance import differences as differences
 from kblib.evaluation.stopping import when_to_stop as when_to_stop
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.evaluation.weighed import weighed_share as weighed_share
+from kblib.finetuning.contrastive_recipe import Contrast as Contrast
+from kblib.finetuning.few_shot import FewShotClassifier as FewShotClassifier
+from kblib.finetuning.prompt_examples import PromptedClassifier as PromptedClassifier
 from kblib.finetuning.tasks import example_labels as example_labels
 from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.predict import BatchPredict as BatchPredict
@@ -105,6 +110,7 @@ from kbnotebooks.next_word_view import NextWordView as NextWordView
 from kbnotebooks.perplexity_view import PerplexityView as PerplexityView
 from kbnotebooks.place import here as here
 from kbnotebooks.planner import PlanView as PlanView
+from kbnotebooks.price_of_a_label_view import LearningCurveView as LearningCurveView
 from kbnotebooks.probe_view import ProbeView as ProbeView
 from kbnotebooks.replaying import replay as replay
 from kbnotebooks.runs import RunView as RunView
