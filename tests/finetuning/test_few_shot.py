@@ -1,0 +1,162 @@
+"""A classifier from a few labels: trained, asked, saved and opened; what cannot be is told."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from kblib.corpora import Corpus
+from kblib.errors import IntegrityError, LabelError, ModelError
+from kblib.finetuning import few_shot_folder
+from kblib.finetuning.few_shot import FewShotClassifier
+from kblib.labels import read_labels
+from tests.finetuning.few_made import WordVectors, made_labels
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return made_labels()
+
+
+@pytest.fixture(scope="module")
+def classifier(labels):
+    return FewShotClassifier.train(labels, WordVectors())
+
+
+@pytest.fixture
+def same_encoder(monkeypatch):
+    """Open the stand-in where a saved classifier names it."""
+    monkeypatch.setattr(few_shot_folder.SentenceEncoder, "open", lambda name: WordVectors())
+
+
+def test_labels_are_those_of_a_plain_logistic_regression(labels, classifier):
+    vectors = WordVectors().encode(labels.rows["text"].to_list())
+    spread = np.sqrt(((vectors - vectors.mean(axis=0)) ** 2).mean())
+    strength = classifier.head.strength
+    model = LogisticRegression(C=strength * 1.0, max_iter=2_000)
+    model.fit((vectors - vectors.mean(axis=0)) / spread, labels.rows["label"].to_list())
+    plain = model.predict((vectors - vectors.mean(axis=0)) / spread)
+    assert classifier.predict(labels)["label"].tolist() == plain.tolist()
+
+
+def test_predictions_have_a_row_a_text(classifier):
+    found = classifier.predict(["regn och snö", "", "kungen och prins"])
+    assert found["id"].tolist() == ["1", "2", "3"]
+    assert found["label"].tolist()[::2] == ["weather", "court"]
+    assert found["label"].isna().tolist() == [False, True, False]
+    assert found["note"].tolist()[1] == "The text is empty."
+    scores = found[[f"score_{one}" for one in classifier.labels]].iloc[0]
+    assert scores.sum() == pytest.approx(1)
+    assert scores.max() == found["score"][0]
+
+
+def test_corpus_is_labelled_by_its_ids(classifier):
+    corpus = Corpus.from_texts(["regn", "mål"], name="brev")
+    assert classifier.predict(corpus)["id"].tolist() == corpus.table["id"].tolist()
+
+
+def test_only_empty_texts_have_no_label(classifier):
+    assert classifier.predict(["", " "])["label"].isna().all()
+
+
+def test_provenance_says_from_what_it_was_learnt(labels, classifier):
+    known = classifier.provenance
+    assert known["n_labels"] == {"weather": 90, "sport": 60, "court": 30}
+    assert known["groups"] == "film"
+    assert known["labels_fingerprint"] == labels.provenance["fingerprint"]
+
+
+def test_saved_classifier_answers_the_same(labels, classifier, tmp_path, same_encoder):
+    again = FewShotClassifier.open(classifier.save(tmp_path / "topics"))
+    assert again.predict(labels).equals(classifier.predict(labels))
+    assert again.provenance == classifier.provenance
+    assert not list((tmp_path / "topics").glob("*.pkl"))
+    assert "| weather | 90 |" in (tmp_path / "topics" / "README.md").read_text(encoding="utf-8")
+
+
+def test_other_encoder_is_refused(classifier, tmp_path, monkeypatch):
+    folder = classifier.save(tmp_path / "topics")
+    monkeypatch.setattr(
+        few_shot_folder.SentenceEncoder, "open", lambda name: WordVectors("others")
+    )
+    with pytest.raises(ModelError, match="has the weights others here. The classifier in"):
+        FewShotClassifier.open(folder)
+
+
+def test_changed_folder_is_told(classifier, tmp_path, same_encoder):
+    folder = classifier.save(tmp_path / "topics")
+    about = json.loads((folder / few_shot_folder.ABOUT).read_text(encoding="utf-8"))
+    (folder / few_shot_folder.ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(IntegrityError):
+        FewShotClassifier.open(folder)
+
+
+def test_folder_of_something_else_is_told(tmp_path):
+    with pytest.raises(ModelError, match="There is no few-shot classifier in"):
+        FewShotClassifier.open(tmp_path)
+
+
+def test_saving_twice_asks_first(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "topics")
+    with pytest.raises(FileExistsError):
+        classifier.save(folder)
+    assert classifier.save(folder, replace=True) == folder
+
+
+def test_rare_and_absent_labels_are_told():
+    rows = [{"text": f"regn {n}", "label": "weather"} for n in range(9)]
+    rows += [{"text": "kungen", "label": "court"}]
+    few = read_labels(rows, labels=["weather", "court", "sport"])
+    said = FewShotClassifier.train(few, WordVectors()).warnings
+    assert said[0] == "No text has the label sport: it is never given."
+    assert said[1] == "Labels of fewer than 4 texts: court (1)."
+
+
+def test_one_label_is_refused():
+    rows = [{"text": f"regn {n}", "label": "weather"} for n in range(9)]
+    with pytest.raises(LabelError) as told:
+        FewShotClassifier.train(read_labels(rows, name="brev"), WordVectors())
+    assert str(told.value) == (
+        "All 9 labels of 'brev' are 'weather'. Two different ones at least were expected: with "
+        "one, nothing can be told apart.\n  Label texts of another kind too."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([{"text": "a", "label": "x"}], "The labels are a list."),
+        (
+            read_labels(
+                [{"a": "a", "b": "b", "label": "x"}] * 2, text=("a", "b"), name="pairs"
+            ),
+            "The labels of 'pairs' are of pairs of texts.",
+        ),
+        (
+            read_labels([{"text": "a", "label": 1}, {"text": "b", "label": 2}], scale=True),
+            "The labels of 'labels' are points on a scale.",
+        ),
+        (
+            read_labels([{"tokens": ["a"], "label": ["X"]}], text="tokens"),
+            "The labels of 'labels' are of words.",
+        ),
+    ],
+)
+def test_other_labels_are_refused(given, told):
+    with pytest.raises(LabelError) as error:
+        FewShotClassifier.train(given, WordVectors())
+    assert error.value.happened == told
+
+
+def test_what_is_no_encoder_is_refused(labels):
+    with pytest.raises(ModelError, match="The encoder is a float."):
+        FewShotClassifier.train(labels, 0.5)
+
+
+@pytest.mark.parametrize("texts", ["regn", [], [3], None])
+def test_what_are_no_texts_is_refused(classifier, texts):
+    with pytest.raises(LabelError, match="A corpus, labels or a list of texts was expected"):
+        classifier.predict(texts)
