@@ -9,8 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmarks.batch import Case, Turn, best_ratio, difference, mixed_texts, take_turns
+from benchmarks.batch import _missed, _ratio, difference, mixed_texts
+from benchmarks.batch_cases import Case
 from benchmarks.outcome import BenchmarkError
+from benchmarks.turns import Turn, best, take_turns
 from kblib.models.catalog import find_model
 from kblib.tokens.subwords import Tokenizer
 
@@ -24,29 +26,52 @@ def _read(given: Any) -> list[dict[str, float]]:
     return [{"length": score} for score in scores]
 
 
-CASE = Case("lengths", "labels", _lengths, lambda texts, _: [len(t) / 100 for t in texts], _read)
+def _case(extra: float = 0.0) -> Case:
+    peers = {
+        "kb.BatchPredict": _lengths,
+        "pipeline, batches of 1": lambda texts: [len(text) / 100 + extra for text in texts],
+    }
+    bars = (("kb.BatchPredict", "pipeline", 2.0),)
+    return Case("lengths", peers, bars, _read, exact={"kb.BatchPredict": "pipeline, batches of 1"})
+
+
+WALLS = {
+    "kb.BatchPredict": (1.0, 2.0, 9.0),
+    "pipeline, batches of 1": (8.0, 8.0, 8.0),
+    "pipeline, batches of 8": (5.0, 6.0, 7.0),
+    "sentence-transformers, batches of 8": (1.0, 1.5, 9.0),
+}
+TURNS = {peer: Turn(wall, wall) for peer, wall in WALLS.items()}
 
 
 def test_ratio_is_to_the_best_batch_size_by_medians() -> None:
-    walls = {0: (1.0, 2.0, 9.0), 1: (8.0, 8.0, 8.0), 8: (5.0, 6.0, 7.0), 32: (6.5, 7.0, 7.5)}
-    assert best_ratio({peer: Turn(wall, wall) for peer, wall in walls.items()}) == 3.0
+    assert best(TURNS, "pipeline") == 6.0
+    assert _ratio(TURNS, "kb.BatchPredict", "pipeline") == 3.0
+    assert _ratio(TURNS, "kb.BatchPredict", "sentence-transformers") == 0.75
+    assert _ratio(TURNS, "kb.BatchPredict", "onnx") is None
+
+
+def test_missed_bar_is_told() -> None:
+    assert list(_missed(_case(), TURNS)) == []
+    slower = replace(_case(), bars=(("kb.BatchPredict", "pipeline", 3.5),))
+    assert list(_missed(slower, TURNS)) == [
+        "Missed: lengths, kb.BatchPredict is 3.00 times the best of pipeline; 3.5 was the aim."
+    ]
 
 
 def test_every_peer_has_its_turn_in_each_round() -> None:
-    asked: list[int] = []
-    case = replace(CASE, theirs=lambda _, size: asked.append(size))
-    turns = take_turns(case, ["sol"], rounds=2)
-    assert asked == [1, 8, 32] * 2
-    assert {peer: len(turn.wall_s) for peer, turn in turns.items()} == {0: 2, 1: 2, 8: 2, 32: 2}
+    asked: list[str] = []
+    turns = take_turns({name: lambda name=name: asked.append(name) for name in "abc"}, rounds=2)
+    assert asked == list("abccba")
+    assert {peer: len(turn.wall_s) for peer, turn in turns.items()} == {"a": 2, "b": 2, "c": 2}
 
 
 def test_other_answers_are_no_comparison() -> None:
-    assert difference(CASE, ["sol", "regn"]) == 0
-    near = replace(CASE, theirs=lambda texts, _: [len(text) / 100 + 5e-4 for text in texts])
-    assert difference(near, ["sol"]) == pytest.approx(5e-4)
-    far = replace(CASE, theirs=lambda texts, _: [len(text) / 100 + 0.1 for text in texts])
-    with pytest.raises(BenchmarkError, match=r"lengths: scores differ by 0\.1; 0\.001 is allowed"):
-        difference(far, ["sol"])
+    assert difference(_case(), ["sol", "regn"]) == {"kb.BatchPredict": 0}
+    near = difference(_case(5e-4), ["sol"])
+    assert near == {"kb.BatchPredict": pytest.approx(5e-4)}
+    with pytest.raises(BenchmarkError, match=r"lengths: numbers differ by 0\.1; 0\.001 is allowed"):
+        difference(_case(0.1), ["sol"])
 
 
 def test_texts_are_different_and_short_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import random
+import subprocess
+import sys
 from contextlib import suppress
 
 import polars as pl
@@ -56,29 +57,61 @@ def test_run_gives_each_document_its_answer(blanks: Corpus) -> None:
     assert submit(job).name == run.name
 
 
+def test_killed_worker_leaves_the_table_of_a_quiet_run(blanks: Corpus) -> None:
+    job = BatchPredict("kb-mini-masked", blanks.sample(24, seed=2), k=2, rows=2)
+    run = submit(job, workers=1)
+    until(lambda: bool(results(run)) or run.state.over, patience_s=START_S)
+    before = results(run)
+    with suppress(psutil.Error):  # the run may have been quicker
+        _worker_of(run).kill()
+    same(table_of(run), undisturbed(job))
+    assert {n: one for n, one in results(run).items() if n in before} == before
+
+
 @pytest.mark.slow
-def test_killed_worker_and_head_leave_the_table_of_a_quiet_run(films: Corpus) -> None:
+@pytest.mark.parametrize("seed", [1, 2])
+def test_run_struck_five_times_leaves_the_table_of_a_quiet_run(films: Corpus, seed: int) -> None:
     texts = films.sample(90, seed=1)
     job = BatchPredict("kb-mini-masked", texts, task="surprisal", rows=3)
     quiet = table_of(submit(job, workers=2))
+    draw = random.Random(seed)
+    victims = ["kernel", "worker", "head", *draw.choices(["kernel", "worker", "head"], k=2)]
+    draw.shuffle(victims)
     run = submit(job, workers=2, fresh=True)
-    until(lambda: len(results(run)) >= 3, patience_s=START_S)
-    with suppress(psutil.Error):  # the run may have been quicker
-        _worker_of(run).kill()
-    until(lambda: len(results(run)) >= 9 or run.state.over, patience_s=START_S)
-    before = results(run)
-    with suppress(psutil.Error, ProcessLookupError):
-        workers = psutil.Process(run.state.pid).children(recursive=True)
-        os.kill(run.state.pid, signal.SIGKILL)
-        psutil.wait_procs(workers, timeout=START_S)
-    until(lambda: run.state.over, patience_s=START_S)
-    if run.state.phase is Phase.FAILED:
-        run = run.resume()
+    known: dict[int, tuple[int, int]] = {}
+    for number, victim in enumerate(victims):
+        enough = draw.randint(3 * number, 3 * number + 3)
+        until(lambda enough=enough: len(results(run)) >= enough or run.state.over)  # type: ignore[misc]
+        _strike(run, victim)
+        known = {**results(run), **known}
+        if run.state.phase in (Phase.FAILED, Phase.STOPPED):
+            run = run.resume()
     struck = table_of(run)
     assert struck["id"].to_list() == [document.id for document in texts]
-    assert {n: one for n, one in results(run).items() if n in before} == before
+    assert {n: one for n, one in results(run).items() if n in known} == known  # none done twice
     assert not leftovers(run)
     assert struck.equals(quiet)  # equal threads, equal bits
+
+
+def _strike(run: Run, victim: str) -> None:
+    """Kill a worker, the head with all it has begun, or a process that waits for the run."""
+    if victim == "kernel":
+        waits = f"import kbnotebooks as kb; print('there', flush=True); kb.Run.open({run.name!r}).wait()"
+        kernel = subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE)
+        assert kernel.stdout is not None
+        kernel.stdout.readline()
+        kernel.kill()
+        kernel.communicate()
+        return
+    with suppress(psutil.Error):  # the run may have been quicker
+        if victim == "worker":
+            _worker_of(run).kill()
+            return
+        head = psutil.Process(run.state.pid)
+        workers = head.children(recursive=True)
+        head.kill()
+        psutil.wait_procs(workers, timeout=START_S)
+        until(lambda: run.state.over, patience_s=START_S)
 
 
 def _worker_of(run: Run) -> psutil.Process:
@@ -86,6 +119,8 @@ def _worker_of(run: Run) -> psutil.Process:
     found: list[psutil.Process] = []
 
     def there() -> bool:
+        if run.state.over:
+            raise psutil.NoSuchProcess(run.state.pid or 0)
         children = psutil.Process(run.state.pid).children(recursive=True)
         found[:] = [p for p in children if "kblib.cluster.pool_worker" in " ".join(p.cmdline())]
         return bool(found)

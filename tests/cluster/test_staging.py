@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,25 @@ def test_model_that_training_goes_on_from_is_staged(run: RunFolder, tmp_path: Pa
     (folder / "model.safetensors").write_bytes(b"WEIGHTS")
     with pytest.raises(IntegrityError, match="Model 'mini' is not what it was"):
         stage(run, EMULATOR, Here())
+
+
+def test_model_that_a_batch_asks_is_staged(run: RunFolder, tmp_path: Path) -> None:
+    folder = tmp_path / "mini"
+    with files.sealed_folder(folder, {"kind": "model"}) as aside:
+        (aside / "config.json").write_text("{}")
+        (aside / "model.safetensors").write_bytes(b"weights")
+    asked = {"kind": "batch", "arguments": {"model": str(folder), "task": "fill"}}
+    ours = asking_for(run, function="kblib.jobs.predict_shard:predict", **asked)
+    pieces = stage(ours, EMULATOR, Here())
+    assert [piece.what for piece in pieces] == ["the code", "corpus 'films'", "model 'mini'"]
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(IntegrityError, match=r"model\.safetensors"):
+        stage(run, EMULATOR, Here())
+    shutil.rmtree(folder)
+    with pytest.raises(SiteError, match=r"Model 'mini' is not on this machine"):
+        stage(run, EMULATOR, Here())
+    somebodys = asking_for(run, function="my_functions:ask", **asked)
+    assert "model 'mini'" not in [piece.what for piece in stage(somebodys, EMULATOR, Here())]
 
 
 def test_every_corpus_of_a_mixture_is_staged(run: RunFolder, job: Pretrain, tmp_path: Path) -> None:

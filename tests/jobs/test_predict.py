@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, JobError, ModelError, TokenError
@@ -18,10 +19,24 @@ from kblib.jobs.predict import BatchPredict, weights_of
 from kblib.jobs.preview import Preview
 from kblib.jobs.shard_work import ShardWork
 from kblib.models.catalog import find_model
+from kblib.models.linears import check_units
 from kblib.models.masked import MaskedLM
 from kblib.runs import RunFolder
 
 MASKED, CAUSAL = "kb-mini-masked", "kb-mini-causal"
+
+
+def has_units(precision: str) -> bool:
+    try:
+        check_units(precision, torch.device("cpu"))
+    except ModelError:
+        return False
+    return True
+
+
+needs_vnni = pytest.mark.skipif(
+    not has_units("int8"), reason="this processor has no units for int8"
+)
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ def test_equal_texts_are_asked_once(blanks: Corpus, monkeypatch: pytest.MonkeyPa
         asked.extend(texts)
         return pl.DataFrame({"length": list(map(len, texts))})
 
-    monkeypatch.setattr(predict_shard, "opened", lambda *_: answer)
+    monkeypatch.setattr(predict_shard, "opened", lambda *_: predict_shard.Opened(answer))
     job = BatchPredict(MASKED, blanks)
     table = predict_shard.predict(job.shard(0), **job.arguments)
     texts = [document.text for document in blanks]
@@ -116,10 +131,89 @@ def test_shards_of_a_task_have_columns_of_their_own(
 ) -> None:
     job = BatchPredict(model, films.filter(film="SF1"), task=task)
     table = predict_shard.predict(job.shard(0), **job.arguments)
-    always = {"id", "film", "n_tokens", "n_windows", "note", "model", "weights"}
+    of_corpus = {"id", "film", "language", "licence"}
+    always = {*of_corpus, "n_tokens", "n_windows", "note", "model", "weights", "precision"}
     assert set(table.columns) == columns | always
     assert table.height == 10
     assert all(table[column].null_count() == 0 for column in columns)
+
+
+def test_where_a_text_stands_on_a_page_is_in_the_result() -> None:
+    corpus = Corpus.from_texts(
+        ["Kungen kom.", "Laget vann."],
+        issue=["DN 1935-04-12"] * 2,
+        page=[3, 4],
+        block=["TB_7", "TB_9"],
+        box=[[10, 20, 300, 40], [10, 80, 310, 44]],
+        ocr=[0.91, None],
+        model=["Zeiss", "Leica"],
+    )
+    job = BatchPredict(MASKED, corpus, task="vectors")
+    table = predict_shard.predict(job.shard(0), **job.arguments)
+    assert table["box"].to_list() == [[10, 20, 300, 40], [10, 80, 310, 44]]
+    assert table["ocr"].to_list() == [0.91, None]
+    assert table.select("issue", "page", "block").rows() == [
+        ("DN 1935-04-12", 3, "TB_7"),
+        ("DN 1935-04-12", 4, "TB_9"),
+    ]
+    assert table["corpus_model"].to_list() == ["Zeiss", "Leica"]
+    assert table["model"].unique().to_list() == [MASKED]
+    assert "text" not in table.columns
+
+
+def _opened_as(monkeypatch: pytest.MonkeyPatch, cosine: float) -> list[str]:
+    compared: list[str] = []
+
+    def alike(texts: list[str]) -> float:
+        compared.extend(texts)
+        return cosine
+
+    def answer(texts: list[str]) -> pl.DataFrame:
+        return pl.DataFrame({"length": list(map(len, texts))})
+
+    monkeypatch.setattr(predict_shard, "opened", lambda *_: predict_shard.Opened(answer, alike))
+    return compared
+
+
+def test_shard_in_int8_says_how_alike_it_is(films: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = _opened_as(monkeypatch, 0.995)
+    job = BatchPredict(MASKED, films, task="vectors", precision="int8", rows=50)
+    table = predict_shard.predict(job.shard(1), **job.arguments)
+    texts = list(dict.fromkeys(job.shard(1)["text"]))
+    assert compared == texts[:16]
+    assert table["cosine_to_fp32"].unique().to_list() == [0.995]
+    assert table["precision"].unique().to_list() == ["int8"]
+
+
+def test_shard_whose_vectors_turn_is_refused(
+    films: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _opened_as(monkeypatch, 0.886)
+    job = BatchPredict(MASKED, films, task="vectors", precision="int8")
+    with pytest.raises(ModelError) as caught:
+        predict_shard.predict(job.shard(0), **job.arguments)
+    assert str(caught.value) == (
+        "In int8 the model 'kb-mini-masked' gives other vectors: their cosine to those in fp32 goes "
+        "down to 0.886. 0.99 at least was expected, of 16 texts of each shard.\n"
+        '  kb.BatchPredict(model, corpus, precision="fp32")'
+    )
+
+
+@needs_vnni
+def test_int8_is_near_fp32_in_a_trained_model(films: Corpus) -> None:
+    texts = films.filter(film=["SF1", "SF2"])
+    jobs = [BatchPredict(MASKED, texts, task="vectors", precision=p) for p in ("fp32", "int8")]
+    assert jobs[0].key != jobs[1].key
+    exact, near = (predict_shard.predict(job.shard(0), **job.arguments) for job in jobs)
+    pairs = zip(exact["vector"], near["vector"], strict=True)
+    cosines = [a @ b / np.sqrt((a @ a) * (b @ b)) for a, b in (map(np.array, two) for two in pairs)]
+    assert 0.99 < min(cosines) < 1 - 1e-6
+    assert near["cosine_to_fp32"][0] == pytest.approx(min(cosines[:16]), abs=1e-3)
+
+
+def test_unknown_precision_is_refused(blanks: Corpus) -> None:
+    with pytest.raises(JobError, match=r"got precision='int4'\. Known are 'fp32' \(32-bit floats\)"):
+        BatchPredict(MASKED, blanks, precision="int4")
 
 
 def test_run_gives_the_table_of_its_shards(blanks: Corpus, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from kblib.sites import Cluster
 
 _MODELS = ("model", "tokenizer", "continue_from")
 """Fields of jobs that name a model: a folder, a name in the model folders, or one of the hub."""
+_OWN_FUNCTIONS = "kblib."
+"""How functions of batches begin whose argument ``model`` is the folder of one."""
 _READERS = 4
 _SHOWN = 12  # letters of a checksum in a message
 
@@ -130,7 +132,8 @@ def _check_library(run: RunFolder) -> None:
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
     if job.get("kind") == "batch":
-        return (*environment.CORE, "dask", "distributed")
+        asked = environment.TRAINING if _asked_model(job) else ()
+        return (*environment.CORE, *asked, "dask", "distributed")
     engine = ("deepspeed",) if job.get("engine") == "deepspeed" else ()
     return (*environment.CORE, *environment.TRAINING, *engine)
 
@@ -144,8 +147,8 @@ def _needed(
     for corpus in _corpora(job):
         what = f"corpus '{corpus.get('name', '')}'"
         yield what, Path(corpus["folder"]), "Save it again, and submit the job with the new one."
-    for field in _MODELS:
-        name, place = _named(job.get(field))
+    for model in (*(job.get(field) for field in _MODELS), _asked_model(job)):
+        name, place = _named(model)
         folder = _model(name, place, cluster) if name else None
         if folder is not None:
             yield f"model '{name}'", folder, f"Fetch or save it again: {folder}"
@@ -159,6 +162,14 @@ def _corpora(content: Any) -> Iterator[Mapping[str, Any]]:
         content = [part for name, part in content.items() if name not in _MODELS]
     for part in content if isinstance(content, list) else ():
         yield from _corpora(part)
+
+
+def _asked_model(job: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return the model that a batch asks, where its function is one of ours."""
+    folder = (job.get("arguments") or {}).get("model")
+    if not str(job.get("function", "")).startswith(_OWN_FUNCTIONS) or not folder:
+        return None
+    return {"name": Path(folder).name, "folder": str(folder)}
 
 
 def _named(model: Any) -> tuple[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WORKERS = (1, 2, 4, 8, 16)
 _WARM = 2  # texts that are asked first: a model's first answer takes longer than the others
 _HOUR_S = 3600.0
+_MARGIN = 2.0  # of a limit over what was reckoned: nodes differ, and workers have to start
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Preview:
     answers
         The rows of the sample, as the result will have them.
     provenance
-        Model, weights, task, corpus, seed.
+        Model, weights, task, precision, corpus, seed.
     """
 
     n_texts: int
@@ -90,7 +91,9 @@ class Preview:
             f"All of them: {hours}; {self.gpu_hours:.3g} GPU-hours (a worker without a GPU counts "
             "as one).\n"
             "Measured here, not on the site it may be sent to; starting workers and opening the "
-            "model come on top."
+            "model come on top.\n"
+            f"With a limit, at which it stops and keeps what is done: "
+            f"kb.submit(job, budget_gpu_hours={_MARGIN * self.gpu_hours:.2g})"
         )
 
 
@@ -120,6 +123,7 @@ def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
     seconds = time.perf_counter() - began
     characters = pl.col("text").str.len_chars().sum()
     said = {"model": job.model.name, "weights": job.arguments["weights"], "task": job.task}
+    said["precision"] = str(job.arguments.get("precision", "fp32"))
     return Preview(
         n_texts=len(corpus),
         n_measured=n_measured,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from kblib.errors import ModelError
+from kblib.models.lanes import CPU_TOKENS
 
 _INT8_TOP = 127
 _MIDDLE = 128  # what stands for nought where numbers from 0 to 255 are asked for
@@ -43,7 +44,7 @@ def make_ready(model: PreTrainedModel, precision: str = "fp32") -> PreTrainedMod
     check_units(precision, model.device)
     if precision == "bf16":
         model = model.to(torch.bfloat16)  # type: ignore[assignment]
-    elif model.device.type == "cpu" and _onednn_packs():
+    if model.device.type == "cpu" and _onednn_packs():
         inner = {id(module) for module in model.base_model.modules()}
         for module in list(model.modules()):
             for name, child in list(module.named_children()):
@@ -75,7 +76,7 @@ def check_units(precision: str, device: torch.device) -> None:
 
 
 class PackedLinear(nn.Module):
-    """A linear layer in 32-bit floats whose weights lie as oneDNN reads them.
+    """A linear layer in floats whose weights lie as oneDNN reads them.
 
     Parameters
     ----------
@@ -86,8 +87,8 @@ class PackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        weight = linear.weight.detach()
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous().to_mkldnn())
+        weight = linear.weight.detach().contiguous()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight, CPU_TOKENS)
         self.bias = None if linear.bias is None else linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
