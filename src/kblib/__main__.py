@@ -2,8 +2,8 @@
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
 models: the embedded ones made again; plan: what it would cost; submit: a job that was written down;
-preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs; bundle:
-a model that may leave the house.
+preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs;
+bundle: a model that may leave the house.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from kblib.errors import KblibError
 
@@ -201,13 +202,13 @@ def parser() -> argparse.ArgumentParser:
     _add_submit_options(one)
     one.set_defaults(do=submit)
     one = commands.add_parser("bundle", help="a model that may leave the house; --show")
-    one.add_argument("model", metavar="RUN_OR_MODEL", help="a run, a model, or its folder")
-    one.add_argument("out", metavar="OUT", nargs="?", default="bundle", help="a new folder")
-    one.add_argument("--show", action="store_true", help="what it was made from; nothing is written")
-    one.add_argument("--corpus", action="append", default=[], metavar="NAME", help="it was trained on")
-    one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
-    one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
+    _add_bundle_options(one)
     one.set_defaults(do=bundle)
+    _add_run_commands(commands)
+    return root
+
+
+def _add_run_commands(commands: Any) -> None:
     one = commands.add_parser("status", help="all runs, or one")
     one.add_argument("run", nargs="?", help="the name of a run")
     one.set_defaults(do=status)
@@ -226,7 +227,6 @@ def parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text)
         one.add_argument("run", help="the name of a run")
         one.set_defaults(do=do)
-    return root
 
 
 def _add_submit_options(one: argparse.ArgumentParser) -> None:
@@ -246,6 +246,17 @@ def _add_submit_options(one: argparse.ArgumentParser) -> None:
     for name in ("partition", "account", "qos"):
         one.add_argument(f"--{name}", metavar="NAME", help="on a cluster")
     one.add_argument("--exclude", action="append", metavar="NODE", help="to keep away from")
+
+
+def _add_bundle_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("model", metavar="RUN_OR_MODEL", help="a run, a model, or its folder")
+    one.add_argument("out", metavar="OUT", nargs="?", default="bundle", help="a new folder")
+    one.add_argument("--show", action="store_true", help="what it was made from; write nothing")
+    one.add_argument(
+        "--corpus", action="append", default=[], metavar="NAME", help="it was trained on"
+    )
+    one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
+    one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
 
 
 def _add_plan_options(one: argparse.ArgumentParser) -> None:

@@ -100,7 +100,7 @@ def test_hours_of_a_lost_job_end_when_it_did_however_long_the_next_one_waited(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch, told_s: float | None, counts_s: float
 ) -> None:
     now = 2_000_000_000.0
-    end = None if told_s is None else datetime.fromtimestamp(now + told_s)  # noqa: DTZ006
+    end = None if told_s is None else datetime.fromtimestamp(now + told_s)
     monkeypatch.setattr(gang, "slurm_of", lambda run: Slurm("NODE_FAIL", end))
     monkeypatch.setattr(time, "time", lambda: now - 18000)
     run.begin_attempt(0, {"job": "7", "nodes": "gn1"})

@@ -52,7 +52,16 @@ def test_script_is_shown_and_nothing_is_sent(
     training: Pretrain, tmp_path: Path, capsys: Said
 ) -> None:
     path = training.save(tmp_path / "job.json")
-    words = ["--site", "example-slurm", "--nodes", "2", "--account", "p200", "--ranks-per-node", "2"]
+    words = [
+        "--site",
+        "example-slurm",
+        "--nodes",
+        "2",
+        "--account",
+        "p200",
+        "--ranks-per-node",
+        "2",
+    ]
     assert __main__.main(["submit", str(path), *words, "--show"]) == 0
     asked = {"nodes": 2, "account": "p200", "ranks_per_node": 2}
     assert capsys.readouterr().out == job_script(training, site="example-slurm", **asked) + "\n"

@@ -57,7 +57,7 @@ def test_texts_of_a_mixture_count_and_those_that_are_only_scored_do_not(open_tex
 def test_model_to_go_on_from_counts(open_texts: Corpus) -> None:
     origin = {"name": "KB/bert-base-swedish-cased", "folder": None, "fingerprint": None}
     recipe = {"job": {"corpus": said(open_texts), "continue_from": origin}}
-    texts, model = sources_of(recipe, [open_texts])
+    _, model = sources_of(recipe, [open_texts])
     assert (model.what, model.name) == ("model", "KB/bert-base-swedish-cased")
     assert model.stated is not None
     assert model.stated[0]["licence"] == "none stated on the card"

@@ -59,4 +59,10 @@ def test_the_stricter_of_both_columns_holds(licence: str, rights: str, terms: Te
 
 
 def test_what_may_leave() -> None:
-    assert [one.name for one in Terms if one.may_leave] == ["FREE", "NAMED", "ALIKE", "NOT_FOR_SALE"]
+    leave = [one for one in Terms if one.may_leave]
+    assert leave == [Terms.FREE, Terms.NAMED, Terms.ALIKE, Terms.NOT_FOR_SALE]
+        "FREE",
+        "NAMED",
+        "ALIKE",
+        "NOT_FOR_SALE",
+    ]
