@@ -53,7 +53,7 @@ class PairDraw:
     def __init__(self, labels: Sequence[str], *, batch_size: int, seed: int) -> None:
         self.batch_size = batch_size
         self.seed = seed
-        names = np.array(labels)
+        names = np.array(list(labels))
         self._places = [np.flatnonzero(names == one) for one in dict.fromkeys(labels)]
         self._several = [places for places in self._places if len(places) > 1]
         if len(self._places) < 2 or not self._several:
