@@ -53,6 +53,7 @@ from kblib.models.explaining import attention_control as attention_control
 from kblib.models.masked import MaskedLM as MaskedLM
 from kblib.models.probe import probe as probe
 from kblib.models.sampling import Sampling as Sampling
+from kblib.models.sentence_encoder import SentenceEncoder as SentenceEncoder
 from kblib.models.shape import ModelShape as ModelShape
 from kblib.models.token_cuts import token_cuts as token_cuts
 from kblib.models.token_lens import token_lens as token_lens
@@ -87,6 +88,10 @@ from kblib.planner import plan as plan
 from kblib.planner import training_gpu_hours as training_gpu_hours
 from kblib.planner.check import check_runs as check_runs
 from kblib.planner.known_shapes import known_shape as known_shape
+from kblib.zeroshot.abstaining import abstention as abstention
+from kblib.zeroshot.classifier import ZeroShotClassifier as ZeroShotClassifier
+from kblib.zeroshot.classifier import zero_shot as zero_shot
+from kblib.zeroshot.templates import compare_templates as compare_templates
 from kbnotebooks._words import language as language
 from kbnotebooks.attention_view import AttentionView as AttentionView
 from kbnotebooks.collocation_view import CollocationView as CollocationView
@@ -119,3 +124,4 @@ from kbnotebooks.scores_view import ScoresView as ScoresView
 from kbnotebooks.surprisal_view import SurprisalView as SurprisalView
 from kbnotebooks.token_lens_view import TokenLensView as TokenLensView
 from kbnotebooks.trend_view import TrendView as TrendView
+from kbnotebooks.zero_shot_view import ZeroShotView as ZeroShotView

@@ -1,0 +1,93 @@
+"""Texts cut so that what is asked fits behind them: the question itself is never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kblib.errors import ModelError
+from kblib.models.batches import cut
+from kblib.models.given import shortened
+from kblib.tokens.subwords import Tokenizer
+from kblib.zeroshot.evidence import Ints
+
+LEAST_ROOM = 8
+"""Tokens of text that should fit beside the question; with fewer a window says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of some texts.
+
+    Attributes
+    ----------
+    ids
+        The ids of each window, without any frame.
+    text_of, sizes
+        Which text each belongs to, and how many tokens it has, (W,).
+    n_tokens, n_windows
+        Of each text, (N,).
+    """
+
+    ids: list[list[int]]
+    text_of: Ints
+    sizes: Ints
+    n_tokens: Ints
+    n_windows: Ints
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, texts: Sequence[str], room: int) -> Windows:
+        """Cut texts into windows of at most so many tokens."""
+        encoded = tokenizer.encode_batch(list(texts), special=False)
+        cuts = [cut(ids, room) or [[]] for ids in encoded]
+        ids = [window for own in cuts for window in own]
+        counts = np.array([len(own) for own in cuts], dtype=np.int64)
+        return cls(
+            ids,
+            np.repeat(np.arange(len(texts)), counts),
+            np.array([len(window) for window in ids], dtype=np.int64),
+            np.array([len(own) for own in encoded], dtype=np.int64),
+            counts,
+        )
+
+
+def room_beside(taken: int, seq_len: int, longest: str) -> int:
+    """Return how many tokens of text fit beside a question.
+
+    Parameters
+    ----------
+    taken
+        Tokens of the longest question, its frame included.
+    longest
+        That question, to be told.
+
+    Raises
+    ------
+    ModelError
+        If there are too few.
+    """
+    room = seq_len - taken
+    if room < LEAST_ROOM:
+        raise ModelError(
+            f"The question {shortened(longest)} takes {taken} of the {seq_len} tokens that the "
+            "model reads at once.",
+            f"At least {LEAST_ROOM} of them should be left for the text.",
+            "Say it in fewer words, or take a model that reads more.",
+        )
+    return room
+
+
+def after_space(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return the ids of words that follow others, after a space.
+
+    A lead is cut off again: what begins a text is cut otherwise by some tokenizers.
+    """
+    if not text:
+        return []
+    lead = tokenizer.encode("a", special=False)
+    whole = tokenizer.encode(f"a {text}", special=False)
+    if whole[: len(lead)] == lead:
+        return whole[len(lead) :]
+    return tokenizer.encode(text, special=False)
