@@ -81,12 +81,19 @@ class _Cells:
     def best_rate(self, method: str) -> float:
         """Return the rate of the grid that is best on the validation films."""
         rates = RATES[method][:1] if self.quick else RATES[method]
-        scores = {rate: self._kept(f"tune-{method}-{rate:g}", tuned, method, rate) for rate in rates}
+        scores = {
+            rate: self._kept(f"tune-{method}-{rate:g}", tuned, method, rate, quick=self.quick)
+            for rate in rates
+        }
         return max(scores, key=lambda rate: scores[rate])
 
     def answered(self, method: str, rate: float, seed: int) -> Answered:
         """Return what a training said of the test films."""
-        return Answered(**self._kept(f"test-{method}-{rate:g}-{seed}", tested, method, rate, seed))
+        return Answered(
+            **self._kept(
+                f"test-{method}-{rate:g}-{seed}", tested, method, rate, seed, quick=self.quick
+            )
+        )
 
     def counted(self) -> dict[str, Answered]:
         """Return what the baselines said of the test films."""
@@ -99,7 +106,7 @@ class _Cells:
 
     def steps(self) -> dict[str, list[float]]:
         """Return seconds a step of each method, taken in turns."""
-        found: dict[str, list[float]] = self._kept("steps", step_seconds)
+        found: dict[str, list[float]] = self._kept("steps", step_seconds, quick=self.quick)
         return found
 
     def stored(self, method: str) -> int:
@@ -110,13 +117,13 @@ class _Cells:
         """Return the peak memory of a process that finetunes a few steps."""
         return float(self._kept(f"peak-{method}", peak_mib, method))
 
-    def _kept(self, name: str, work: Step, *asked: Any) -> Any:
+    def _kept(self, name: str, work: Step, *asked: Any, **how: Any) -> Any:
         about = {**self.about, "cell": name}
         print(f"finetune: {name}", flush=True)
         return kept(
             name,
             about,
-            lambda: work(self.parts, *asked, quick=self.quick),
+            lambda: work(self.parts, *asked, **how),
             benchmark="finetune",
             code=CODE,
         )
@@ -155,7 +162,12 @@ def _over_seeds(
     # The draws are the same for all seeds: they depend on the number of films alone.
     drawn = np.mean([read(one.resampled(RESAMPLES, SEED)) for one in counted], axis=0)
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return fmean(each), float(low), float(high), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0
+    return (
+        fmean(each),
+        float(low),
+        float(high),
+        float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
+    )
 
 
 def _percent(found: tuple[float, float, float, float]) -> str:
@@ -177,13 +189,13 @@ def _note(parts: Parts, seeds: Sequence[int]) -> str:
     assert valid is not None  # noqa: S101  asked for
     return (
         f"{len(parts.train):,} windows to learn from, {len(valid):,} to choose the learning rate "
-        f"and the best step by, {len(parts.test):,} of {films} films to test, each film in one part; "
-        "about half of them intertitles. Intervals of 95 % from drawing films anew, for the mean "
-        f"of {len(seeds)} seeds; 'seeds apart' is their standard deviation in points. Learning rates "
-        f"tried: {grid}; tf-idf chose its penalty by cross-validation. Memory is that of a whole "
-        "process with Python and PyTorch, stored are the weights alone, steps (16 windows) were "
-        f"taken in turns, in {_threads()}. {MODEL} was pretrained on most of these films, without "
-        "labels. On so small a model LoRA saves bytes, and no time."
+        f"and the best step by, {len(parts.test):,} of {films} films to test, each film in one "
+        "part; about half of them intertitles. Intervals of 95 % from drawing films anew, for the "
+        f"mean of {len(seeds)} seeds; 'seeds apart' is their standard deviation in points. "
+        f"Learning rates tried: {grid}; tf-idf chose its penalty by cross-validation. Memory is "
+        "that of a whole process with Python and what it imports; stored are the weights alone; "
+        f"steps (16 windows) were taken in turns, in {_threads()}. {MODEL} was pretrained on most "
+        "of these films, without labels. On so small a model LoRA saves bytes, and no time."
     )
 
 
@@ -196,4 +208,6 @@ def _threads() -> str:
 
 def _too_few(parts: Parts) -> tuple[str, ...]:
     n = len(parts.test)
-    return () if n >= LEAST_TESTED else (f"Missed: {n:,} test windows; {LEAST_TESTED:,} were asked.",)
+    return (
+        () if n >= LEAST_TESTED else (f"Missed: {n:,} test windows; {LEAST_TESTED:,} were asked.",)
+    )

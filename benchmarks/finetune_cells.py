@@ -81,7 +81,7 @@ def step_seconds(parts: Parts, *, quick: bool) -> dict[str, list[float]]:
     return taken
 
 
-def stored_bytes(parts: Parts, method: str, *, quick: bool) -> int:
+def stored_bytes(parts: Parts, method: str) -> int:
     """Return the bytes of the weights in the folder that a method saves."""
     trained, data = _few_steps(parts, method, lambda _line: None)
     with tempfile.TemporaryDirectory() as aside:
@@ -89,7 +89,7 @@ def stored_bytes(parts: Parts, method: str, *, quick: bool) -> int:
         return sum(one.stat().st_size for one in saved.folder.rglob("*.safetensors"))
 
 
-def peak_mib(parts: Parts, name: str, *, quick: bool) -> float:
+def peak_mib(parts: Parts, name: str) -> float:
     """Return the peak memory of a process of its own that does what a method does, in MiB."""
     named = {"train": parts.train, "valid": parts.valid, "test": parts.test}
     with tempfile.TemporaryDirectory() as aside:

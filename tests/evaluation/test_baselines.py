@@ -1,4 +1,4 @@
-"""Baselines: each against a count by hand or scikit-learn; what is beside them, and what cannot be."""
+"""Baselines: each against a count by hand or scikit-learn; models beside them; what has none."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def words() -> Parts:
     for n in range(60):
         tokens = [str(draw.choice(["kungen", "reser", "till", f"ort{n}"])) for _ in range(8)]
         tags = {"kungen": "NOUN", "reser": "VERB", "till": "ADP"}
-        label = [tags.get(one, "PROPN") for one in tokens]
+        label = [
+            tags.get(word, "PROPN" if before == "till" else "NOUN")
+            for before, word in zip(["", *tokens], tokens, strict=False)
+        ]
         rows.append({"words": tokens, "label": label, "film": f"F{n // 3}"})
     return read_labels(rows, text="words", name="words").split(test=0.4)
 
@@ -96,11 +99,15 @@ def test_same_seed_gives_the_same_table(parts):
 def test_ngrams_are_bayes_with_a_model_a_label(parts):
     train, test = parts.train, parts.test
     of_label = {
-        label: [text for text, one in train.rows.select("text", "label").iter_rows() if one == label]
+        label: [
+            text for text, one in train.rows.select("text", "label").iter_rows() if one == label
+        ]
         for label in train.labels
     }
     models = {label: NgramLM.train(texts, order=3) for label, texts in of_label.items()}
-    for text, row in zip(test.rows["text"][:20], ngrams(train, test).iter_rows(named=True), strict=False):
+    for text, row in zip(
+        test.rows["text"][:20], ngrams(train, test).iter_rows(named=True), strict=False
+    ):
         logs = {
             label: model.log10_score(text) + math.log10(len(of_label[label]) / len(train))
             for label, model in models.items()
@@ -159,7 +166,10 @@ def test_model_beside_baselines_is_compared_with_the_best(parts, words):
 
 def test_rare_label_and_few_groups_are_no_obstacle():
     rows = [{"text": f"sol {n}", "label": "sun", "film": n} for n in range(6)]
-    rows += [{"text": "regn 1", "label": "rain", "film": 7}, {"text": "regn 2", "label": "rain", "film": 8}]
+    rows += [
+        {"text": "regn 1", "label": "rain", "film": 7},
+        {"text": "regn 2", "label": "rain", "film": 8},
+    ]
     found = baselines(read_labels(rows).split(test=0.3, seed=3), only=["n-grams", "tf-idf"])
     assert found.rows.height == 2
     assert found.rows["f1_low"].is_nan().all()

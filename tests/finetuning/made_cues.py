@@ -17,7 +17,7 @@ _WHEN = ("i dag", "i går", "på söndag", "om våren", "under natten", "hela ve
 
 
 def made_cues() -> Corpus:
-    """Return the corpus: a quarter of the cues are intertitles, of which every letter is capital."""
+    """Return the corpus: a quarter of the cues are intertitles in capitals."""
     draw = random.Random(3)
     rows = [_cue(film, number, draw) for film in range(FILMS) for number in range(CUES)]
     rows.sort(key=lambda row: (row["film"], row["medium"], row["start_s"]))
@@ -29,7 +29,8 @@ def _cue(film: int, number: int, draw: random.Random) -> dict:
     said = " ".join(
         [draw.choice(_SUBJECTS), draw.choice(_VERBS), draw.choice(_OBJECTS), draw.choice(_WHEN)]
     )
-    text = f"{said}, säger man, och nummer {film}x{number} {draw.choice(_VERBS)} {draw.choice(_OBJECTS)}."
+    ends = f"nummer {film}x{number} {draw.choice(_VERBS)} {draw.choice(_OBJECTS)}"
+    text = f"{said}, säger man, och {ends}."
     medium = "intertitle" if shown else "speech"
     return {
         "id": f"R{film}/{medium}/{number}",

@@ -6,14 +6,19 @@ import polars as pl
 
 from kblib.finetuning.passages import bare_words, joined_ranges, passages, plain, windows
 
+SAID = (
+    ("R1/speech/1", "Kungen reser.", 0.0),
+    ("R1/speech/2", "Han vinkar, och alla ser det.", 3.0),
+    ("R1/speech/4", "Sport.", 30.0),
+    ("R2/speech/1", "Laget vann i går igen.", 32.0),
+)
 CUES = pl.DataFrame(
     [
-        {"id": "R1/speech/1", "text": "Kungen reser.", "title": "R1", "medium": "speech", "start_s": 0.0, "end_s": 2.0, "film": "F1"},
-        {"id": "R1/speech/2", "text": "Han vinkar, och alla ser det.", "title": "R1", "medium": "speech", "start_s": 3.0, "end_s": 5.0, "film": "F1"},
-        {"id": "R1/speech/4", "text": "Sport.", "title": "R1", "medium": "speech", "start_s": 30.0, "end_s": 31.0, "film": "F1"},
-        {"id": "R2/speech/1", "text": "Laget vann i går igen.", "title": "R2", "medium": "speech", "start_s": 32.0, "end_s": 34.0, "film": "F2"},
+        {"id": name, "text": text, "title": name[:2], "medium": "speech", "start_s": start}
+        | {"end_s": start + 2.0, "film": f"F{name[1]}"}
+        for name, text, start in SAID
     ]
-)  # fmt: skip
+)
 
 
 def test_passage_ends_with_words_enough_a_long_silence_or_the_reel():
@@ -53,6 +58,8 @@ def test_windows_have_equally_many_words_and_no_marks():
 
 
 def test_lines_of_a_card_are_joined_and_divided_words_put_together():
-    assert plain("KONUNG GUSTAF\t\thar varit före-\tmål för") == "KONUNG GUSTAF har varit föremål för"
+    assert (
+        plain("KONUNG GUSTAF\t\thar varit före-\tmål för") == "KONUNG GUSTAF har varit föremål för"
+    )
     assert plain("Bok- och\tbladfilm -\tnu") == "Bok- och bladfilm - nu"
     assert bare_words("Å, 25-årsdag!") == ["å", "25", "årsdag"]

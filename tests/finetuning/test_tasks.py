@@ -98,7 +98,9 @@ def test_moved_word_leaves_the_words_and_changes_their_order():
 
 
 def test_sentences_of_both_orders_are_of_the_corpus(cues, made):
-    said = {tuple(sorted(text.lower().replace(",", "").strip(".").split())) for text in cues.texts()}
+    said = {
+        tuple(sorted(text.lower().replace(",", "").strip(".").split())) for text in cues.texts()
+    }
     for row in made["correctness"].rows.iter_rows(named=True):
         assert tuple(sorted(row["text"].split())) in said
     whole = {text.lower().replace(",", "").strip(".") for text in cues.texts()}
@@ -120,12 +122,12 @@ def test_pairs_of_both_labels_have_the_same_texts(cues, made):
 def test_draw_is_equal_in_each_stratum_and_takes_what_the_rarest_has():
     rows = [{"id": str(n), "text": f"text {n}", "label": "ab"[n % 3 == 0], "year": 1930 + n % 20}
             for n in range(300)]  # fmt: skip
-    drawn = balanced(rows, 1_000, 1)
+    drawn = balanced(rows, "ab", 1_000, 1)
     counts = Counter((row["label"], row["year"] // 10) for row in drawn)
     rare = Counter(row["year"] // 10 for row in rows if row["label"] == "b")
     assert counts == {(label, decade): n for decade, n in rare.items() for label in "ab"}
-    assert len(balanced(rows, 40, 1)) == 40
-    assert balanced([*rows, {**rows[1], "label": "c", "id": "x", "year": 1990}], 40, 1) == []
+    assert len(balanced(rows, "ab", 40, 1)) == 40
+    assert balanced(rows, "abc", 40, 1) == []
 
 
 def test_unknown_task_and_unfit_corpus_are_refused_in_words(cues):

@@ -289,9 +289,9 @@ def test_html_shows_texts_as_texts(write):
 
 def test_dot_leads_into_an_object(write):
     rows = [
-        {"first": {"context": "Han sköt en älg."}, "second": {"context": "Ett skott."}, "label": "a"},
-        {"first": {"context": "Bladen sköt."}, "second": {"context": "Nya skott."}, "label": "b"},
-    ]  # fmt: skip
+        {"first": {"context": one}, "second": {"context": other}, "label": label}
+        for one, other, label in [("En älg", "Ett skott.", "a"), ("Blad", "Nya skott.", "b")]
+    ]
     path = write("swewic.jsonl", jsonl(*rows))
     labels = read_labels(path, text=("first.context", "second.context"))
     assert labels.table["text_pair"].tolist() == ["Ett skott.", "Nya skott."]

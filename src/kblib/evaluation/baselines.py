@@ -199,7 +199,11 @@ def _row(name: str, scores: Scores, is_baseline: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"model": name, "baseline": is_baseline}
     for measure, short in zip(MEASURES, (("macro_f1", "f1"), ("accuracy",) * 2), strict=True):
         one = found[measure]
-        row |= {short[0]: one["score"], f"{short[1]}_low": one["low"], f"{short[1]}_high": one["high"]}
+        row |= {
+            short[0]: one["score"],
+            f"{short[1]}_low": one["low"],
+            f"{short[1]}_high": one["high"],
+        }
     return row
 
 
@@ -208,9 +212,7 @@ def _best(rows: pl.DataFrame) -> str:
     return name
 
 
-def _beside(
-    scores: Mapping[str, Scores], models: Sequence[str], best: str, seed: int
-) -> list[str]:
+def _beside(scores: Mapping[str, Scores], models: Sequence[str], best: str, seed: int) -> list[str]:
     """Return how each model stands to the best baseline, in sentences."""
     said = []
     for name in models:

@@ -25,6 +25,7 @@ PENALTIES = (1e-6, 1e-5, 1e-4)
 """What is tried for the many rows of words: the alpha of scikit-learn's stochastic descent."""
 USUAL = 1.0
 _STEPS = 1_000
+_HASHED = 2**18  # numbers that features of words are put into
 _WORD = r"(?u)\b\w+\b"
 
 
@@ -59,19 +60,16 @@ def word_overlap(train: Labels, test: Labels, groups: Sequence[Any], seed: int) 
 def neighbours(train: Labels, test: Labels, seed: int) -> pl.DataFrame:
     """Logistic regression on a word, its ending and the words beside it, for labels of words."""
     require_sklearn()
-    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
-    from sklearn.pipeline import make_pipeline
 
-    features = [list(_around(labels)) for labels in (train, test)]
+    hashed = FeatureHasher(_HASHED, input_type="string")  # learns nothing, so it cannot leak
+    known, asked = (hashed.transform(_around(labels)) for labels in (train, test))
     answers = word_rows(train)["label"].to_list()
     groups = np.repeat(np.arange(len(train)), train.rows["tokens"].list.len().to_numpy())
     descent = SGDClassifier(loss="log_loss", random_state=seed, max_iter=20, tol=1e-3)
-    model = _searched(
-        make_pipeline(DictVectorizer(), descent), {"sgdclassifier__alpha": list(PENALTIES)},
-        features[0], answers, groups, seed,
-    )  # fmt: skip
-    return word_rows(test).select("id").with_columns(label=pl.Series(model.predict(features[1])))
+    model = _searched(descent, {"alpha": list(PENALTIES)}, known, answers, groups, seed)
+    return word_rows(test).select("id").with_columns(label=pl.Series(model.predict(asked)))
 
 
 def _fitted(
@@ -145,21 +143,21 @@ def _shared(labels: Labels, rarity: dict[str, float]) -> NDArray[np.float64]:
     return np.array(rows, dtype=np.float64)
 
 
-def _around(labels: Labels) -> Iterator[dict[str, str]]:
+def _around(labels: Labels) -> Iterator[list[str]]:
     """Yield what is known of each word: itself, its ending, and the two on either side."""
     for tokens in labels.rows["tokens"].to_list():
         words = ["", "", *(word.casefold() for word in tokens), "", ""]
         for at in range(2, len(words) - 2):
-            here = words[at]
-            yield {
-                "here": here,
-                "ending": here[-3:],
-                "before": words[at - 1],
-                "after": words[at + 1],
-                "before that": f"{words[at - 2]} {words[at - 1]}",
-                "after that": f"{words[at + 1]} {words[at + 2]}",
-                "shape": _shape(tokens[at - 2]),
-            }
+            before, here, after = words[at - 1 : at + 2]
+            yield [
+                f"here {here}",
+                f"ending {here[-3:]}",
+                f"before {before}",
+                f"after {after}",
+                f"two before {words[at - 2]} {before}",
+                f"two after {after} {words[at + 2]}",
+                f"shape {_shape(tokens[at - 2])}",
+            ]
 
 
 def _shape(word: str) -> str:

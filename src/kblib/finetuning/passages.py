@@ -22,11 +22,11 @@ WORD = re.compile(r"\w+")
 
 
 def plain(text: str) -> str:
-    """Return a text on one line, with words that lines had divided put together.
+    r"""Return a text on one line, with words that lines had divided put together.
 
     Examples
     --------
-    >>> plain("Konunga-\\tparet\\tanländer")
+    >>> plain("Konunga-\tparet\tanländer")
     'Konungaparet anländer'
     """
     return " ".join(BROKEN.sub("", text).split())

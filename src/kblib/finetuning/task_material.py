@@ -72,7 +72,12 @@ def once(rows: Sequence[Row], seed: int) -> list[Row]:
 
 
 def balanced(
-    rows: Sequence[Row], n: int, seed: int, *, alike: Callable[[Row], Any] = decade_of
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    n: int,
+    seed: int,
+    *,
+    alike: Callable[[Row], Any] = decade_of,
 ) -> list[Row]:
     """Draw equally many rows of each label, and equally many of each label in each stratum.
 
@@ -80,6 +85,8 @@ def balanced(
     ----------
     rows
         With a ``label`` each.
+    labels
+        All there are; where one has no row in a stratum, nothing is drawn of it.
     n
         Rows at most, of all labels together; fewer where a label has no more in a stratum.
     alike
@@ -88,7 +95,6 @@ def balanced(
     cells: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in once(rows, seed):
         cells[alike(row)][row["label"]].append(row)
-    labels = {row["label"] for row in rows}
     there = {
         stratum: min(len(of_label[label]) for label in labels)
         for stratum, of_label in cells.items()
@@ -98,7 +104,7 @@ def balanced(
     drawn = [
         row
         for stratum, least in there.items()
-        for label in sorted(labels)
+        for label in labels
         for row in cells[stratum][label][: round(share * least)]
     ]
     return ranked(drawn, seed)

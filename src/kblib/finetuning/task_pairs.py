@@ -39,7 +39,9 @@ def next_segment(cues: pl.DataFrame, n: int, seed: int) -> list[Row]:
         for some in kinds.values()
         for one, other in _two_by_two(ranked(some, seed, "film"))
     ]
-    rows = [row | {"film": two["film"]} for two in ranked(twos, seed, "film") for row in two["rows"]]
+    rows = [
+        row | {"film": two["film"]} for two in ranked(twos, seed, "film") for row in two["rows"]
+    ]
     return ranked(rows[: n // OF_TWO_FILMS * OF_TWO_FILMS], seed)
 
 
@@ -48,12 +50,11 @@ def _neighbours(cues: pl.DataFrame) -> Iterator[Row]:
     met: set[str] = set()
     for one, other in pairwise(cues.iter_rows(named=True)):
         near = one["title"] == other["title"] and other["start_s"] - one["end_s"] <= GAP_S
-        if near and one["id"] not in met and not met & {one["text"], other["text"]}:
-            if _fits(one["text"]) and _fits(other["text"]):
-                met |= {other["id"], one["text"], other["text"]}
-                last = other["id"].rpartition("/")[2]
-                texts = {"text": plain(one["text"]), "text_pair": plain(other["text"])}
-                yield {**one, **texts, "id": f"{one['id']}+{last}", "second": other["id"]}
+        new = not met & {one["id"], one["text"], other["text"]}
+        if near and new and _fits(one["text"]) and _fits(other["text"]):
+            met |= {other["id"], one["text"], other["text"]}
+            texts = {"text": plain(one["text"]), "text_pair": plain(other["text"])}
+            yield {**one, **texts, "second": other["id"]}
 
 
 def _fits(text: str) -> bool:
@@ -85,4 +86,4 @@ def _exchanged(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Row]:
 def _row(first: Row, second: Row, label: str) -> Row:
     about = {name: first[name] for name in ("year", "medium", "collection") if name in first}
     texts = {"text": first["text"], "text_pair": second["text_pair"], "label": label}
-    return {"id": f"{first['id'].partition('+')[0]}+{second['second']}", **texts, **about}
+    return {"id": f"{first['id']}+{second['second']}", **texts, **about}

@@ -18,7 +18,9 @@ _ENOUGH, _LEAST, _GAP_S = 20, 12, 8.0
 
 def restored(cues: pl.DataFrame, n: int, seed: int) -> list[Row]:
     """Return passages of speech, word by word, each word with its label."""
-    found = passages(unshared(cues).filter(medium="speech"), enough=_ENOUGH, least=_LEAST, gap_s=_GAP_S)
+    found = passages(
+        unshared(cues).filter(medium="speech"), enough=_ENOUGH, least=_LEAST, gap_s=_GAP_S
+    )
     drawn = once(found, seed)[:n]
     return [row | stripped(row["text"]) for row in drawn]
 

@@ -20,7 +20,7 @@ def of_media(cues: pl.DataFrame, n: int, seed: int) -> list[Row]:
     """Return windows with their medium; each decade has equally many of both."""
     some = unshared(cues).filter(pl.col("year").is_between(*BOTH_MEDIA))
     found = [row | {"label": row["medium"]} for row in windows(some, words=MEDIUM_WORDS)]
-    return balanced(found, n, seed)
+    return balanced(found, MEDIA, n, seed)
 
 
 def of_collections(cues: pl.DataFrame, n: int, seed: int) -> list[Row]:
@@ -28,4 +28,4 @@ def of_collections(cues: pl.DataFrame, n: int, seed: int) -> list[Row]:
     chosen = pl.col("collection").is_in(COLLECTIONS) & (pl.col("medium") == "speech")
     some = unshared(cues).filter(chosen & pl.col("year").is_between(*THREE_COLLECTIONS))
     found = [row | {"label": row["collection"]} for row in windows(some, words=COLLECTION_WORDS)]
-    return balanced(found, n, seed)
+    return balanced(found, COLLECTIONS, n, seed)

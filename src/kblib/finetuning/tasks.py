@@ -61,7 +61,7 @@ TASKS = {
         task_tokens.LABELS,
         "speech itself: its words in lower case without marks, each with what it had",
         "Capitals and marks are those of the speech recogniser, not of an editor: a model that "
-        "agrees with them writes as it does. A word at the end of a passage always had a mark.",
+        "agrees with them writes as it does. The last word of a passage nearly always had a mark.",
         task_tokens.restored,
     ),
     "sentences": Task(
@@ -109,8 +109,8 @@ TASKS = {
         task_topics.LABELS,
         "read and labelled for this project by a written guideline "
         "(kblib/finetuning/topics/guideline.md)",
-        "A small set by one reader, who is no historian: it shows how a model is taught topics, and "
-        "nothing that should be published rests on it.",
+        "A small set by one reader, who is no historian: it shows how a model is taught topics; "
+        "nothing that is published should rest on it.",
         task_topics.topics,
     ),
 }
@@ -130,7 +130,10 @@ class ExampleTasks(Printed):
 
     rows: pl.DataFrame
     provenance: dict[str, Any]
-    warnings: tuple[str, ...] = ('kb.example_labels("sentences") are the labels themselves.',)
+    warnings: tuple[str, ...] = (
+        'kb.example_labels("sentences") are the labels themselves.',
+        "The embedded models read most of these films when they were pretrained, without labels.",
+    )
 
     @property
     def title(self) -> str:
