@@ -49,7 +49,7 @@ def test_names_of_labels_are_the_same_in_all_parts_and_one_that_is_missing_is_to
     some = labels(label=["a"] * 8 + ["b", "b"], year=list(range(1900, 1910)))
     parts = some.split(test=0.2, time="year")
     assert parts.train.labels == parts.test.labels == ("a", "b")
-    assert parts.warnings == ("'a' is not in the test part.", "'b' is not in the train part.")
+    assert parts.warnings == ("'b' is not in the train part.", "'a' is not in the test part.")
     assert parts.table.to_dict("list") == {"label": ["a", "b"], "train": [8, 0], "test": [0, 2]}
     assert "'films' split by year: train 8, test 2" in repr(parts)
 
@@ -92,3 +92,22 @@ def test_split_that_cannot_be_made_is_refused(asked, said):
     with pytest.raises(LabelError) as error:
         some.split(**{"valid": 0.3 if asked.get("by") == "label" else 0.0, **asked})
     assert said in str(error.value)
+
+
+def test_many_labels_that_a_part_lacks_are_counted():
+    some = labels(label=[f"label {n}" for n in range(10)], film=[f"film {n}" for n in range(10)])
+    (train, test) = some.split(test=0.4).warnings
+    assert train.startswith("4 labels are not in the train part: label ")
+    assert test.startswith("6 labels are not in the test part: label ")
+
+
+def test_versions_of_one_text_in_two_parts_are_told():
+    said = "Barnen är ett lands framtid och desto bättre uppfostrade {} bättre blir landet"
+    texts = [said.format(f"barn {n}") for n in range(3)] + [f"kort text {n}" for n in range(7)]
+    some = labels(text=texts, film=[f"film {n}" for n in range(10)])
+    parts = [some.split(test=0.5, seed=seed) for seed in range(12)]
+    for one in parts:
+        versions = ["barn" in text for part in (one.train, one.test) for text in part.rows["text"]]
+        told = [note for note in one.warnings if "8 words in a row" in note]
+        assert bool(told) == (any(versions[:5]) and any(versions[5:]))
+    assert any("8 words in a row" in note for one in parts for note in one.warnings)

@@ -33,7 +33,7 @@ def moved(words: list[str], draw: random.Random) -> list[str]:
     Examples
     --------
     >>> moved("kungen reser till malmö".split(), random.Random(1))
-    ['reser', 'till', 'kungen', 'malmö']
+    ['kungen', 'till', 'malmö', 'reser']
     """
     steps = [
         (start, end)

@@ -13,6 +13,8 @@ from kblib.errors import LabelError
 SHOWN = 12
 OFTEN = 10
 """A label given once looks like a slip beside a similar one given this often."""
+PUT_TOGETHER = set("-|=:")
+"""Marks in labels that are made of others."""
 SHORT = 3
 """Letters; of shorter names any two are similar."""
 
@@ -98,8 +100,9 @@ def slips(counts: Counter[Any]) -> Iterator[str]:
     """Yield what looks like a slip: a label given once beside a similar one given often."""
     often = [label for label, n in counts.items() if isinstance(label, str) and n >= OFTEN]
     for label, n in counts.items():
-        # B-PER and I-PER, or pro and con, are near each other and no slips.
-        if n == 1 and isinstance(label, str) and len(label) > SHORT and "-" not in label:
+        # B-PER and I-PER, Case=Nom and Case=Gen, or pro and con, are near each other and no slips.
+        plain = isinstance(label, str) and len(label) > SHORT and not set(label) & PUT_TOGETHER
+        if n == 1 and plain:
             for near in difflib.get_close_matches(label, often, n=1, cutoff=0.8):
                 yield f"'{label}' is a label given once, '{near}' {counts[near]:,} times: a slip?"
 

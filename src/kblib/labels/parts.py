@@ -21,6 +21,14 @@ GROUPS = ("film", "issue", "document", "title")
 """What texts hang together by, if it is known and nothing else is asked for."""
 
 
+NAMED = 3
+"""Labels that a part lacks are named, if they are no more."""
+ALIKE = 8
+"""Words in a row that two texts hardly have by chance."""
+SOME_ALIKE = 0.05
+"""The share of texts from which on it is told: quotations and set phrases are fewer."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The rows of each part, and the column by which they were told apart."""
@@ -82,22 +90,41 @@ class Parts:
     def warnings(self) -> tuple[str, ...]:
         """What makes scores on the test part hard to trust, in sentences."""
         sides = [part.counts.set_index("label")["count"] for part in (self.train, self.test)]
-        said = [
-            f"'{label}' is not in the {'test' if sides[0][label] else 'train'} part."
-            for label in self.train.labels
-            if not (sides[0][label] and sides[1][label])
-        ]
+        said: list[str] = []
+        for name, count in zip(("train", "test"), sides, strict=True):
+            said += _absent([one for one in self.train.labels if not count[one]], name)
         known = set(self.train.rows["text"])
         again = sum(text in known for text in self.test.rows["text"])
         if again:
             said.append(f"{again:,} of {len(self.test):,} texts to test stand in train as well.")
-        return tuple(said)
+        return (*said, *self._alike())
+
+    def _alike(self) -> list[str]:
+        """Return what has to be said of versions of one text that are in both parts."""
+        known = {run for text in self.train.rows["text"] for run in runs_of_words(text)}
+        alike = sum(not known.isdisjoint(runs_of_words(text)) for text in self.test.rows["text"])
+        if alike < SOME_ALIKE * len(self.test):
+            return []
+        shared = f"{alike:,} of {len(self.test):,} texts to test share {ALIKE} words in a row"
+        return [f"{shared} with train: versions of one text? Split by what they belong to."]
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(part):,}" for name, part in self._named().items())
         notes = [f"  Note: {one}" for one in self.warnings]
         name = self.train.name.removesuffix("-train")
         return "\n".join([f"'{name}' split by {self.by}: {sizes}", *notes])
+
+
+def runs_of_words(text: str) -> set[str]:
+    """Return every `ALIKE` words in a row of a text; nothing of a shorter one.
+
+    Examples
+    --------
+    >>> runs_of_words("ett två tre fyra fem sex sju åtta")
+    {'ett två tre fyra fem sex sju åtta'}
+    """
+    words = text.casefold().split()
+    return {" ".join(words[at : at + ALIKE]) for at in range(len(words) - ALIKE + 1)}
 
 
 def rows_of_parts(
@@ -129,6 +156,14 @@ def rows_of_parts(
     cut = [groups[n_test + n_valid :], groups[n_test : n_test + n_valid], groups[:n_test]]
     named = zip(("train", "valid", "test"), cut, strict=True)
     return Chosen(column, [(name, _of(rows, column, some)) for name, some in named if some])
+
+
+def _absent(labels: list[str], part: str) -> list[str]:
+    """Return sentences about labels that a part lacks."""
+    if len(labels) <= NAMED:
+        return [f"'{label}' is not in the {part} part." for label in labels]
+    named = ", ".join(labels[:NAMED])
+    return [f"{len(labels):,} labels are not in the {part} part: {named}…"]
 
 
 def _ordered(rows: pl.DataFrame, column: str, seed: int | None) -> list[Any]:
