@@ -96,7 +96,7 @@ def save_adapter(
     }
     with sealed_folder(target, manifest, replace=replace) as aside:
         save_file(halves, aside / WEIGHTS, metadata={"format": "pt"})
-        write_json(aside / CONFIG, _config(adapted, base.name))
+        write_json(aside / CONFIG, peft_config(adapted, base.name))
         write_json(aside / "recipe.json", recipe)
         write_json(aside / "scores.json", scores)
         write_atomic(aside / "README.md", card.encode("utf-8"))
@@ -105,7 +105,7 @@ def save_adapter(
     return target
 
 
-def _config(adapted: Any, base: str) -> dict[str, Any]:
+def peft_config(adapted: Any, base: str) -> dict[str, Any]:
     """Return what peft reads, the same each time: the base by name, sets in order."""
     said = adapted.peft_config["default"].to_dict()
     said |= {"base_model_name_or_path": base, "inference_mode": True}

@@ -7,6 +7,10 @@ Hu et al. (2022), LoRA: Low-rank adaptation of large language models.
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -19,12 +23,17 @@ TARGETS = {
     "modernbert": ("Wqkv", "Wo", "Wi", "dense"),
     "bert": ("query", "key", "value", "dense"),
     "megatron-bert": ("query", "key", "value", "dense"),
+    "roberta": ("query", "key", "value", "dense"),
+    "xlm-roberta": ("query", "key", "value", "dense"),
+    "electra": ("query", "key", "value", "dense"),
     "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
     "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
 }
 
 
-def with_lora(model: PreTrainedModel, *, rank: int, alpha: float, seed: int) -> Any:
+def with_lora(
+    model: PreTrainedModel, *, rank: int, alpha: float, seed: int, heads: Sequence[str] = ()
+) -> Any:
     """Put an untrained adapter beside a model's matrices and freeze everything else.
 
     Parameters
@@ -35,6 +44,8 @@ def with_lora(model: PreTrainedModel, *, rank: int, alpha: float, seed: int) -> 
         What is added is multiplied by ``alpha / rank``.
     seed
         Of its first weights; the generator of the caller is left as it was.
+    heads
+        Parts that are new, by name: they are trained as they are and saved with the adapter.
 
     Returns
     -------
@@ -57,10 +68,30 @@ def with_lora(model: PreTrainedModel, *, rank: int, alpha: float, seed: int) -> 
         )
     if rank < 1:
         raise ModelError(f"rank is {rank}.", "At least 1 was expected.", "rank=8")
-    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(TARGETS[kind]))
-    with torch.random.fork_rng(devices=[]):
+    config = peft.LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        target_modules=list(TARGETS[kind]),
+        modules_to_save=list(heads) or None,
+        exclude_modules=_inside(model, heads) or None,
+    )
+    with torch.random.fork_rng(devices=[]), quiet_peft():
         torch.manual_seed(seed)
         return peft.get_peft_model(model, config)
+
+
+def _inside(model: PreTrainedModel, heads: Sequence[str]) -> list[str]:
+    """Return the matrices of parts that are trained whole: an addition to them would be lost."""
+    names = [name for name, module in model.named_modules() if not list(module.children())]
+    return sorted(name for name in names if set(name.split(".")) & set(heads))
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Keep off the page that peft asks transformers for something by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*deprecated")
+        yield
 
 
 def require_peft() -> Any:
@@ -71,6 +102,8 @@ def require_peft() -> Any:
     MissingPartError
         If it is not installed, with the command that brings it.
     """
+    # It looks for kernels of other packages when it is imported, and warns that there are none.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         import peft
     except ImportError:

@@ -47,7 +47,14 @@ def branch_folder(parent: RunFolder, step: int | None, changes: Mapping[str, Any
     IntegrityError
         If it is damaged.
     """
-    job = _changed(Pretrain.from_dict(parent.config()["job"]), changes)
+    said = parent.config()["job"]
+    if said["kind"] != "pretrain":
+        raise JobError(
+            f"Run '{parent.name}' is a {said['kind']}.",
+            "Only a pretraining has branches; another finetuning takes minutes.",
+            "kb.submit(kb.Finetune(labels, learning_rate=1e-4))",
+        )
+    job = _changed(Pretrain.from_dict(said), changes)
     found = _checkpoint(parent, step)
     if job.steps is not None and job.steps <= found:
         raise JobError(

@@ -10,12 +10,15 @@ from kblib.models.shape import ModelShape
 from kblib.runs import Phase, RunFolder, RunState
 
 if TYPE_CHECKING:
+    from kblib.finetuning.model import FinetunedModel
     from kblib.jobs.batch_result import BatchResult
     from kblib.models.causal import CausalLM
     from kblib.models.masked import MaskedLM
 
 
-def open_result(run: RunFolder, state: RunState) -> MaskedLM | CausalLM | BatchResult:
+def open_result(
+    run: RunFolder, state: RunState
+) -> MaskedLM | CausalLM | FinetunedModel | BatchResult:
     """Open what a run that is over has made; from another machine it is fetched first.
 
     Raises
@@ -36,7 +39,11 @@ def open_result(run: RunFolder, state: RunState) -> MaskedLM | CausalLM | BatchR
     return _open_model(run)
 
 
-def _open_model(run: RunFolder) -> MaskedLM | CausalLM:
+def _open_model(run: RunFolder) -> MaskedLM | CausalLM | FinetunedModel:
+    if run.config()["job"]["kind"] == "finetune":
+        from kblib.finetuning.model import FinetunedModel
+
+        return FinetunedModel.open(run.model)
     if ModelShape.from_dict(run.config()["job"]["shape"]).objective == "masked":
         from kblib.models.masked import MaskedLM
 

@@ -32,6 +32,7 @@ from kblib.runs.recording import is_recording, played_state, recording_refused
 if TYPE_CHECKING:
     from distributed import Client
 
+    from kblib.finetuning.model import FinetunedModel
     from kblib.jobs.batch_result import BatchResult
     from kblib.models.causal import CausalLM
     from kblib.models.masked import MaskedLM
@@ -330,7 +331,9 @@ class Run:
             new.begin()
         return new.resume()
 
-    def result(self, timeout_s: float | None = None) -> MaskedLM | CausalLM | BatchResult:
+    def result(
+        self, timeout_s: float | None = None
+    ) -> MaskedLM | CausalLM | FinetunedModel | BatchResult:
         """Wait for the end and open the model that was trained, or the tables of a batch.
 
         Raises

@@ -11,12 +11,15 @@ from kblib.cluster.access import is_elsewhere
 from kblib.cluster.pool_scripts import worker_script
 from kblib.cluster.resources import Asked, Resources
 from kblib.jobs.batch import BatchTask
+from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
 
-def job_script(job: Pretrain | BatchTask, *, site: str, **resources: Unpack[Asked]) -> str:
+def job_script(
+    job: Pretrain | Finetune | BatchTask, *, site: str, **resources: Unpack[Asked]
+) -> str:
     """Return the batch script that `submit` would send; nothing is sent, and nothing written.
 
     Of a `BatchTask` it is that of a worker; where the head listens is known once it is there.

@@ -21,17 +21,22 @@ from kblib.cluster.resources import Asked, Resources
 from kblib.cluster.run import Run
 from kblib.errors import JobError, KblibError, RunError, SiteError
 from kblib.jobs.batch import BatchTask
+from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN, minutes
 from kblib.runs import Phase, RunFolder
 from kblib.runs.sharing import check_share
 from kblib.sites import Site
 
-_MODULES = {"pretrain": "kblib.jobs.pretrain", "batch": "kblib.jobs.shard_work"}
+_MODULES = {
+    "pretrain": "kblib.jobs.pretrain",
+    "finetune": "kblib.jobs.finetune",
+    "batch": "kblib.jobs.shard_work",
+}
 
 
 def submit(
-    job: Pretrain | BatchTask,
+    job: Pretrain | Finetune | BatchTask,
     *,
     site: str = "local",
     ranks: int | None = None,
@@ -126,7 +131,12 @@ def submit(
 
 
 def _training_request(
-    job: Pretrain, place: Site, ranks: int | None, *, dask: bool, resources: Asked
+    job: Pretrain | Finetune,
+    place: Site,
+    ranks: int | None,
+    *,
+    dask: bool,
+    resources: Asked,
 ) -> dict[str, Any]:
     """Return what the run folder says of the ranks of a training, and of the nodes for them."""
     require_training_part(job.engine)
@@ -173,7 +183,7 @@ def _is_queued(run: Run) -> bool:
 
 
 def _refuse_what_is_no_job(job: object) -> None:
-    if not isinstance(job, Pretrain | BatchTask):
+    if not isinstance(job, Pretrain | Finetune | BatchTask):
         raise JobError(
             f"submit got a {type(job).__name__}.",
             "A job was expected: what is to be done, with which texts.",
@@ -238,7 +248,9 @@ def _check_same_place(run: Run, config: Mapping[str, Any], *, chosen: bool) -> N
         )
 
 
-def _folder_for(job: Pretrain | BatchTask, config: Mapping[str, Any], *, fresh: bool) -> RunFolder:
+def _folder_for(
+    job: Pretrain | Finetune | BatchTask, config: Mapping[str, Any], *, fresh: bool
+) -> RunFolder:
     """Return the newest run folder of a job; a new one if there is none, or if asked."""
     base = settings.runs_folder() / f"{job.label}-{job.key[:8]}"
     taken = {1: base} if base.exists() else {}
@@ -259,7 +271,7 @@ def _numbered(base: Path, number: int) -> Path:
     return base if number == 1 else base.with_name(f"{base.name}-r{number}")
 
 
-def _config(job: Pretrain | BatchTask) -> dict[str, Any]:
+def _config(job: Pretrain | Finetune | BatchTask) -> dict[str, Any]:
     content = job.to_dict()
     return {
         "job": content,

@@ -11,7 +11,7 @@ import re
 from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from kblib import files
 from kblib.corpora import Corpus
@@ -329,7 +329,19 @@ def _check_architecture(job: Pretrain) -> None:
         )
 
 
-def check_ranks(job: Pretrain, ranks: int) -> None:
+class Divided(Protocol):
+    """A job whose batches are shared out among ranks."""
+
+    @property
+    def batch_size(self) -> int:
+        """Rows a step over all ranks."""
+
+    @property
+    def grad_accum_steps(self) -> int:
+        """Pieces each rank cuts its share into."""
+
+
+def check_ranks(job: Divided, ranks: int) -> None:
     """Check that a job's batch divides among so many ranks.
 
     Raises
@@ -346,7 +358,7 @@ def check_ranks(job: Pretrain, ranks: int) -> None:
             f"A batch of {job.batch_size} blocks does not divide into {ranks} ranks "
             f"times {job.grad_accum_steps} pieces.",
             "Every rank needs an equal share.",
-            f"kb.Pretrain(..., batch_size={fitting})",
+            f"kb.{type(job).__name__}(..., batch_size={fitting})",
         )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kblib import sites
 from kblib.jobs.specs import Pretrain
+from kblib.jobs.spending import Spending
 from kblib.runs import RunFolder
-from kblib.runs.budget import budget_of, used_up
-from kblib.runs.hours import begun, counted, spent_gpu_hours
 from kblib.sites.cards import peak_tflops
 from kblib.training.batches import BlockBatches
 
 
-class Watch:
+class Watch(Spending):
     """Adds to the records of one attempt what they cost, and asks to stop when the budget is gone.
 
     Parameters
@@ -29,23 +27,9 @@ class Watch:
     """
 
     def __init__(self, run: RunFolder, attempt: int, job: Pretrain, *, on_gpus: bool) -> None:
-        self.run = run
-        self.attempt = attempt
+        super().__init__(run, attempt)
         self.job = job
-        config = run.config()
-        self.ranks = int(config["ranks"])
-        self.counted = counted(config)
-        self.budget = budget_of(run)
-        self._before = spent_gpu_hours(run, before=attempt)
-        own = [one for one in run.attempt_records() if one["attempt"] == attempt]
-        self._begun = begun(own[0]) if own else time.time()
-        self.peak, self.peak_said = _peak(str(config["site"]), on_gpus=on_gpus)
-        self._asked = False
-
-    @property
-    def gpu_hours(self) -> float:
-        """GPU-hours of the run so far, earlier attempts included."""
-        return self._before + self.counted * max(0.0, time.time() - self._begun) / 3600
+        self.peak, self.peak_said = _peak(str(run.config()["site"]), on_gpus=on_gpus)
 
     def about(self) -> dict[str, Any]:
         """Return what an attempt says when it begins: what utilisation is measured against."""
@@ -69,16 +53,6 @@ class Watch:
                 for name, tokens in batches.tokens(first, stop).items():
                     found[f"tokens_{name}"] = found.get(f"tokens_{name}", 0) + tokens
         return found
-
-    def stop_if_spent(self) -> None:
-        """Ask the driver to stop, once, when the budget is used up."""
-        if self.budget is None or self._asked or self.gpu_hours < self.budget:
-            return
-        self._asked = True
-        self.run.ask_to_stop(
-            "its budget",
-            why=used_up(self.budget, self.gpu_hours, "A checkpoint was saved."),
-        )
 
     def _utilisation(self, tokens_per_s: float, peak: float) -> float:
         flops = self.job.shape.flops_per_token(self.job.seq_len) * tokens_per_s

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kblib.errors import JobError
 from kblib.jobs.batch import BatchTask
+from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.specs import Pretrain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-AnyJob: TypeAlias = Pretrain | BatchTask
-KINDS: dict[str, Any] = {"pretrain": Pretrain, "batch": BatchTask}
+AnyJob: TypeAlias = Pretrain | Finetune | BatchTask
+KINDS: dict[str, Any] = {"pretrain": Pretrain, "finetune": Finetune, "batch": BatchTask}
 """Each reads with `from_dict` what its `save` wrote."""
 
 

@@ -12,7 +12,7 @@ from kblib.errors import ModelError
 from kblib.models.folder import load_weights
 from kblib.models.shape import ModelShape
 
-_DROPOUTS = {
+DROPOUTS = {
     "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
     "modernbert": ("embedding_dropout", "attention_dropout", "mlp_dropout"),
     "gpt_neox": ("hidden_dropout", "attention_dropout"),
@@ -42,7 +42,7 @@ def open_to_train(folder: Path, shape: ModelShape, *, dropout: float = 0.0) -> P
         If a weight is missing, or the model is of another size than expected.
     """
     model_class: Any = AutoModelForMaskedLM if shape.objective == "masked" else AutoModelForCausalLM
-    changes = dict.fromkeys(_DROPOUTS[shape.architecture], dropout)
+    changes = dict.fromkeys(DROPOUTS[shape.architecture], dropout)
     model = load_weights(folder, model_class, device="cpu", **changes)
     if model.num_parameters() != shape.parameters():
         raise ModelError(

@@ -99,7 +99,7 @@ def save_model(
         "tokenizer": tokenizer.fingerprint,
     }
     with sealed_folder(target, about, replace=replace) as aside:
-        _save_weights(aside, model, half=half)
+        save_weights(aside, model, half=half)
         tokenizer.save(aside, seq_len=model.config.max_position_embeddings)
         write_json(aside / "recipe.json", recipe)
         write_json(aside / "scores.json", scores)
@@ -157,31 +157,12 @@ def load_weights(
     """
     if (folder / MANIFEST).is_file():
         check_folder(folder, contents=False)
-    config = read_config(folder)
+    read_config(folder)
     n_parameters = count_parameters(folder)
-    place = _device(device)
+    place = device_called(device)
     if place.type == "cpu":
         check_memory(folder.name, n_parameters)
-    try:
-        with _QuietTransformers():
-            model, loading = model_class.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                **changes,
-            )
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
-        raise ModelError(
-            f"The model in {folder} ({config['model_type']}) cannot be loaded: "
-            f"{str(error).partition(_ALL_LAYOUTS)[0].strip()}",
-            "A layout that transformers knows for this use was expected; a folder's own code is "
-            "never run.",
-            "MaskedLM.open is for models that fill a blank, CausalLM.open for models that go on.",
-        ) from None
+    model, loading = read_model(folder, model_class, **changes)
     if missing := sorted(loading["missing_keys"]):
         raise ModelError(
             f"The model in {folder} lacks {len(missing)} weights, such as {missing[0]}.",
@@ -190,6 +171,39 @@ def load_weights(
         )
     loaded: PreTrainedModel = model.train(False).to(place)
     return loaded
+
+
+def read_model(
+    folder: Path, model_class: Any, **changes: Any
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Read a model in 32 bits; return it with what transformers says of keys that did not match.
+
+    Raises
+    ------
+    ModelError
+        If transformers does not know the layout for this use.
+    """
+    try:
+        with _QuietTransformers():
+            found: tuple[PreTrainedModel, dict[str, Any]] = model_class.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **changes,
+            )
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        kind = read_config(folder)["model_type"]
+        raise ModelError(
+            f"The model in {folder} ({kind}) cannot be loaded: "
+            f"{str(error).partition(_ALL_LAYOUTS)[0].strip()}",
+            "A layout that transformers knows for this use was expected; a folder's own code is "
+            "never run.",
+            "MaskedLM.open is for models that fill a blank, CausalLM.open for models that go on.",
+        ) from None
+    return found
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -248,7 +262,8 @@ def shape_of(config: Any) -> ModelShape | None:
     )
 
 
-def _save_weights(folder: Path, model: PreTrainedModel, *, half: bool) -> None:
+def save_weights(folder: Path, model: PreTrainedModel, *, half: bool = False) -> None:
+    """Write weights and configuration, by choice in 16 bits."""
     # The configuration keeps saying float32, so that transformers, too, opens half-precision files
     # in 32 bits.
     state = model.state_dict()
@@ -288,7 +303,14 @@ def _header(path: Path) -> dict[str, Any]:
     return header
 
 
-def _device(device: str | torch.device | None) -> torch.device:
+def device_called(device: str | torch.device | None) -> torch.device:
+    """Return the device of a name; by default a GPU if there is one.
+
+    Raises
+    ------
+    ModelError
+        If no device is called so.
+    """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

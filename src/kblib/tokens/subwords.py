@@ -21,8 +21,8 @@ from kblib.files import write_atomic, write_json
 from kblib.tokens import learn
 from kblib.tokens.learn import HasTexts
 from kblib.tokens.normalise import DEFAULT_STEPS
+from kblib.tokens.tokenizer_files import TOKENIZER_FILE, require_tokenizer
 
-TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 _ROLES = (
     "pad_token",
@@ -265,19 +265,7 @@ def _roles_in(config: dict[str, Any], engine: tokenizers.Tokenizer) -> dict[str,
 
 def _open_other(folder: Path) -> Tokenizer:
     """Open a folder that has a word list only, such as ``vocab.txt``, through transformers."""
-    known = (
-        "vocab.txt",
-        "vocab.json",
-        "tokenizer.model",
-        "spiece.model",
-        "sentencepiece.bpe.model",
-    )
-    if not any((folder / name).is_file() for name in known):
-        raise TokenError(
-            f"There is no tokenizer in {folder}.",
-            f"{TOKENIZER_FILE} was expected, or one of: {', '.join(known)}.",
-            "Tokenizer.train(texts) makes one.",
-        )
+    require_tokenizer(folder)
     from transformers import AutoTokenizer  # seconds to import, and rarely needed
 
     try:

@@ -1,0 +1,108 @@
+"""What a finetuned folder says of itself besides weights: ``finetuned.json``.
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kblib.errors import IntegrityError
+from kblib.files import read_json
+from kblib.finetuning.material import Task
+from kblib.finetuning.recipe import Method
+from kblib.models.word_places import Cutting
+
+FINETUNED = "finetuned.json"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that was finetuned.
+
+    Attributes
+    ----------
+    name
+        As it is called.
+    folder
+        Where it lay.
+    fingerprint
+        Of weights, layout and tokenizer.
+    """
+
+    name: str
+    folder: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class About:
+    """How a finetuned model is to be asked.
+
+    Attributes
+    ----------
+    task
+        What it says of a text.
+    method
+        How it was trained.
+    base
+        What it was trained from; an adapter cannot be without it.
+    seq_len
+        Tokens a window.
+    cutting
+        How texts are cut into words, where words are labelled.
+    typed
+        Whether the model is told which text of a pair a piece belongs to.
+    quantized
+        How the base's matrices are stored, if in few bits.
+    mean, spread
+        Of the numbers of the train part: the model gives them in units of the spread.
+    seed
+        Of this training.
+    """
+
+    task: Task
+    method: Method
+    base: Base
+    seq_len: int
+    cutting: Cutting
+    typed: bool = False
+    quantized: str | None = None
+    mean: float = 0.0
+    spread: float = 1.0
+    seed: int = 1
+
+    def of_seed(self, seed: int) -> About:
+        """Return the same of another training."""
+        return replace(self, seed=seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**asdict(self), "task": self.task.to_dict()}
+
+    @classmethod
+    def read(cls, folder: Path) -> About:
+        """Read it from a folder.
+
+        Raises
+        ------
+        IntegrityError
+            If it is not there, or not whole.
+        """
+        content = read_json(folder / FINETUNED)
+        try:
+            task, base = Task.from_dict(content.pop("task")), Base(**content.pop("base"))
+            return cls(task=task, base=base, **content)
+        except (KeyError, TypeError, AttributeError):
+            raise IntegrityError(
+                f"{folder / FINETUNED} is not whole.",
+                "It says what the model labels and how.",
+                "Copy the folder again from where it was made.",
+            ) from None
+
+
+def is_finetuned(folder: Path) -> bool:
+    """Say whether a folder holds a model that was finetuned here."""
+    return (folder / FINETUNED).is_file()

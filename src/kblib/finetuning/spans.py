@@ -1,0 +1,65 @@
+"""Spans of words: ``B-PER I-PER O`` as one name of a person, and how many of them were found.
+
+Read leniently, as conlleval and seqeval do by default: a span begins at ``B-``, and also where
+``I-`` follows nothing of its own kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+OUTSIDE = "O"
+_INSIDE = ("B", "I", "E", "S")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span: its kind, its first word, and the word behind its last."""
+
+    kind: str
+    first: int
+    stop: int
+
+
+def is_iob(labels: Sequence[str]) -> bool:
+    """Say whether labels are parts of spans: all but ``O`` begin with ``B-``, ``I-``, ...
+
+    Examples
+    --------
+    >>> is_iob(["O", "B-PER", "I-PER"]), is_iob(["NOUN", "VERB"])
+    (True, False)
+    """
+    parts = [label for label in labels if label != OUTSIDE]
+    return bool(parts) and all(label[:1] in _INSIDE and label[1:2] == "-" for label in parts)
+
+
+def spans_of(labels: Sequence[str | None]) -> Iterator[Span]:
+    """Yield the spans of the words of a text; a word without a label ends one.
+
+    Examples
+    --------
+    >>> list(spans_of(["B-PER", "I-PER", "O", "I-LOC"]))
+    [Span(kind='PER', first=0, stop=2), Span(kind='LOC', first=3, stop=4)]
+    """
+    kind, first, ended = "", 0, True
+    for number, label in enumerate([*labels, None]):
+        prefix, _, own = (label or OUTSIDE).partition("-")
+        begins = prefix in ("B", "S") or own != kind or ended
+        if kind and (begins or prefix == OUTSIDE):
+            yield Span(kind, first, number)
+            kind = ""
+        if prefix != OUTSIDE and begins:
+            kind, first = own, number
+        ended = prefix in ("E", "S")
+
+
+def span_counts(
+    so: Sequence[str], said: Sequence[str | None]
+) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Return of each kind how many spans there are, were said, and are the same, of one text."""
+    there, found = set(spans_of(so)), set(spans_of(said))
+    return tuple(  # type: ignore[return-value]
+        Counter(one.kind for one in some) for some in (there, found, there & found)
+    )
