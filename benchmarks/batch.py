@@ -34,6 +34,7 @@ CLOSE = 1e-3
 _LONGEST = SEQ_LEN - 8  # tokens, so that no frame makes a text too long
 _TEXTS, _ROUNDS = 240, 5
 _QUICK_TEXTS, _QUICK_ROUNDS = 24, 1
+_WARM = 8  # texts that each is asked about before its first turn
 _COLUMNS = ["model and task", "who", "texts/s", "core-s", "times the pipeline's best"]
 _MORE_COLUMNS = ["times sentence-transformers' best", "largest difference"]
 
@@ -52,6 +53,8 @@ def measure(*, quick: bool = False) -> Outcome:
             given = blanks if case.blank else texts
             apart = difference(case, given)
             asked = {who: partial(peer, given) for who, peer in case.peers.items()}
+            for peer in case.peers.values():
+                peer(given[:_WARM])
             turns = take_turns(asked, rounds)
             rows += _rows(case, turns, n_texts, apart)
             missed += _missed(case, turns)

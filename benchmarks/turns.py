@@ -1,4 +1,4 @@
-"""Peers that take turns: in each round each does the same work once, so that all meet the same load."""
+"""Peers that take turns: each does the same work once a round, so that all meet the same load."""
 
 from __future__ import annotations
 

@@ -80,8 +80,7 @@ def test_run_struck_five_times_leaves_the_table_of_a_quiet_run(films: Corpus, se
     run = submit(job, workers=2, fresh=True)
     known: dict[int, tuple[int, int]] = {}
     for number, victim in enumerate(victims):
-        enough = draw.randint(3 * number, 3 * number + 3)
-        until(lambda enough=enough: len(results(run)) >= enough or run.state.over)  # type: ignore[misc]
+        _wait_for(run, draw.randint(3 * number, 3 * number + 3))
         _strike(run, victim)
         known = {**results(run), **known}
         if run.state.phase in (Phase.FAILED, Phase.STOPPED):
@@ -93,11 +92,15 @@ def test_run_struck_five_times_leaves_the_table_of_a_quiet_run(films: Corpus, se
     assert struck.equals(quiet)  # equal threads, equal bits
 
 
+def _wait_for(run: Run, n_results: int) -> None:
+    until(lambda: len(results(run)) >= n_results or run.state.over, patience_s=START_S)
+
+
 def _strike(run: Run, victim: str) -> None:
     """Kill a worker, the head with all it has begun, or a process that waits for the run."""
     if victim == "kernel":
-        waits = f"import kbnotebooks as kb; print('there', flush=True); kb.Run.open({run.name!r}).wait()"
-        kernel = subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE)
+        waits = f"import kbnotebooks as kb; print(kb.Run); kb.Run.open({run.name!r}).wait()"
+        kernel = subprocess.Popen([sys.executable, "-u", "-c", waits], stdout=subprocess.PIPE)
         assert kernel.stdout is not None
         kernel.stdout.readline()
         kernel.kill()

@@ -193,8 +193,8 @@ def test_shard_whose_vectors_turn_is_refused(
     with pytest.raises(ModelError) as caught:
         predict_shard.predict(job.shard(0), **job.arguments)
     assert str(caught.value) == (
-        "In int8 the model 'kb-mini-masked' gives other vectors: their cosine to those in fp32 goes "
-        "down to 0.886. 0.99 at least was expected, of 16 texts of each shard.\n"
+        "In int8 the model 'kb-mini-masked' gives other vectors: their cosine to those in fp32 "
+        "goes down to 0.886. 0.99 at least was expected, of 16 texts of each shard.\n"
         '  kb.BatchPredict(model, corpus, precision="fp32")'
     )
 
@@ -212,7 +212,9 @@ def test_int8_is_near_fp32_in_a_trained_model(films: Corpus) -> None:
 
 
 def test_unknown_precision_is_refused(blanks: Corpus) -> None:
-    with pytest.raises(JobError, match=r"got precision='int4'\. Known are 'fp32' \(32-bit floats\)"):
+    with pytest.raises(
+        JobError, match=r"got precision='int4'\. Known are 'fp32' \(32-bit floats\)"
+    ):
         BatchPredict(MASKED, blanks, precision="int4")
 
 

@@ -49,6 +49,13 @@ def test_packed_layer_gives_what_the_layer_gives(bias: bool) -> None:
 
 
 @needs_onednn
+def test_gelu_in_the_layer_is_that_behind_it() -> None:
+    linear, x = layer(24, 40, bias=True), 4 * torch.randn(7, 24)
+    behind = nn.functional.gelu(linear(x))
+    torch.testing.assert_close(PackedLinear(linear, "gelu")(x), behind, atol=1e-6, rtol=1e-5)
+
+
+@needs_onednn
 def test_model_made_ready_gives_the_same_answers(masked_model: PreTrainedModel) -> None:
     vocabulary = masked_model.config.vocab_size
     ids = torch.randint(5, vocabulary, (3, 17), generator=torch.Generator().manual_seed(1))

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.activations import GELUActivation
 
 from kblib.errors import ModelError
 from kblib.models.lanes import CPU_TOKENS
@@ -21,14 +22,14 @@ _INT8_TOP = 127
 _MIDDLE = 128  # what stands for nought where numbers from 0 to 255 are asked for
 _VNNI = ("_is_vnni_supported", "_is_avx512_vnni_supported")
 _BF16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-"""Private names of `torch.cpu`; should they vanish, the processor is taken to have no such units."""
+"""Private names of `torch.cpu`; should they vanish, the processor counts as one without units."""
 
 
 def make_ready(model: PreTrainedModel, precision: str = "fp32") -> PreTrainedModel:
     """Make a model ready for many texts, and return it; it cannot be trained afterwards.
 
     Answers in fp32 stay what they were, to rounding. In int8 each row of weights and each token has
-    a scale of its own (Dettmers et al. 2022, LLM.int8, section 2.1); embeddings, norms and what
+    a scale of its own (Dettmers et al. 2022, LLM.int8, section 3.1); embeddings, norms and what
     stands above the body of the model, such as a classifier, stay in fp32.
 
     Parameters
@@ -43,8 +44,10 @@ def make_ready(model: PreTrainedModel, precision: str = "fp32") -> PreTrainedMod
     """
     check_units(precision, model.device)
     if precision == "bf16":
-        model = model.to(torch.bfloat16)  # type: ignore[assignment]
+        nn.Module.to(model, torch.bfloat16)
     if model.device.type == "cpu" and _onednn_packs():
+        if precision != "int8":
+            _fuse_gelu(model)
         inner = {id(module) for module in model.base_model.modules()}
         for module in list(model.modules()):
             for name, child in list(module.named_children()):
@@ -52,6 +55,14 @@ def make_ready(model: PreTrainedModel, precision: str = "fp32") -> PreTrainedMod
                     in_int8 = precision == "int8" and id(child) in inner
                     setattr(module, name, Int8Linear(child) if in_int8 else PackedLinear(child))
     return model
+
+
+def _fuse_gelu(model: PreTrainedModel) -> None:
+    """Have the layers of BERT and its kin, whose middle is a GELU, computed with that in them."""
+    for module in model.modules():
+        linear, then = getattr(module, "dense", None), getattr(module, "intermediate_act_fn", None)
+        if type(linear) is nn.Linear and type(then) is GELUActivation:
+            module.dense, module.intermediate_act_fn = PackedLinear(linear, "gelu"), nn.Identity()
 
 
 def check_units(precision: str, device: torch.device) -> None:
@@ -82,18 +93,22 @@ class PackedLinear(nn.Module):
     ----------
     linear
         The layer whose place it takes.
+    then
+        What is computed of its numbers: nothing, or ``gelu``.
     """
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, then: str = "none") -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.then = then
         weight = linear.weight.detach().contiguous()
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight, CPU_TOKENS)
-        self.bias = None if linear.bias is None else linear.bias.detach()
+        self.bias = _bias_of(linear)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``x @ weight.T + bias``."""
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+        """Return ``x @ weight.T + bias``, or the GELU of that, by the error function."""
+        by = "none" if self.then == "gelu" else ""  # by no approximation
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, self.then, [], by)
         return y
 
 
@@ -116,8 +131,8 @@ class Int8Linear(nn.Module):
         self.scale_N, self.none_N = scale_N, torch.zeros(len(scale_N), dtype=torch.int64)
         # Tokens are given as 0 to 255; what their middle adds is known beforehand.
         self.middle_N = -_MIDDLE * whole_NK.long().sum(1).float() * scale_N
-        bias = torch.zeros_like(scale_N) if linear.bias is None else linear.bias.detach().float()
-        self.bias_N = bias.numpy()
+        bias = _bias_of(linear)
+        self.bias_N = (torch.zeros_like(scale_N) if bias is None else bias.float()).numpy()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return nearly ``x @ weight.T + bias``."""
@@ -150,6 +165,11 @@ class Int8Linear(nn.Module):
         return y_MN
 
 
+def _bias_of(linear: nn.Linear) -> Tensor | None:
+    bias: Tensor | None = linear.bias
+    return None if bias is None else bias.detach()
+
+
 def _onednn_packs() -> bool:
     """Say whether this torch has what lays weights out; its names are torch's own, and may go."""
     ops: Any = torch.ops
@@ -159,7 +179,8 @@ def _onednn_packs() -> bool:
         (ops.onednn, "qlinear_prepack"),
         (ops.onednn, "qlinear_pointwise"),
     )
-    return torch.backends.mkldnn.is_available() and all(hasattr(*pair) for pair in wanted)
+    has_onednn: bool = torch._C._has_mkldnn
+    return has_onednn and all(hasattr(*pair) for pair in wanted)
 
 
 def _has_bf16(device: torch.device) -> bool:
