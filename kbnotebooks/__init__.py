@@ -45,6 +45,7 @@ _HOMES = {
     "kblib.evaluation.learning_curve": ("learning_curve",),
     "kblib.finetuning.contrastive_recipe": ("Contrast",),
     "kblib.finetuning.few_shot": ("FewShotClassifier",),
+    "kblib.finetuning.model": ("FinetunedModel",),
     "kblib.finetuning.prompt_examples": ("PromptedClassifier",),
     "kblib.finetuning.tasks": ("example_labels",),
     "kblib.ngrams.concordance": ("concordance",),
@@ -71,6 +72,8 @@ _HOMES = {
     "kblib.models.tokenizer_costs": ("tokenizer_costs",),
     "kblib.models.years": ("period_warning", "training_years"),
     "kblib.jobs.batch": ("BatchTask",),
+    "kblib.jobs.finetune_here": ("finetune",),
+    "kblib.jobs.finetune_job": ("Finetune",),
     "kblib.jobs.predict": ("BatchPredict",),
     "kblib.jobs.specs": ("Pretrain",),
     "kblib.jobs.recipes": (

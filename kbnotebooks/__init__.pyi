@@ -27,9 +27,12 @@ from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.evaluation.weighed import weighed_share as weighed_share
 from kblib.finetuning.contrastive_recipe import Contrast as Contrast
 from kblib.finetuning.few_shot import FewShotClassifier as FewShotClassifier
+from kblib.finetuning.model import FinetunedModel as FinetunedModel
 from kblib.finetuning.prompt_examples import PromptedClassifier as PromptedClassifier
 from kblib.finetuning.tasks import example_labels as example_labels
 from kblib.jobs.batch import BatchTask as BatchTask
+from kblib.jobs.finetune_here import finetune as finetune
+from kblib.jobs.finetune_job import Finetune as Finetune
 from kblib.jobs.predict import BatchPredict as BatchPredict
 from kblib.jobs.recipes import bert_base as bert_base
 from kblib.jobs.recipes import bert_large as bert_large

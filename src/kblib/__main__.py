@@ -2,6 +2,7 @@
 
 doctor: what is here and what is missing, or what a site file has wrong; demo: the whole way once;
 models: the embedded ones made again; plan: what it would cost; submit: a job that was written down;
+finetune: a model taught the labels of a file;
 preflight: nodes measured; connect: the way to a site by ssh; status, logs, cancel, resume: runs;
 bundle: a model that may leave the house.
 """
@@ -70,6 +71,15 @@ def plan(arguments: argparse.Namespace) -> int:
 
     for part in answer(arguments):
         print(part)
+    return 0
+
+
+def finetune(arguments: argparse.Namespace) -> int:
+    """Teach a model the labels of a file."""
+    from kblib.cluster.finetune_command import answer
+
+    for line in answer(arguments):
+        print(line, flush=True)
     return 0
 
 
@@ -170,7 +180,7 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_WATCHING = (demo, models, preflight, logs, submit)
+_WATCHING = (demo, models, preflight, logs, submit, finetune)
 """Commands that only look at a run while it goes on by itself."""
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C has ended."""
@@ -198,6 +208,9 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("plan", help="what a model would cost on a site; --check")
     _add_plan_options(one)
     one.set_defaults(do=plan)
+    one = commands.add_parser("finetune", help="teach a model the labels of a file")
+    _add_finetune_options(one)
+    one.set_defaults(do=finetune)
     one = commands.add_parser("submit", help="send a job that was written down; --show")
     _add_submit_options(one)
     one.set_defaults(do=submit)
@@ -227,6 +240,23 @@ def _add_run_commands(commands: Any) -> None:
         one = commands.add_parser(name, help=text)
         one.add_argument("run", help="the name of a run")
         one.set_defaults(do=do)
+
+
+def _add_finetune_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("labels", help="a file of labels: .csv, .jsonl, .conllu, .conll")
+    one.add_argument("--model", default="kb-mini-masked", help="folder or name")
+    one.add_argument("--method", default="lora", help="lora, qlora, full or probe")
+    one.add_argument("--epochs", type=float, default=4.0, help="(default: 4)")
+    one.add_argument("--learning-rate", type=float, help="by default one usual for the size")
+    one.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
+    one.add_argument("--text", nargs="+", default=["text"], help="column of the text; two for pairs")
+    one.add_argument("--label", default="label", help="column of the label")
+    one.add_argument("--scale", action="store_true", help="labels are numbers on a scale")
+    one.add_argument("--by", help="column whose groups stay whole; by default film, issue, ...")
+    one.add_argument("--test", type=float, default=0.2, help="share to test on (default: 0.2)")
+    one.add_argument("--balance", action="store_true", help="rare labels weigh as much as others")
+    one.add_argument("--site", default="local", help="where (default: this machine)")
+    one.add_argument("--save", metavar="FOLDER", help="wait for the end, and save it there")
 
 
 def _add_submit_options(one: argparse.ArgumentParser) -> None:

@@ -59,21 +59,3 @@ def scores_lines(model: Any) -> Iterator[str]:
         yield model.seeds.to_string(index=False)
     for note in model.scores.get("notes", []):
         yield f"  Note: {note}"
-
-
-def add_options(one: argparse.ArgumentParser) -> None:
-    """Add what the command ``finetune`` takes."""
-    one.add_argument("labels", help="a file of labels: .csv, .jsonl, .conllu, .conll")
-    one.add_argument("--model", default="kb-mini-masked", help="folder or name")
-    one.add_argument("--method", default="lora", help="lora, qlora, full or probe")
-    one.add_argument("--epochs", type=float, default=4.0, help="(default: 4)")
-    one.add_argument("--learning-rate", type=float, help="by default one usual for the size")
-    one.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
-    one.add_argument("--text", nargs="+", default=["text"], help="column of the text; two for pairs")
-    one.add_argument("--label", default="label", help="column of the label")
-    one.add_argument("--scale", action="store_true", help="labels are numbers on a scale")
-    one.add_argument("--by", help="column whose groups stay whole; by default film, issue, ...")
-    one.add_argument("--test", type=float, default=0.2, help="share to test on (default: 0.2)")
-    one.add_argument("--balance", action="store_true", help="rare labels weigh as much as others")
-    one.add_argument("--site", default="local", help="where (default: this machine)")
-    one.add_argument("--save", metavar="FOLDER", help="wait for the end, and save it there")

@@ -185,7 +185,7 @@ def require_parts(method: str) -> None:
     if missing:
         raise MissingPartError(
             f"method='{method}' needs {', '.join(missing)}, not installed here.",
-            "They come with the extra 'train'.",
+            "They come with the extras 'train' and 'cluster'.",
             f"python -m pip install {' '.join(missing)}",
         )
 

@@ -137,7 +137,7 @@ def require_bitsandbytes() -> None:
     except ImportError:
         raise MissingPartError(
             "QLoRA needs bitsandbytes, which is not installed here.",
-            "It comes with the extra 'train'.",
+            "It comes with the extra 'cluster'.",
             "python -m pip install 'bitsandbytes>=0.48'",
         ) from None
 
