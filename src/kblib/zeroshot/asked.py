@@ -145,9 +145,8 @@ def _names(labels: Any, *, multi: bool) -> tuple[str, ...]:
     if isinstance(labels, str) or not isinstance(labels, Sequence | Mapping):
         raise LabelError(f"The labels are {labels!r}.", "A list of words was expected.", _EXAMPLE)
     names = tuple(labels)
-    wrong = next((one for one in names if not isinstance(one, str) or not one.strip()), None)
-    if wrong is not None:
-        raise LabelError(f"One label is {wrong!r}.", "Each is a word or a few.", _EXAMPLE)
+    if wrong := [one for one in names if not isinstance(one, str) or not one.strip()]:
+        raise LabelError(f"One label is {wrong[0]!r}.", "Each is a word or a few.", _EXAMPLE)
     seen: dict[str, str] = {}
     for name in names:
         if (key := " ".join(name.casefold().split())) in seen:

@@ -16,6 +16,7 @@ import polars as pl
 
 from kblib import __version__
 from kblib.corpora import Corpus
+from kblib.corpora.tables import frame_of_texts
 from kblib.errors import CorpusError, LabelError
 from kblib.labels.labelled import Labels as LabelledTexts
 from kblib.labels.parts import GROUPS
@@ -323,9 +324,11 @@ def _read(texts: Any) -> tuple[pl.DataFrame, list[str], dict[str, Any]]:
             "A corpus, a table with a column 'text', a list of texts or a text was expected.",
             'kb.zero_shot(["Kungen kom till Stockholm."], ["hov", "sport"])',
         )
-    make = Corpus.from_table if hasattr(texts, "columns") else Corpus.from_texts
-    frame = make(texts, name="texts").frame().select("id", "text").collect()
-    return frame, frame["text"].fill_null("").to_list(), {"corpus": None, "n_texts": frame.height}
+    if hasattr(texts, "columns"):
+        frame = Corpus.from_table(texts, name="texts").frame().select("id", "text").collect()
+    else:
+        frame = frame_of_texts(texts, "texts", {})
+    return frame, frame["text"].to_list(), {"corpus": None, "n_texts": frame.height}
 
 
 def _told(sentence: str) -> tuple[str, ...]:

@@ -134,21 +134,38 @@ def correct(evidence_NL: Floats, so_N: Ints, groups: Sequence[Any], *, multi: bo
 def _fitted(
     evidence_NL: Floats, so_NL: Floats, multi: bool, measured: dict[str, float]
 ) -> Correction:
-    """Maximise the posterior by Newton's method: it is concave, and K is small."""
-    n_texts, n_labels = evidence_NL.shape
-    first_K = np.zeros(1 + n_labels)
+    """Return the likeliest scale and biases; the scale is 0 where evidence points the wrong way."""
+    at_K, spread_K = _likeliest(evidence_NL, so_NL, multi)
+    if at_K[0] < 0:
+        at_K, spread_K = _likeliest(np.zeros_like(evidence_NL), so_NL, multi)
+        at_K[0] = 0.0
+    return Correction(float(at_K[0]), at_K[1:], spread_K[1:], len(so_NL), measured)
+
+
+def _likeliest(evidence_NL: Floats, so_NL: Floats, multi: bool) -> tuple[Floats, Floats]:
+    """Maximise the posterior, and return it with its standard errors, (K,) each.
+
+    It is concave and K is small: Newton's steps, halved while they lead up.
+    """
+    first_K = np.zeros(1 + evidence_NL.shape[1])
     first_K[0] = 1.0
-    at_K = first_K.copy()
+    at_K, prior_KK = first_K, np.eye(len(first_K))
+
+    def cost(one_K: Floats) -> float:
+        nats = _nats(one_K[0] * evidence_NL + one_K[1:], so_NL, multi) * len(so_NL)
+        return nats + 0.5 * float(((one_K - first_K) ** 2).sum())
+
     for _ in range(_STEPS):
         slope_K, bend_KK = _derivatives(evidence_NL, so_NL, at_K, multi)
-        step_K = np.linalg.solve(bend_KK + np.eye(len(at_K)), slope_K + at_K - first_K)
+        step_K = np.linalg.solve(bend_KK + prior_KK, slope_K + at_K - first_K)
+        here = cost(at_K)
+        while cost(at_K - step_K) > here and np.abs(step_K).max() > _SMALL:
+            step_K = step_K / 2
         at_K = at_K - step_K
-        at_K[0] = max(at_K[0], 0.0)  # evidence that points the wrong way is no evidence
         if np.abs(step_K).max() < _SMALL:
             break
     _, bend_KK = _derivatives(evidence_NL, so_NL, at_K, multi)
-    spread_K = np.sqrt(np.diag(np.linalg.inv(bend_KK + np.eye(len(at_K)))))
-    return Correction(float(at_K[0]), at_K[1:], spread_K[1:], n_texts, measured)
+    return at_K, np.sqrt(np.diag(np.linalg.inv(bend_KK + prior_KK)))
 
 
 def _derivatives(
@@ -192,8 +209,8 @@ def _held_back(
 
 
 def _nats(evidence_NL: Floats, so_NL: Floats, multi: bool) -> float:
-    share_NL = np.clip(shares(evidence_NL, multi=multi), _SMALL, 1 - _SMALL)
-    nats_NL = -so_NL * np.log(share_NL)
-    if multi:
-        nats_NL = nats_NL - (1 - so_NL) * np.log1p(-share_NL)
-    return float(nats_NL.sum(1).mean())
+    """Return the mean surprise at what is so, in nats a text."""
+    if multi:  # log(1 + exp(x)) - so * x, label by label
+        return float((np.logaddexp(0, evidence_NL) - so_NL * evidence_NL).sum(1).mean())
+    whole_N = np.logaddexp.reduce(evidence_NL, axis=1)
+    return float((whole_N - (so_NL * evidence_NL).sum(1)).mean())

@@ -30,7 +30,7 @@ from kblib.models.lanes import asked_together
 from kblib.models.masked import MaskedLM
 from kblib.zeroshot.asked import Asked, Prompt
 from kblib.zeroshot.evidence import Evidence, Floats, of_texts
-from kblib.zeroshot.windows import Windows, after_space, room_beside
+from kblib.zeroshot.windows import Windows, following, room_beside
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class MaskedWords:
         self, before: str, after: str, n: int, asked: list[tuple[int, tuple[int, ...]]]
     ) -> Question:
         tokenizer = self.model.tokenizer
-        ids = after_space(tokenizer, f"{before}{tokenizer.roles['mask_token']}{after}")
+        ids = following(tokenizer, f" {before}{tokenizer.roles['mask_token']}{after}")
         place = ids.index(tokenizer.mask_id)
         ids[place : place + 1] = [tokenizer.mask_id] * n
         numbers, pieces = zip(*asked, strict=True)
@@ -137,7 +137,7 @@ class MaskedWords:
                 "Give the label's words instead, or method='sentences'.",
             )
         tokenizer = self.model.tokenizer
-        ids = tuple(after_space(tokenizer, prompt.wording))
+        ids = tuple(following(tokenizer, f" {prompt.wording}"))
         if not ids or (tokenizer.has("unk_token") and tokenizer.unknown_id in ids):
             raise LabelError(
                 f"'{self.model.name}' cannot spell the label '{prompt.wording}'.",

@@ -24,7 +24,7 @@ from kblib.models.causal import CausalLM
 from kblib.models.reading import IGNORED, Window, begin_id, target_nats
 from kblib.zeroshot.asked import Asked, Prompt
 from kblib.zeroshot.evidence import Evidence, Floats, of_texts
-from kblib.zeroshot.windows import Windows, after_space, room_beside
+from kblib.zeroshot.windows import Windows, following, room_beside
 
 _LINE = "\n"
 
@@ -83,8 +83,8 @@ class Prompts:
         The end belongs to it: without, ``kung`` would have the likelihood of ``kungen`` as well.
         """
         tokenizer = self.model.tokenizer
-        given = tokenizer.encode(_LINE + prompt.before.rstrip(" "), special=False)
-        return given, after_space(tokenizer, prompt.wording + prompt.after)
+        given = following(tokenizer, _LINE + prompt.before.rstrip(" "))
+        return given, following(tokenizer, f" {prompt.wording}{prompt.after}")
 
     def _logs(
         self, windows: list[list[int]], cut: Sequence[tuple[list[int], list[int]]]

@@ -13,6 +13,7 @@ from kblib.models.given import shortened
 from kblib.tokens.subwords import Tokenizer
 from kblib.zeroshot.evidence import Ints
 
+_LEAD = "a"
 LEAST_ROOM = 8
 """Tokens of text that should fit beside the question; with fewer a window says nothing."""
 
@@ -79,15 +80,13 @@ def room_beside(taken: int, seq_len: int, longest: str) -> int:
     return room
 
 
-def after_space(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Return the ids of words that follow others, after a space.
+def following(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return the ids of what follows other words, with the space or line break it begins with.
 
-    A lead is cut off again: what begins a text is cut otherwise by some tokenizers.
+    A lead is cut off again: what begins a text is read otherwise by most tokenizers.
     """
     if not text:
         return []
-    lead = tokenizer.encode("a", special=False)
-    whole = tokenizer.encode(f"a {text}", special=False)
-    if whole[: len(lead)] == lead:
-        return whole[len(lead) :]
-    return tokenizer.encode(text, special=False)
+    lead = tokenizer.encode(_LEAD, special=False)
+    whole = tokenizer.encode(_LEAD + text, special=False)
+    return whole[len(lead) :] if whole[: len(lead)] == lead else tokenizer.encode(text, special=False)
