@@ -21,7 +21,7 @@ import ipywidgets as w
 from kblib.errors import KblibError
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
-from kbnotebooks._words import heard, later, say
+from kbnotebooks._words import later, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,7 +149,7 @@ class View:
         if self.error is None:
             return ""
         if isinstance(self.error, KblibError):
-            return f'<div class="kb-error" role="alert">{_html.text(_told(self.error))}</div>'
+            return f'<div class="kb-error" role="alert">{_html.text(str(self.error))}</div>'
         short = f"{type(self.error).__name__}: {self.error}"
         met = say("This view met something it did not expect. {error}", error=short)
         more = say("See all of it: print(view.traceback), with the name you gave this view.")
@@ -208,12 +208,6 @@ def entries_of(wanted: Any, names: Collection[str]) -> dict[str, Any]:
     if strange is not None:
         raise ViewError(say("This view has no '{name}' to select.", name=strange), listed)
     return dict(wanted)
-
-
-def _told(error: KblibError) -> str:
-    """Return an error's sentences in the reader's language, where the tables know them."""
-    first = " ".join(heard(part) for part in (error.happened, error.expected) if part)
-    return f"{first}\n  {heard(error.next_step)}" if error.next_step else first
 
 
 _SHOWN: WeakSet[View] = WeakSet()

@@ -21,6 +21,12 @@ Every error a user meets says what happened, what was expected, and what to do n
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ClassVar
+
 
 class KblibError(Exception):
     """Base of all errors raised on purpose by this project.
@@ -35,6 +41,9 @@ class KblibError(Exception):
         What to do now, best as a line that can be pasted. Printed on a line of its own.
     """
 
+    retell: ClassVar[Callable[[str], str]] = staticmethod(str)
+    """What each part passes through when it is shown: a notebook in another language changes it."""
+
     def __init__(self, happened: str, expected: str = "", next_step: str = "") -> None:
         super().__init__(happened, expected, next_step)
         self.happened = happened
@@ -42,8 +51,10 @@ class KblibError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        first = " ".join(part for part in (self.happened, self.expected) if part)
-        return f"{first}\n  {self.next_step}" if self.next_step else first
+        parts = (self.happened, self.expected, self.next_step)
+        happened, expected, next_step = (type(self).retell(part) if part else "" for part in parts)
+        first = " ".join(part for part in (happened, expected) if part)
+        return f"{first}\n  {next_step}" if next_step else first
 
 
 class CorpusError(KblibError, ValueError):

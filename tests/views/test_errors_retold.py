@@ -1,0 +1,98 @@
+"""Errors of a cell in a Swedish notebook: what the library really raises, in Swedish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kbnotebooks as kb
+from kblib import settings
+from kblib.errors import JobError, KblibError, RunError
+from kblib.labels.labelled import Labels
+from kblib.runs import Phase, RunFolder, RunState
+from kbnotebooks import _words
+
+ROWS = [{"id": f"t{n}", "text": f"text {n}", "label": "abc"[n % 2]} for n in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def swedish(tmp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_words, "_chosen", ["sv"])
+
+
+def labels() -> Labels:
+    return kb.read_labels(ROWS, text="text", label="label", id="id")
+
+
+def no_such_run() -> None:
+    RunFolder.create(settings.runs_folder() / "films-done", {"job": {}})
+    kb.Run.open("films-dune")
+
+
+def stopped_run() -> None:
+    config = {"job": {}, "site": "local", "ranks": 1}
+    run = RunFolder.create(settings.runs_folder() / "films", config)
+    run.write_state(RunState(Phase.STOPPED, step=20, steps=100))
+    kb.Run.open("films").result()
+
+
+CASES: dict[str, tuple[Callable[[], object], str]] = {
+    "no run": (
+        no_such_run,
+        "Ingen körning heter 'films-dune'.\n  Menade du kb.Run.open('films-done')?",
+    ),
+    "stopped": (
+        stopped_run,
+        (
+            "Körningen 'films' stoppades vid steg 20 av 100. Ett resultat finns först vid slutet.\n"
+            "  Fortsätt med kb.Run.open('films').resume()"
+        ),
+    ),
+    "no job": (
+        lambda: kb.submit("films"),  # type: ignore[arg-type]
+        (
+            "submit fick str. Ett jobb väntades: vad som ska göras, med vilka texter.\n"
+            "  kb.submit(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))"
+        ),
+    ),
+    "no column": (
+        lambda: labels().split(test=0.2, by="film"),
+        "Etiketterna har ingen kolumn 'film'. De har: id, text, label.",
+    ),
+    "one reader": (
+        lambda: kb.merge_labels({"Selma": labels()}),
+        (
+            "Det finns etiketter av 1 läsare: Selma. Etiketter av två eller fler väntades.\n"
+            "  merge_labels({'Selma': selma, 'Hjalmar': hjalmar})"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("does", "said"), CASES.values(), ids=CASES)
+def test_error_is_swedish_and_its_code_is_not(does: Callable[[], object], said: str) -> None:
+    with pytest.raises(KblibError) as caught:
+        does()
+    assert str(caught.value) == said
+
+
+def test_parts_stay_english_for_who_reads_them_by_name() -> None:
+    with pytest.raises(RunError) as caught:
+        no_such_run()
+    assert caught.value.happened == "No run named 'films-dune'."
+
+
+def test_error_is_english_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_words, "_chosen", ["en"])
+    with pytest.raises(JobError, match=r"^submit got a str\. A job was expected"):
+        kb.submit("films")  # type: ignore[arg-type]
+
+
+def test_error_about_the_language_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_words, "_chosen", [])
+    monkeypatch.setenv(_words.VARIABLE, "nynorsk")
+    with pytest.raises(KblibError) as caught:
+        kb.Run.open("films")
+    assert str(caught.value).startswith("No run named 'films'.")
