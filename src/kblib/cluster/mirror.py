@@ -21,6 +21,7 @@ from typing import Any
 from kblib import files
 from kblib.cluster import gang
 from kblib.cluster.access import shell_of
+from kblib.cluster.far_rates import keep_rate_here
 from kblib.cluster.ssh import Ssh
 from kblib.errors import KblibError, RunError, SiteError
 from kblib.runs import Phase, RunFolder, RunState, lock
@@ -104,7 +105,7 @@ def is_mirror(run: RunFolder) -> bool:
 def follow(run: RunFolder, there: str) -> None:
     """Write down where a run is, and look at it."""
     known = files.read_json(run.mirror_file) if is_mirror(run) else {"looked": time.time()}
-    anew = {"complete": False, "fetched": False}
+    anew = {"complete": False, "fetched": False, "rated": False}
     files.write_json(run.mirror_file, {**known, "path": there, **anew})
     _PACES.pop(run.path, None)
     refresh(run, at_once=True)
@@ -197,8 +198,11 @@ def _look_in_time(run: RunFolder, about: dict[str, Any], pace: _Pace) -> None:
         return
     pace.unreached = None
     pace.pause_s = _LEAST_PAUSE_S if new else min(pace.pause_s * 1.3, _MOST_PAUSE_S)
-    over = run.written_state().over
-    pace.next_look = time.monotonic() + (_OVER_PAUSE_S if over else pace.pause_s)
+    state = run.written_state()
+    if state.phase is Phase.DONE and not about.get("rated"):
+        keep_rate_here(run)
+        files.write_json(run.mirror_file, {**about, "rated": True})
+    pace.next_look = time.monotonic() + (_OVER_PAUSE_S if state.over else pace.pause_s)
 
 
 def _tried(ssh: Ssh) -> Ssh:
