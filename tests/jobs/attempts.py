@@ -8,10 +8,20 @@ from typing import Any
 
 import torch
 
+from kblib.corpora import Corpus
 from kblib.jobs.pretrain import Pretraining
 from kblib.jobs.rank import Ranks
 from kblib.jobs.specs import Pretrain
+from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
+
+
+def tiny_causal(films: Corpus, *, steps: int, **changes: Any) -> Pretrain:
+    """Return a training of a second: a causal model of one layer, looked at twice."""
+    shape = ModelShape(1, 2, 16, "gpt_neox", vocab_size=280, seq_len=64)
+    numbers = {"seq_len": 16, "batch_size": 4, "learning_rate": 1e-2, "valid": 0.1, "test": 0.1}
+    every = {"eval_every": steps // 2, "save_every": steps // 2}
+    return Pretrain(films, shape, steps=steps, **{**numbers, **every, **changes})
 
 
 def new_run(path: Path, job: Pretrain) -> RunFolder:

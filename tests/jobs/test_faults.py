@@ -23,24 +23,12 @@ from kblib.runs import RunFolder
 from kblib.tokens.shards import CHECKSUMS_FILE
 from kblib.training.batches import BlockBatches
 
-from .attempts import attempt, events, losses, new_run
+from .attempts import attempt, events, losses, new_run, tiny_causal
 
 
 @pytest.fixture
 def job(films: Corpus, tmp_home: Path) -> Pretrain:
-    shape = ModelShape(1, 2, 16, "gpt_neox", vocab_size=280, seq_len=16)
-    return Pretrain(
-        films,
-        shape,
-        steps=12,
-        seq_len=16,
-        batch_size=4,
-        learning_rate=1e-2,
-        eval_every=6,
-        save_every=4,
-        valid=0.1,
-        test=0.1,
-    )
+    return tiny_causal(films, steps=12, save_every=4)
 
 
 @pytest.fixture

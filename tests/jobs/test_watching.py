@@ -18,13 +18,12 @@ from kblib.jobs.prepare import prepare
 from kblib.jobs.specs import Pretrain
 from kblib.jobs.watching import Watch
 from kblib.models.causal import CausalLM
-from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
 from kblib.runs.budget import budget_of, refuse_spent, set_budget
 from kblib.runs.hours import spent_gpu_hours
 from kblib.training.mixture import MixedOrder
 
-from .attempts import attempt, events, losses, new_run
+from .attempts import attempt, events, losses, new_run, tiny_causal
 
 
 @pytest.fixture
@@ -35,19 +34,7 @@ def rain() -> Corpus:
 
 @pytest.fixture
 def job(films: Corpus, tmp_home: Path) -> Pretrain:
-    shape = ModelShape(1, 2, 16, "gpt_neox", vocab_size=280, seq_len=64)
-    return Pretrain(
-        films,
-        shape,
-        steps=6,
-        seq_len=16,
-        batch_size=4,
-        learning_rate=1e-2,
-        eval_every=3,
-        save_every=3,
-        valid=0.1,
-        test=0.1,
-    )
+    return tiny_causal(films, steps=6)
 
 
 @pytest.fixture
