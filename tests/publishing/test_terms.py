@@ -61,8 +61,3 @@ def test_the_stricter_of_both_columns_holds(licence: str, rights: str, terms: Te
 def test_what_may_leave() -> None:
     leave = [one for one in Terms if one.may_leave]
     assert leave == [Terms.FREE, Terms.NAMED, Terms.ALIKE, Terms.NOT_FOR_SALE]
-        "FREE",
-        "NAMED",
-        "ALIKE",
-        "NOT_FOR_SALE",
-    ]

@@ -27,6 +27,6 @@ def stated_rights(corpus: Corpus) -> list[dict[str, Any]]:
         for name in COLUMNS
     ]
     named = [one.str.strip_chars().alias(name) for one, name in zip(stated, COLUMNS, strict=True)]
-    counted = corpus.frame().select(named).group_by(COLUMNS).agg(pl.len().alias("documents"))
+    counted = corpus.frame().with_columns(named).group_by(COLUMNS).agg(pl.len().alias("documents"))
     order = ["documents", *COLUMNS]
     return counted.sort(order, descending=[True, True, True]).collect().to_dicts()

@@ -44,7 +44,7 @@ def _refuse_what_is_there(target: Path, *, replace: bool) -> None:
 
 def _model(name: str) -> str | Path:
     """Return the model that is meant: the result of a run where there is a run of that name."""
-    if not (settings.runs_folder() / name / "config.json").is_file():
+    if not (settings.runs_folder() / name / "state.json").is_file():
         return name
     run = open_run_folder(name)
     if not run.model.is_dir():

@@ -7,6 +7,7 @@ something there too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,11 +48,12 @@ def _with_last_words(run: RunFolder, records: Sequence[Mapping[str, Any]]) -> li
     heard = {state.attempt: state.heartbeat}
     if any(one.get("ended") is None and one["attempt"] not in heard for one in records):
         heard = _times(run.metrics()) | heard
-    following = [*(float(one["submitted"]) for one in records[1:]), 0.0]
-    return [
-        float(one.get("ended") or heard.get(int(one["attempt"])) or after)
-        for one, after in zip(records, following, strict=True)
-    ]
+    following = [*(float(one["submitted"]) for one in records[1:]), math.inf]
+    found = []
+    for one, after in zip(records, following, strict=True):
+        last = heard.get(int(one["attempt"])) or (after if after < math.inf else state.heartbeat)
+        found.append(float(one.get("ended") or min(last, after)))
+    return found
 
 
 def _times(lines: Iterable[Mapping[str, Any]]) -> dict[int, float]:
