@@ -147,7 +147,7 @@ class ZeroShotView(View):
         self._template.value = template
         self._choice.options = [(_short(number, text), text) for number, text in listed.items()]
         self._choice.layout.display = None if len(listed) > 1 else "none"
-        self._text.value = self._choice.value
+        self._text.value = self._choice.value = listed[1]
         judge = ZeroShotClassifier(model, self._given, method=method, template=template,
                                    multi=self._multi.value)  # fmt: skip
         self._method.value = judge.method.name

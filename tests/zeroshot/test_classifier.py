@@ -135,9 +135,7 @@ def test_method_is_read_off_the_model_or_named() -> None:
     opened = ZeroShotClassifier(MaskedLM.open("kb-mini-masked"), labels)
     assert (opened.method.name, opened.model) == ("masked", "kb-mini-masked")
     vectors = ZeroShotClassifier(SentenceEncoder.open("kb-mini-masked"), labels)
-    assert repr(vectors) == (
-        "<ZeroShotClassifier by sentences (kb-mini-masked): kungen, tåget>"
-    )
+    assert repr(vectors) == ("<ZeroShotClassifier by sentences (kb-mini-masked): kungen, tåget>")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Scores corrected by a few labels: a maximum found otherwise, and that it helps where it should."""
+"""Scores corrected by a few labels: a maximum found otherwise, and that it helps."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ def test_labels_that_cannot_correct_are_refused(labels: Labels) -> None:
         judge.corrected_by(labels.take(["hov"]))
     with pytest.raises(LabelError, match="Keywords were counted"):
         ZeroShotClassifier(labels=["hov", "resor"], method="keywords").corrected_by(labels)
-    with pytest.raises(LabelError, match="The labels are 'labels.csv'"):
+    with pytest.raises(LabelError, match=r"The labels are 'labels\.csv'"):
         judge.corrected_by("labels.csv")  # type: ignore[arg-type]

@@ -57,9 +57,7 @@ def test_without_labels_only_agreement_is_told(encoder: SentenceEncoder) -> None
 
 
 @pytest.mark.parametrize("templates", ["Om {}.", ["Om {}."], ["Om {}.", "Om {}."]])
-def test_one_template_is_nothing_to_compare(
-    encoder: SentenceEncoder, templates: list[str]
-) -> None:
+def test_one_template_is_nothing_to_compare(encoder: SentenceEncoder, templates: list[str]) -> None:
     with pytest.raises(LabelError, match=re.escape(f"The templates are {templates!r}.")):
         compare_templates(["Kungen kom."], NAMES, templates, model=encoder)
 

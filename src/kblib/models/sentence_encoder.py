@@ -205,8 +205,9 @@ def mean_vectors(reader: Reader, texts: Sequence[str], name: str) -> Vectors:
     table = vectors_all(reader, texts)
     unread = table["vector"].is_null()
     if unread.any():
+        first = shortened(texts[unread.arg_max() or 0])
         raise ModelError(
-            f"The text {shortened(texts[unread.arg_max() or 0])} holds nothing that '{name}' reads.",
+            f"The text {first} holds nothing that '{name}' reads.",
             "A sentence was expected.",
             "Leave such texts out.",
         )

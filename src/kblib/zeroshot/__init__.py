@@ -1,1 +1,1 @@
-"""Labels that a model never saw: asked for in words, by entailment, vectors, a blank or a prompt."""
+"""Labels that a model never saw: asked for in words, in one of several ways."""

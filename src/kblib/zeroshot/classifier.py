@@ -96,7 +96,9 @@ class ZeroShotClassifier:
     ) -> None:
         self.asked = Asked.of(labels, template, multi=multi)
         self.multi = bool(multi)
-        self.least = result.checked_least((result.BOTH if multi else 0.0) if least is None else least)
+        self.least = result.checked_least(
+            (result.BOTH if multi else 0.0) if least is None else least
+        )
         self.method = open_method(model, method, device)
         self.correction: Correction | None = None
 

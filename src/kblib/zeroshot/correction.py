@@ -120,10 +120,11 @@ def correct(evidence_NL: Floats, so_N: Ints, groups: Sequence[Any], *, multi: bo
         If there are too few labels, or only one of them is used.
     """
     n_texts, n_labels = evidence_NL.shape
-    if n_texts < FEWEST or len(set(so_N.tolist())) < min(2, n_labels):
+    n_used = len(set(so_N.tolist()))
+    if n_texts < FEWEST or n_used < min(2, n_labels):
         raise LabelError(
-            f"There are {n_texts:,} labelled texts with {len(set(so_N.tolist()))} different labels.",
-            f"At least {FEWEST} with two labels were expected, to learn from some and try on others.",
+            f"There are {n_texts:,} labelled texts with {n_used} different labels.",
+            f"At least {FEWEST} with two labels were expected: some to learn from, others to try.",
             "Label some more: kb.LabelView(corpus.sample(50, seed=1), ...)",
         )
     so_NL = np.eye(n_labels)[so_N]

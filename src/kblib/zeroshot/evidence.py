@@ -90,9 +90,8 @@ def shares(evidence_NL: Floats, *, multi: bool) -> Floats:
         scores: Floats = 0.5 * (1 + np.tanh(0.5 * evidence_NL))  # the logistic, without overflow
         return scores
     with np.errstate(invalid="ignore"):  # no evidence for any label: not a number
-        risen = np.exp(evidence_NL - evidence_NL.max(axis=1, keepdims=True))
-    scores = risen / risen.sum(axis=1, keepdims=True)
-    return scores
+        risen: Floats = np.exp(evidence_NL - evidence_NL.max(axis=1, keepdims=True))
+    return risen / risen.sum(axis=1, keepdims=True)
 
 
 def of_texts(values_WP: Floats, text_of: Ints, tokens_W: Ints, n_texts: int) -> Floats:

@@ -30,10 +30,11 @@ class Keywords:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know."""
-        return (
+        said = (
             "Scores are shares of the keywords found, and no probabilities; a text with none of "
-            "them has no label.",
+            "them has no label."
         )
+        return (said,)
 
     def evidence(self, texts: Sequence[str], asked: Asked, *, multi: bool) -> Evidence:
         """Return the logarithm of how often a label's words were found; minus infinity for none.

@@ -1,4 +1,4 @@
-"""Which label would fill the blank? A masked model reads the text and "Texten handlar om [MASK]."
+"""Which label would fill the blank? A masked model reads the text, then "Det handlar om [MASK]".
 
 A label of n pieces is asked for behind n masks, and the logarithms of its pieces add up. Longer
 labels get less, and some words are likely after any text; so the same question is asked with no
@@ -82,10 +82,11 @@ class MaskedWords:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know."""
-        return (
+        said = (
             "A label of several pieces was asked for behind as many masks; of each label's sum of "
-            "logarithms that of the same question without a text was taken off.",
+            "logarithms that of the same question without a text was taken off."
         )
+        return (said,)
 
     def evidence(self, texts: Sequence[str], asked: Asked, *, multi: bool) -> Evidence:
         """Return by how many nats a text makes a label likelier in the blank.

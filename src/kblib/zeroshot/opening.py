@@ -1,4 +1,4 @@
-"""Which method answers, with which model: named by the caller, or read off the model, never guessed.
+"""Which method answers, with which model: named by the caller or read off the model.
 
 Nothing here is tried one after another: what was asked for answers, or says why it cannot.
 """
@@ -158,9 +158,7 @@ def _around(method: str, model: Any) -> Method:
     return Prompts(model)
 
 
-def _check_possible(
-    name: str, layout: str, possible: tuple[str, ...], method: str | None
-) -> None:
+def _check_possible(name: str, layout: str, possible: tuple[str, ...], method: str | None) -> None:
     if method is None or method in possible:
         return
     raise ModelError(

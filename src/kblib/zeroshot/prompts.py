@@ -56,10 +56,11 @@ class Prompts:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know."""
-        return (
+        said = (
             "Each label was put behind the text and judged by nats a token, less those of the same "
-            "prompt without a text; nothing was generated.",
+            "prompt without a text; nothing was generated."
         )
+        return (said,)
 
     def evidence(self, texts: Sequence[str], asked: Asked, *, multi: bool) -> Evidence:
         """Return by how many nats a token a text makes each label likelier."""
@@ -86,9 +87,7 @@ class Prompts:
         given = following(tokenizer, _LINE + prompt.before.rstrip(" "))
         return given, following(tokenizer, f" {prompt.wording}{prompt.after}")
 
-    def _logs(
-        self, windows: list[list[int]], cut: Sequence[tuple[list[int], list[int]]]
-    ) -> Floats:
+    def _logs(self, windows: list[list[int]], cut: Sequence[tuple[list[int], list[int]]]) -> Floats:
         """Return the mean log-probability of the tokens of each label behind each window."""
         begin = begin_id(self.model.tokenizer)
         rows = [_row([begin, *ids, *given], label) for ids in windows for given, label in cut]

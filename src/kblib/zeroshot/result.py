@@ -192,8 +192,8 @@ def rows_of(
     found = pl.DataFrame(columns, schema_overrides=schema)
     numbers = [name for name in found.columns if name.startswith("score")]
     found = found.with_columns(pl.col(numbers).fill_nan(None))
-    both = pl.concat([about, found.drop("note"), reading, found.select("note")], how="horizontal")
-    return both
+    parts = [about, found.drop("note"), reading, found.select("note")]
+    return pl.concat(parts, how="horizontal")
 
 
 def _notes(reading: pl.DataFrame, known_N: np.ndarray) -> Iterator[str | None]:

@@ -44,10 +44,11 @@ class Sentences:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know."""
-        return (
+        said = (
             f"Scores are made of cosines, divided by {self.encoder.temperature:g} as in the "
-            "model's training: they order labels, and are no probabilities before calibration.",
+            "model's training: they order labels, and are no probabilities before calibration."
         )
+        return (said,)
 
     def evidence(self, texts: Sequence[str], asked: Asked, *, multi: bool) -> Evidence:
         """Return cosines by temperature; with `multi` less that of "something else"."""

@@ -89,4 +89,6 @@ def following(tokenizer: Tokenizer, text: str) -> list[int]:
         return []
     lead = tokenizer.encode(_LEAD, special=False)
     whole = tokenizer.encode(_LEAD + text, special=False)
-    return whole[len(lead) :] if whole[: len(lead)] == lead else tokenizer.encode(text, special=False)
+    return (
+        whole[len(lead) :] if whole[: len(lead)] == lead else tokenizer.encode(text, special=False)
+    )
