@@ -21,6 +21,7 @@ NAMES = (
     "loop",
     "masked",
     "batch",
+    "entailment",
     "finetune",
     "ladder",
     "counting",
