@@ -17,8 +17,10 @@ from kblib import __main__, files
 from kblib.cluster import Run, job_script, mirror, submit
 from kblib.errors import IntegrityError, RunError, SiteError
 from kblib.jobs.batch import BatchTask
+from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
+from tests.cluster.pools import Gate, leftovers, processes_of
 from tests.emulated import why_not
 from tests.sshd import ALIAS, Sshd, sshd
 from tests.unix_users import UnixUser, unix_users
@@ -259,6 +261,77 @@ def test_a_batch_takes_its_function_along(
     assert bad.state.phase is Phase.FAILED
     assert list(bad.failed_shards()["error"]) == ["ValueError: no thirteen"]
     assert not RunFolder(bad.folder).tls.exists()
+
+
+GATED = """
+import os
+import time
+from pathlib import Path
+
+import polars as pl
+
+def gated(shard, folder):
+    (Path(folder) / f"{shard}.{os.getpid()}").touch()
+    while not (Path(folder) / "open").exists():
+        time.sleep(0.05)
+    return pl.DataFrame({"n": [shard]})
+"""
+
+
+@pytest.mark.survival
+def test_batch_there_loses_workers_head_and_connection(
+    far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes, each result is there once, and this machine hears of it."""
+    (tmp_path / "gated_there.py").write_text(GATED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gate = Gate(far.user.home / "gate")
+    shutil.chown(gate.folder, far.user.name)
+    task = BatchTask("gated_there:gated", list(range(6)), {"folder": str(gate.folder)})
+    run = submit(task, site=SITE, workers=2, gpus_per_node=1, ranks_per_node=1, cores_per_node=1)
+    there = Run(RunFolder(far.folder(run)))
+    until(lambda: len(gate.begun) == 2, patience_s=START_S)
+    assert run.state.phase is Phase.RUNNING
+
+    worker, head = (
+        processes_of(f"kblib.cluster.pool_{one}", there)[0] for one in ("worker", "head")
+    )
+    worker.kill()
+    until(lambda: len(gate.begun) == 3, patience_s=START_S)
+    head.kill()
+    until(lambda: len(RunFolder(there.folder).attempt_records()) == 2, patience_s=START_S)
+    far.server.stop()
+    gate.open()
+    _look_now(run)
+    assert run.state.why.startswith("Known ")
+    far.server.start()
+    _look_now(run)
+    until(lambda: run.state.over, patience_s=START_S)
+    assert list(run.result().table["n"]) == list(range(6)), f"{run!r}\n{run.log(60)}"
+    assert run.attempts()["exit_code"].to_list() == [INFRASTRUCTURE, DONE]
+    assert run.gpu_hours() > 0
+    assert not leftovers(there)
+
+
+@pytest.mark.survival
+def test_batch_there_is_stopped_and_goes_on_from_here(
+    far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gated_there.py").write_text(GATED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gate = Gate(far.user.home / "second-gate")
+    shutil.chown(gate.folder, far.user.name)
+    task = BatchTask("gated_there:gated", list(range(4)), {"folder": str(gate.folder)})
+    run = submit(task, site=SITE, workers=1)
+    until(lambda: len(gate.begun) == 1, patience_s=START_S)
+    run.cancel()
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.STOPPED
+    with pytest.raises(RunError, match="was stopped at shard 0 of 4"):
+        run.result()
+    gate.open()
+    assert list(run.resume().result(START_S).table["n"]) == list(range(4))
+    assert submit(task, site=SITE).name == run.name
 
 
 def test_what_the_cluster_refuses_is_said_here_and_leaves_nothing(far: Far, job: Pretrain) -> None:

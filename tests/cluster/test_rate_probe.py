@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kblib.hpc.emulator import Emulator
 
 from kblib.cluster import rate_probe as module
 from kblib.cluster.rate_probe import probe_of, probe_rate
@@ -14,6 +15,8 @@ from kblib.errors import JobError
 from kblib.jobs.rates import keep_rate, known_rate, rate_spread
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
+from kblib.planner import plan
+from tests.cluster.gangs import START_S
 
 
 @pytest.fixture
@@ -69,3 +72,19 @@ def test_probe_here_leaves_a_rate_with_its_spread(job: Pretrain) -> None:
     assert found is not None
     assert found.source == f"measured by run '{run.name}'"
     assert (found.low or 0) <= found.tokens_per_s <= (found.high or 0)
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+def test_probe_on_a_cluster_is_what_its_plan_goes_by(cluster: Emulator, job: Pretrain) -> None:
+    """A real run of a second, on all emulated GPUs of a node."""
+    run = probe_rate(job, site="emulator", nodes=1, minutes=0.02, dask=False)
+    run.wait(START_S)
+    gpus = cluster.hardware.gpus
+    found = known_rate(job, "emulator", gpus)
+    assert found is not None
+    assert found.source == f"measured by run '{run.name}'"
+    assert found.ranks == gpus == run.config["ranks"]
+    planned = plan(job, site="emulator", nodes=1)
+    assert planned.rate == found
+    assert run.gpu_hours() == pytest.approx(gpus * run.attempts()["hours"].sum())
