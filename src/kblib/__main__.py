@@ -249,7 +249,9 @@ def _add_finetune_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--epochs", type=float, default=4.0, help="(default: 4)")
     one.add_argument("--learning-rate", type=float, help="by default one usual for the size")
     one.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
-    one.add_argument("--text", nargs="+", default=["text"], help="column of the text; two for pairs")
+    one.add_argument(
+        "--text", nargs="+", default=["text"], help="column of the text; two for pairs"
+    )
     one.add_argument("--label", default="label", help="column of the label")
     one.add_argument("--scale", action="store_true", help="labels are numbers on a scale")
     one.add_argument("--by", help="column whose groups stay whole; by default film, issue, ...")
