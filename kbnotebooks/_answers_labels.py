@@ -12,8 +12,20 @@ from kbnotebooks._words import later
 
 WOMEN = r"\b(?:hon|henne\w*|kvinn\w+|flick\w+)\b"
 """The list of words that is the model of the lesson on counts."""
-DRAWN, WITHIN, CONFIDENCE = 600, 0.05, 0.95
+DRAWN, WITHIN, CONFIDENCE = 1_200, 0.05, 0.95
 TEXTS, PER_SECOND, WORKERS, USUAL = 2_000_000, 40, 16, 1_000
+WINDOWS, RANK, SIDE = 1_000, 8, 4_096
+LABELS, MINUTES, CHANCE = 512, 0.75, 0.04
+SUBJECTS = {
+    "royalty": ["kung*", "drottning*", "prins*"],
+    "sport": ["match*", "tävl*", "lag*"],
+    "war": ["krig*", "soldat*", "försvar*"],
+    "work": ["arbet*", "fabrik*", "varv*"],
+    "culture": ["teater*", "konst*", "musik*"],
+    "nature": ["djur*", "skog*", "fågl*"],
+    "society": ["skol*", "barn*", "mode*"],
+}
+"""Words of the lesson on labels without teaching."""
 
 
 @cache
@@ -37,6 +49,88 @@ def _lines_that_one_stands_for() -> float:
 
     rows = sample_texts(spoken_of(), DRAWN).table
     return float(1 / rows["chance"][rows["period"] == 1950].iloc[0])
+
+
+@cache
+def _windows() -> Any:
+    from kblib.finetuning.tasks import example_labels
+
+    return example_labels("sentences", texts=WINDOWS).split(test=0.3, seed=1)
+
+
+@cache
+def _topics() -> Any:
+    from kblib.finetuning.tasks import example_labels
+
+    found = example_labels("topics")
+    return found.take([label for label in found.labels if label != "other"])
+
+
+def _share_with_a_word() -> float:
+    from kblib.zeroshot.classifier import zero_shot
+
+    found = zero_shot(_topics(), SUBJECTS, method="keywords").table["label"]
+    return float(100 * found.notna().mean())
+
+
+FINETUNE = {
+    "finetune-1": Exercise(
+        lambda: RANK * (SIDE + SIDE),
+        later("rank times rows, and rank times columns."),
+        later("{right} numbers: they are all that is trained beside that matrix."),
+    ),
+    "finetune-2": Exercise(
+        lambda: 100 * RANK * (SIDE + SIDE) / SIDE**2,
+        later("those numbers over 4096 times 4096, times a hundred."),
+        later("{right} per cent: so little is kept for a task, and so little is moved."),
+        within=0.01,
+    ),
+    "finetune-3": Exercise(
+        lambda: int(_windows().test.table["film"].nunique()),
+        later("parts.test.table has a column 'film'; nunique() counts different ones."),
+        later("{right} films: so many independent texts there are, however many windows."),
+    ),
+}
+
+ZERO_SHOT = {
+    "zero-1": Exercise(
+        lambda: len(_topics()),
+        later("len(known)."),
+        later("{right} passages: a difference of a few points between methods is not to be seen."),
+    ),
+    "zero-2": Exercise(
+        lambda: float(100 * _topics().counts["share"].max()),
+        later("known.counts has a column 'share'; its largest, times a hundred."),
+        later("{right} per cent without reading a word: every score begins there, not at zero."),
+        within=0.01,
+    ),
+    "zero-3": Exercise(
+        _share_with_a_word,
+        later("counted.table['label'] is empty where no word was found; notna().mean()."),
+        later("{right} per cent: of the others the list of words says nothing at all."),
+        within=0.01,
+    ),
+}
+
+PRICE = {
+    "price-1": Exercise(
+        lambda: LABELS * MINUTES / 60,
+        later("labels times minutes, over sixty."),
+        later("{right} hours of somebody who can read; the machine's minutes hardly count."),
+        within=0.01,
+    ),
+    "price-2": Exercise(
+        lambda: (0.70 - 0.62) / math.log2(256 / 64),
+        later("from 64 to 256 the labels are doubled twice."),
+        later("{right} a doubling: as much again would take 512 labels."),
+        within=0.01,
+    ),
+    "price-3": Exercise(
+        lambda: 1 / CHANCE,
+        later("one over the chance."),
+        later("{right} texts: what was drawn in spite of a small chance speaks for many."),
+    ),
+}
 
 
 def _shards_of_speech() -> int:

@@ -38,6 +38,9 @@ EXERCISES: dict[str, Exercise] = {
     **_answers_cluster.CLUSTER,
     **_answers_planning.COMPUTE,
     **_answers_replay.REPLAY,
+    **_answers_labels.FINETUNE,
+    **_answers_labels.ZERO_SHOT,
+    **_answers_labels.PRICE,
     **_answers_labels.OVERNIGHT,
     **_answers_labels.PUBLISH,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,7 @@ def test_random_part_goes_on_with_the_sample_and_chosen_ones_are_what_the_model_
 
 def test_order_does_not_tell_which_part_a_text_is_of(sample, read, scored):
     parts = label_next(sample, read, 80, predictions=scored).rows["part"].to_list()
-    changes = sum(one != other for one, other in zip(parts, parts[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(parts))
     assert changes > 20
 
 

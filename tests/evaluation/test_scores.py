@@ -14,6 +14,7 @@ from kblib.errors import LabelError
 from kblib.evaluation.calibration import calibration
 from kblib.evaluation.scores import evaluate
 from kblib.evaluation.significance import differences
+from kblib.methods import methods
 
 NAMES = np.array(["brott", "handel", "väder"])
 
@@ -122,6 +123,12 @@ def test_unsure_labels_are_left_out_and_counted(pages, said, read):
 def test_tables_that_do_not_fit_are_refused(pages, said, read, spoil, why):
     with pytest.raises(LabelError, match=why):
         evaluate(pages, *spoil(said, read))
+
+
+def test_methods_say_on_how_many_texts_and_which_units_were_drawn_again(pages, said, read):
+    told = methods(pages, evaluate(pages, said, read)).text
+    assert "Labels were scored on 240 texts; 95 % intervals come from drawing whole units" in told
+    assert "(film) again" in told
 
 
 def test_better_model_is_found(pages, read):

@@ -34,7 +34,7 @@ def test_goes_on_and_says_how_many_labels_the_widest_needs(counts):
     advice = when_to_stop(counts, within=0.01)
     widest = max(halves(counts))
     assert not advice.stop
-    assert "2 of 2 intervals are not within ±1.0 points" in advice.sentence
+    assert "Intervals that are not within ±1.0 points: 2 of 2." in advice.sentence
     assert f"±{100 * widest:.1f} points from 100 labels" in advice.sentence
     needed = counts.labels_needed(0.01).dropna(subset="period").set_index("period")["needed"]
     more = int(re.search(r"About ([\d,]+) more", advice.sentence)[1].replace(",", ""))
@@ -52,7 +52,7 @@ def test_period_without_interval_says_why(reports, predictions, truth):
     sample = sample_texts(reports, 20, seed=3)
     read = truth[truth["id"].isin(sample.rows["id"].to_list())]
     few = corrected_counts(sample, predictions, read, label="rain", about="corpus")
-    assert "2 have no interval yet: 10 labels let expect" in when_to_stop(few).sentence
+    assert "Periods without an interval: 2 (10 labels let expect" in when_to_stop(few).sentence
 
 
 def test_curve_that_still_rises_goes_on():
@@ -69,6 +69,22 @@ def test_flat_curve_stops_and_sizes_need_not_be_doublings():
     advice = when_to_stop(pl.DataFrame({"labels": [100, 400], "score": [0.80, 0.81]}))
     assert advice.stop
     assert "0.5 points a doubling, less than the 1.0 asked for" in str(advice)
+
+
+def test_of_several_methods_the_one_that_ends_best_is_told_or_the_one_asked_for():
+    rows = [
+        {"method": name, "labels": size, "measure": measure, "score": score}
+        for name, size, score in [
+            ("tf-idf", 8, 0.4), ("tf-idf", 16, 0.401), ("head", 8, 0.5), ("head", 16, 0.6),
+            ("majority", None, 0.9),
+        ]
+        for measure in ("macro F1", "accuracy")
+    ]  # fmt: skip
+    curve = pl.DataFrame(rows)
+    assert when_to_stop(curve).sentence.startswith("Go on: head, from 8 to 16 labels")
+    assert when_to_stop(curve, method="tf-idf").sentence.startswith("Stop: tf-idf, from 8 to 16")
+    with pytest.raises(LabelError, match="no method 'majority' that learns"):
+        when_to_stop(curve, method="majority")
 
 
 @pytest.mark.parametrize(

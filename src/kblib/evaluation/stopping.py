@@ -13,7 +13,7 @@ from kblib.errors import LabelError
 from kblib.evaluation.counts import CorrectedCounts
 from kblib.ngrams.printed import Printed
 
-LABELS, SCORE = "labels", "score"
+LABELS, SCORE, METHOD, MEASURE, MACRO = "labels", "score", "method", "measure", "macro F1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,15 +48,18 @@ class StopAdvice(Printed):
         return self.sentence
 
 
-def when_to_stop(found: Any, *, within: float = 0.05, gain: float = 0.01) -> StopAdvice:
+def when_to_stop(
+    found: Any, *, within: float = 0.05, gain: float = 0.01, method: str | None = None
+) -> StopAdvice:
     """Say whether there are labels enough, with the numbers that say so.
 
     Parameters
     ----------
     found
         What `corrected_counts` returned: then the question is whether shares are known well enough.
-        Or a learning curve, a table with columns ``labels`` and ``score`` (a row a size, or one a
-        size and seed): then whether more labels would still make the model better.
+        Or a learning curve, as `learning_curve` returns it or a table with columns ``labels`` and
+        ``score`` (a row a size, or one a size and seed): then whether more labels would still make
+        the model better.
     within
         Of counts: half the length of an interval that is short enough, as a share; 0.05 for ±5
         points.
@@ -64,12 +67,14 @@ def when_to_stop(found: Any, *, within: float = 0.05, gain: float = 0.01) -> Sto
         Of a curve: what a doubling of the labels has to bring, in the unit of the score; 0.01 for
         one point. Taken from the largest size of at most half the last one, on a logarithmic axis,
         where learning curves are nearly straight (Hestness et al. 2017).
+    method
+        Of a curve of several methods: which; by default the one that is best at the end.
 
     Raises
     ------
     LabelError
-        If `within` is not between 0 and 1, a column is missing, or no two sizes lie a doubling
-        apart.
+        If `within` is not between 0 and 1, a column is missing, there is no such method, or no two
+        sizes lie a doubling apart.
 
     Examples
     --------
@@ -78,8 +83,13 @@ def when_to_stop(found: Any, *, within: float = 0.05, gain: float = 0.01) -> Sto
     """
     if isinstance(found, CorrectedCounts):
         return _of_counts(found, within)
-    table = getattr(found, "table", found)
-    return _of_curve(table if isinstance(table, pl.DataFrame) else pl.from_pandas(table), gain)
+    curve = found if isinstance(found, pl.DataFrame) else pl.DataFrame(getattr(found, "rows", found))
+    if MEASURE in curve.columns:
+        curve = curve.filter(pl.col(MEASURE) == MACRO)
+    if METHOD not in curve.columns:
+        return _of_curve(curve, gain, "")
+    name = _method(curve, method)
+    return _of_curve(curve.filter(pl.col(METHOD) == name), gain, f"{name}, ")
 
 
 def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:
@@ -93,7 +103,7 @@ def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:
     if not wide.height:
         done = f"Stop: each of {periods.height} intervals is within {said}."
         return StopAdvice(True, done, rows, asked)
-    first = f"Go on: {wide.height} of {periods.height} intervals are not within {said}."
+    first = f"Go on. Intervals that are not within {said}: {wide.height} of {periods.height}."
     return StopAdvice(False, " ".join([first, *_widest(wide)]), rows, asked)
 
 
@@ -110,11 +120,25 @@ def _widest(wide: pl.DataFrame) -> Iterator[str]:
             else "More labels hardly shorten it: the units differ; about='corpus' leaves that out."
         )
     if without := wide.height - known.height:
-        note = wide.filter(pl.col("half").is_nan())["note"][0]
-        yield f"{without} have no interval yet: {note}."
+        note = wide.filter(pl.col("half").is_nan())["note"][0].removesuffix(": no interval")
+        yield f"Periods without an interval: {without} ({note})."
 
 
-def _of_curve(curve: pl.DataFrame, gain: float) -> StopAdvice:
+def _method(curve: pl.DataFrame, asked: str | None) -> str:
+    """Return the method asked for, or that with the highest score from most labels."""
+    learners = curve.filter(pl.col(LABELS).is_not_null())
+    names = learners[METHOD].unique(maintain_order=True).to_list()
+    if asked is None and names:
+        return str(learners.sort(LABELS, SCORE)[METHOD][-1])
+    if asked not in names:
+        raise LabelError(
+            f"The curve has no method {asked!r} that learns from labels.",
+            f"There are: {', '.join(names) or 'none'}.",
+        )
+    return str(asked)
+
+
+def _of_curve(curve: pl.DataFrame, gain: float, name: str) -> StopAdvice:
     if missing := [name for name in (LABELS, SCORE) if name not in curve.columns]:
         raise LabelError(
             f"The curve has no column '{missing[0]}'; it has: {', '.join(curve.columns)}.",
@@ -132,11 +156,13 @@ def _of_curve(curve: pl.DataFrame, gain: float) -> StopAdvice:
         )
     at = before[-1]
     each = (scores[-1] - scores[at]) / math.log2(sizes[-1] / sizes[at])
-    return StopAdvice(each < gain, _curve_said(sizes, at, each, gain), means, {"gain": gain})
+    said = _curve_said(name, sizes, at, each, gain)
+    return StopAdvice(each < gain, said, means, {"gain": gain})
 
 
-def _curve_said(sizes: list[float], at: int, each: float, gain: float) -> str:
-    span = f"from {sizes[at]:,.0f} to {sizes[-1]:,.0f} labels the score rose by {_points(each)}"
+def _curve_said(name: str, sizes: list[float], at: int, each: float, gain: float) -> str:
+    span = f"{name}from {sizes[at]:,.0f} to {sizes[-1]:,.0f} labels the score rose by"
+    span = f"{span} {_points(each)}"
     if each < gain:
         return f"Stop: {span} points a doubling, less than the {_points(gain)} asked for."
     then = f"{2 * sizes[-1]:,.0f} labels bring as much again"

@@ -93,7 +93,8 @@ def _unlike(texts: NDArray[np.float32], known: NDArray[np.float32]) -> Floats:
 def _directions(ids: pl.Series, table: pl.DataFrame) -> NDArray[np.float32]:
     """Return vectors of length one, shape (texts, numbers)."""
     rows = ids.to_frame("id").join(table, "id", how="left", maintain_order="left")["vector"]
-    found = np.array(rows.to_list(), dtype=np.float32).reshape(len(ids), -1)
+    wide = len(table["vector"][0])
+    found = np.array(rows.to_list(), dtype=np.float32).reshape(len(ids), wide)
     return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
 

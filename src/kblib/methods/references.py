@@ -75,3 +75,19 @@ LANG_REICZIGEL = (
     "Lang and Reiczigel (2014), Confidence limits for prevalence of disease adjusted for estimated "
     "sensitivity and specificity, Preventive Veterinary Medicine 113(1)."
 )
+LORA = (
+    "Hu and others (2022), LoRA: Low-Rank Adaptation of Large Language Models, ICLR, "
+    "arXiv:2106.09685."
+)
+QLORA = (
+    "Dettmers, Pagnoni, Holtzman and Zettlemoyer (2023), QLoRA: Efficient Finetuning of Quantized "
+    "LLMs, arXiv:2305.14314."
+)
+ZERO_SHOT = (
+    "Yin, Hay and Roth (2019), Benchmarking Zero-shot Text Classification: Datasets, Evaluation "
+    "and Entailment Approach, arXiv:1909.00161."
+)
+VARIANCE = (
+    "Bouthillier and others (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys, "
+    "arXiv:2103.03098: which labels were drawn, and which units were tested."
+)

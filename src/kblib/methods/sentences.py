@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kblib.methods import of_batches, of_counting, of_evaluation, of_models
+from kblib.methods import of_batches, of_counting, of_evaluation, of_labelling, of_models
 from kblib.methods.speech import Speech
 from kblib.methods.told import Teller, Told
 
@@ -57,6 +57,10 @@ ABOUT: dict[str, Teller] = {
     "CorrectedCounts": of_evaluation.corrected_counts,
     "AdjustedCounts": of_evaluation.adjusted_counts,
     "BatchResult": of_batches.batch,
+    "FinetunedModel": of_labelling.finetuned,
+    "ZeroShotLabels": of_labelling.zero_shot,
+    "Scores": of_labelling.scores,
+    "LearningCurve": of_labelling.learning_curve,
     "FrequencyTable": of_counting.frequencies,
     "Concordance": of_counting.concordance,
     "KeynessTable": of_counting.keyness,
