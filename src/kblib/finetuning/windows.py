@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from kblib.models.batches import LONGER, Frame, cut, filler_of, padded, together
+from kblib.models.batches import Frame, cut, filler_of, padded
+from kblib.models.lanes import asked_together
 from kblib.models.pair_frame import PairFrame
 from kblib.tokens.subwords import Tokenizer
 
@@ -108,7 +110,6 @@ def shortened(
     return first[: room - half], second[:half]
 
 
-@torch.inference_mode()
 def logits_of(
     model: PreTrainedModel,
     tokenizer: Tokenizer,
@@ -120,12 +121,16 @@ def logits_of(
     Shape (labels,), or (places, labels) where words are labelled.
     """
     filler = filler_of(tokenizer)
-    for chosen in together([len(row) for row in ids], longer=LONGER):
+
+    def answers(chosen: list[int]) -> Floats:
         row_types = None if types is None else [types[number] for number in chosen]
         batch = padded_rows([ids[number] for number in chosen], row_types, filler, model.device)
-        answers = model(**batch).logits.double().cpu().numpy()
-        for number, answer in zip(chosen, answers, strict=True):
-            yield number, answer if answer.ndim == 1 else answer[: len(ids[number])]
+        found: Floats = model(**batch).logits.double().cpu().numpy()
+        return found
+
+    batches, found = asked_together([len(row) for row in ids], answers, model.device)
+    for number, answer in zip(chain(*batches), chain(*found), strict=True):
+        yield number, answer if answer.ndim == 1 else answer[: len(ids[number])]
 
 
 def padded_rows(
