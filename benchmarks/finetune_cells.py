@@ -1,8 +1,4 @@
-"""One cell each of the benchmark of finetuning: a score, an answer, bytes, memory, seconds.
-
-``python -m benchmarks.finetune_cells METHOD FOLDER`` does what is measured as peak memory; it reads
-the parts from files, since a whole corpus would take more than any training here.
-"""
+"""One cell each of the benchmark of finetuning: a score, an answer, bytes, memory, seconds."""
 
 from __future__ import annotations
 
@@ -17,15 +13,13 @@ from typing import Any
 import torch
 
 from benchmarks.usage import usage_of
-from kblib.evaluation.baselines import baselines
 from kblib.finetuning.here import save_seed
 from kblib.finetuning.material import Material
 from kblib.finetuning.model import FinetunedModel
 from kblib.finetuning.prepared import Prepared, prepare
 from kblib.finetuning.recipe import FinetuneRecipe
-from kblib.finetuning.tasks import TASKS
 from kblib.finetuning.training import Trained, train_seed
-from kblib.labels import Labels, read_labels
+from kblib.labels import Labels
 from kblib.labels.parts import Parts
 
 MODEL = "kb-mini-masked"
@@ -76,14 +70,14 @@ def step_seconds(parts: Parts, *, quick: bool) -> dict[str, list[float]]:
     for _ in range(1 if quick else _ROUNDS):
         for method in METHODS:
             at: list[float] = []
-            _few_steps(parts, method, lambda line, at=at: _note_time(line, at))
+            few_steps(parts, method, lambda line, at=at: _note_time(line, at))
             taken[method] += [b - a for a, b in zip(at[_FIRST:], at[_FIRST + 1 :], strict=False)]
     return taken
 
 
 def stored_bytes(parts: Parts, method: str) -> int:
     """Return the bytes of the weights in the folder that a method saves."""
-    trained, data = _few_steps(parts, method, lambda _line: None)
+    trained, data = few_steps(parts, method, lambda _line: None)
     with tempfile.TemporaryDirectory() as aside:
         saved = save_seed(Path(aside) / "model", trained, data, lambda *_: {})
         return sum(one.stat().st_size for one in saved.folder.rglob("*.safetensors"))
@@ -96,7 +90,7 @@ def peak_mib(parts: Parts, name: str) -> float:
         for part, labels in named.items():
             assert labels is not None  # noqa: S101  asked for
             labels.save(Path(aside) / f"{part}.jsonl")
-        command = [sys.executable, "-m", "benchmarks.finetune_cells", name, aside]
+        command = [sys.executable, "-m", "benchmarks.finetune_peak", name, aside]
         return usage_of(command).peak_mib
 
 
@@ -107,7 +101,7 @@ def _trained(
     return _train(parts, {"method": method, "learning_rate": rate, **numbers}, seed)
 
 
-def _few_steps(
+def few_steps(
     parts: Parts, method: str, record: Callable[[Mapping[str, Any]], None]
 ) -> tuple[Trained, Prepared]:
     """Train a few steps, and look at few held-out windows."""
@@ -139,20 +133,3 @@ def _head(labels: Labels) -> Labels:
     """Return a few texts of each label."""
     some = labels.rows.group_by("label", maintain_order=True).head(_FEW // 2)
     return replace(labels, rows=some)
-
-
-def main(name: str, folder: Path) -> None:
-    """Do what a method does, in a process whose memory is looked at."""
-    found = {
-        part: read_labels(folder / f"{part}.jsonl", labels=TASKS["sentences"].labels)
-        for part in ("train", "test", "valid")
-    }
-    parts = Parts(**found, by="film")
-    if name in METHODS:
-        _few_steps(parts, name, lambda _line: None)
-    else:
-        baselines(parts, only=[name])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kblib.finetuning.tasks import example_labels
 from kblib.labels.parts import Parts
 
-TEXTS = 4_000
-_TEST, _VALID = 0.62, 0.13
+TEXTS = 3_600
+_TEST, _VALID = 0.64, 0.12
 _QUICK_TEXTS = 200
 
 
