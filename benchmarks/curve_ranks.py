@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedM
 
 from kblib.models.build import build_model
 from kblib.models.continued import same_layout
+from kblib.models.in_parts import build_in_parts
 from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
 from kblib.training import deepspeed_engine
 from kblib.training.batches import RandomBatches
 from kblib.training.checkpoint import save_checkpoint
 from kblib.training.config import TrainingConfig
-from kblib.training.deepspeed_engine import DeepSpeedEngine, deepspeed_config
+from kblib.training.deepspeed_engine import DeepSpeedEngine, deepspeed_config, share_out
 from kblib.training.engine import Batch
 from kblib.training.objective import objective_for
 from kblib.training.schedule import learning_rate
@@ -37,6 +39,8 @@ from kblib.training.schedule import learning_rate
 Case = dict[str, Any]
 """Architecture, ZeRO stage, ranks, and the ranks it is resumed with."""
 WORLDS = (1, 2, 4)
+SHARES_WEIGHTS = 3
+"""The stage at which a job's ranks build the model in parts, and so do these."""
 STEPS, HALF = 8, 4
 PIECES = 2
 SHAPE = ModelShape(2, 2, 32, vocab_size=200, seq_len=16)
@@ -66,6 +70,14 @@ def shape_of(architecture: str) -> ModelShape:
 def first_weights(architecture: str, seed: int = 1) -> PreTrainedModel:
     """Return the model that every case of a layout begins with."""
     return build_model(shape_of(architecture), dropout=0.0, seed=seed)
+
+
+def first_weights_in_parts(architecture: str, seed: int = 1) -> PreTrainedModel:
+    """Return the same model, of which no rank has all at any time."""
+    hand_out = share_out(torch.float32, CPU)
+    model = build_in_parts(partial(first_weights, architecture, seed), hand_out)
+    hand_out(model.parameters())
+    return model
 
 
 def whole_batch(architecture: str, step: int) -> Batch:
@@ -124,9 +136,10 @@ class RankOfACase:
 
     def engine(self, seed: int = 1) -> DeepSpeedEngine:
         """Return an engine around a model with first weights."""
-        self.model = first_weights(self.case["architecture"], seed)
-        objective = objective_for(self.model, shape_of(self.case["architecture"]))
         stage = self.case["zero_stage"]
+        begin = first_weights_in_parts if stage == SHARES_WEIGHTS else first_weights
+        self.model = begin(self.case["architecture"], seed)
+        objective = objective_for(self.model, shape_of(self.case["architecture"]))
         return DeepSpeedEngine(objective, CONFIG, CPU, zero_stage=stage, dtype=torch.float32)
 
     def train(self, engine: DeepSpeedEngine, first: int, last: int) -> list[float]:

@@ -1,19 +1,27 @@
-"""The loop with DeepSpeed beside DeepSpeed by hand, Trainer, and torch's own ranks."""
+"""The loop with DeepSpeed beside DeepSpeed by hand, Trainer, and torch's own ranks.
+
+Each comparison is kept when it is done (`benchmarks.kept_parts`): a run that was stopped goes on
+with the next one, on the same day.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks import engine_loops, loops, trainer
 from benchmarks.engine_loops import BARE, DDP, OURS, STAGE, TRAINER, Side
+from benchmarks.kept_parts import forget, kept
 from benchmarks.loop import CONFIG, SHAPE, TOLERANCE_NATS
-from benchmarks.outcome import BenchmarkError, Outcome, measured
+from benchmarks.outcome import BenchmarkError, Outcome, machine, measured
 from benchmarks.pairs import Pair, ratio_of, take_turns
 from benchmarks.tables import Cell
+from kblib.training import batches, deepspeed_engine, engine, loop
 from kblib.training.config import TrainingConfig
 
 _COMPARED_STEPS = 2
@@ -49,23 +57,30 @@ class Comparison:
 
 
 COMPARISONS = (
-    Comparison(BARE, 1, pairs=41, steps=4, bar=0.97),
-    Comparison(BARE, 2, pairs=41, steps=4, bar=0.97),
-    Comparison(TRAINER, 1, pairs=15, steps=2, bar=1.0),
-    Comparison(DDP, 1, pairs=21, steps=4),
-    Comparison(DDP, 2, pairs=21, steps=4),
+    Comparison(BARE, 1, pairs=25, steps=4, bar=0.97),
+    Comparison(BARE, 2, pairs=25, steps=4, bar=0.97),
+    Comparison(TRAINER, 1, pairs=9, steps=2, bar=1.0),
+    Comparison(DDP, 1, pairs=11, steps=4),
+    Comparison(DDP, 2, pairs=11, steps=4),
 )
+_CODE = (batches, deepspeed_engine, engine, engine_loops, loop, loops, trainer)
+"""What decides the rates: parts that were measured with other code are not gone on from."""
+_PACKAGES = ("torch", "transformers", "deepspeed", "accelerate")
 Found = Mapping[Comparison, list[Pair]]
 
 
 def measure(*, quick: bool = False) -> Outcome:
     """Let ours take turns with each of the others, after the first losses were compared."""
     config = replace(CONFIG, batch_size=2) if quick else CONFIG
+    wanted = [replace(one, pairs=6, steps=1) if quick else one for one in COMPARISONS]
+    measure_one = _compare if quick else _compare_once
     found: dict[Comparison, list[Pair]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, wanted in enumerate(COMPARISONS):
-            timed = replace(wanted, pairs=6, steps=1) if quick else wanted
-            found[wanted] = _compare(timed, config, Path(folder) / str(number))
+    for one in wanted:
+        found[one] = measure_one(one, config)
+        said = ratio_of(found[one])
+        print(f"{one.name}, ranks {one.world}: {said.value:.3f} times as fast", flush=True)
+    if not quick:
+        forget("engines")
     result = measured(
         "engines",
         "Training loop with DeepSpeed",
@@ -80,12 +95,29 @@ def measure(*, quick: bool = False) -> Outcome:
         ],
         [_row(one, pairs, config) for one, pairs in found.items()],
         _note(config, found),
-        ["torch", "transformers", "deepspeed", "accelerate"],
+        _PACKAGES,
     )
     return Outcome(result, missed(found))
 
 
-def _compare(wanted: Comparison, config: TrainingConfig, folder: Path) -> list[Pair]:
+def _compare_once(wanted: Comparison, config: TrainingConfig) -> list[Pair]:
+    """Compare two loops, unless that was done today already."""
+    about = {
+        "comparison": asdict(wanted),
+        "config": asdict(config),
+        "where": machine(_PACKAGES),
+        "day": date.today().isoformat(),
+    }
+
+    def work() -> list[list[float]]:
+        return [[pair.ours, pair.other] for pair in _compare(wanted, config)]
+
+    name = f"{wanted.other.replace(' ', '-')}-{wanted.world}"
+    seconds = kept(name, about, work, benchmark="engines", code=_CODE)
+    return [Pair(ours, other) for ours, other in seconds]
+
+
+def _compare(wanted: Comparison, config: TrainingConfig) -> list[Pair]:
     """Start both sides, see that they do the same work, and let them take turns.
 
     Raises
@@ -93,15 +125,16 @@ def _compare(wanted: Comparison, config: TrainingConfig, folder: Path) -> list[P
     BenchmarkError
         If their first losses differ.
     """
-    folder.mkdir()
-    sides = [Side(kind, wanted.world, config, folder / kind) for kind in (OURS, wanted.other)]
-    try:
-        check_same_work(wanted, [side.run(_COMPARED_STEPS).losses for side in sides])
-        ours, other = (partial(side.turn, wanted.steps) for side in sides)
-        return take_turns(ours, other, wanted.pairs)
-    finally:
-        for side in sides:
-            side.close()
+    kinds = (OURS, wanted.other)
+    with tempfile.TemporaryDirectory() as folder:
+        sides = [Side(kind, wanted.world, config, Path(folder) / kind) for kind in kinds]
+        try:
+            check_same_work(wanted, [side.run(_COMPARED_STEPS).losses for side in sides])
+            ours, other = (partial(side.turn, wanted.steps) for side in sides)
+            return take_turns(ours, other, wanted.pairs)
+        finally:
+            for side in sides:
+                side.close()
 
 
 def check_same_work(wanted: Comparison, losses: Sequence[Sequence[float]]) -> None:

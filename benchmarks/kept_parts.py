@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks import planted
@@ -18,12 +20,19 @@ from kblib.ngrams import change_points, contexts, drift, exchanged_dates, word_v
 CODE = (planted, change_points, contexts, drift, exchanged_dates, word_vectors)
 
 
-def kept(name: str, about: dict[str, Any], work: Callable[[], Any]) -> Any:
+def kept(
+    name: str,
+    about: dict[str, Any],
+    work: Callable[[], Any],
+    *,
+    benchmark: str = "semantic_change",
+    code: Sequence[ModuleType] = CODE,
+) -> Any:
     """Return what `work` returns, as JSON knows it; worked out only if it is not kept yet."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for module in CODE:
+    for module in code:
         digest.update(Path(str(module.__file__)).read_bytes())
-    folder = settings.writable_home() / "benchmarks" / "semantic_change"
+    folder = _folder(benchmark)
     path = folder / f"{name}-{digest.hexdigest()[:16]}.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,3 +40,12 @@ def kept(name: str, about: dict[str, Any], work: Callable[[], Any]) -> Any:
         unfinished.write_text(json.dumps(work()), encoding="utf-8")
         unfinished.replace(path)
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def forget(benchmark: str) -> None:
+    """Remove the parts of a benchmark that has come to its end: the next run measures anew."""
+    shutil.rmtree(_folder(benchmark), ignore_errors=True)
+
+
+def _folder(benchmark: str) -> Path:
+    return settings.writable_home() / "benchmarks" / benchmark

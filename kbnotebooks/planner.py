@@ -27,8 +27,8 @@ _AS_IT_IS = "-"
 _ROWS = (
     later("model"), later("parameters"), later("steps"), later("tokens"), later("operations"),
     later("rate"), later("time"), later("goodput"), later("between"), later("nodes"),
-    later("GPU-hours"), later("node-hours"), later("billed"), later("memory"), later("energy"),
-    later("texts"),
+    later("GPU-hours"), later("node-hours"), later("billed"), later("memory"), later("node memory"),
+    later("energy"), later("texts"),
 )  # fmt: skip
 """What the rows of a plan are about."""
 

@@ -56,6 +56,14 @@ def test_rate_of_another_batch_is_not_taken(job: Pretrain, other: dict[str, int]
     assert known_rate(replace(job, **other), "local", 1) is None
 
 
+def test_rate_with_documents_kept_apart_is_another(job: Pretrain) -> None:
+    """Their mask keeps torch from its fastest kernels."""
+    keep_rate(job, "local", 1, 100.0, "")
+    apart = replace(job, isolate_documents=True)
+    assert known_rate(apart, "local", 1) is None
+    assert keep_rate(apart, "local", 1, 50.0, "").setting == "documents kept apart"
+
+
 def test_rate_of_another_number_of_threads_is_not_taken(
     job: Pretrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from kblib.training.checkpoint import (
     full_disk,
     save_checkpoint,
 )
-from kblib.training.engine import Batch, StepOutcome
+from kblib.training.engine import Batch, StepOutcome, Write
 from kblib.training.state_files import Sums, shard_name
 from tests.disks import fill
 from tests.training.conftest import MakeEngine
@@ -37,13 +37,16 @@ class Writer:
     def load(self, folder: Path) -> None:
         raise NotImplementedError
 
-    def give_weights_to(self, objective: nn.Module) -> None:
+    def give_weights_to(self, objective: nn.Module | None) -> None:
         raise NotImplementedError
 
     def save(self, folder: Path) -> Sums:
         (folder / "model.safetensors").write_bytes(os.urandom(4096))
         (folder / "optimizer.safetensors").write_bytes(os.urandom(8192))
         return {}
+
+    def copied(self) -> Write:
+        return self.save
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from kblib import files
 from kblib.jobs.exit_codes import DONE, STOPPED
-from kblib.jobs.first_model import engine_for, first_model
+from kblib.jobs.first_model import engine_for, first_model, shares_weights
 from kblib.jobs.measure import seconds_a_step
 from kblib.jobs.prepare import Prepared, prepare
 from kblib.jobs.quantities import USUAL_WARM_UP, steps_in
@@ -31,11 +31,12 @@ from kblib.models.causal import CausalLM
 from kblib.models.continued import same_layout
 from kblib.runs import RunFolder, journal
 from kblib.training.batches import BlockBatches
-from kblib.training.checkpoint import find_checkpoint, save_checkpoint
+from kblib.training.checkpoint import find_checkpoint
 from kblib.training.config import TrainingConfig
 from kblib.training.engine import Engine
 from kblib.training.loop import train
 from kblib.training.objective import objective_for
+from kblib.training.saving import Saver
 from kblib.training.spikes import SpikeGuard
 
 log = logging.getLogger("kblib.pretrain")
@@ -69,32 +70,34 @@ class Pretraining:
         """Prepare, train from the newest checkpoint, save the result; return the exit code."""
         check_ranks(self.job, self.ranks.world_size)
         data = self._prepared()
-        model = first_model(self.job, data)
+        model = first_model(self.job, data, self.ranks.device)
         objective = objective_for(model, self.job.shape)
         config = training_config(self.job, steps=self._steps(objective, data))
         engine = self._engine(objective, config)
         watch = Watch(self.run, self.attempt, self.job, on_gpus=self.ranks.device.type == "cuda")
         first = self._take_up(engine, config, watch)
-        batches, guard = self._batches(data, config), self._guard(engine, first)
+        batches = self._batches(data, config)
         if first == 0 and self.job.monitored:  # what is forgotten shows against how it began
             self._record({"step": 0, **self._evaluate(data, model)})
-        done = train(
-            engine,
-            batches,
-            config,
-            first_step=first,
-            record=partial(self._record_step, watch, batches, guard),
-            evaluate=partial(self._evaluate, data, model),
-            save=partial(self._save, engine, config),
-            stop=stop,
-            guard=guard,
-        )
+        with Saver(self.run, engine, keep=config.keep_checkpoints) as saver:
+            guard = self._guard(engine, first, saver)
+            done = train(
+                engine,
+                batches,
+                config,
+                first_step=first,
+                record=partial(self._record_step, watch, batches, guard),
+                evaluate=partial(self._evaluate, data, model),
+                save=saver.begin,
+                stop=partial(_asked, stop, saver),
+                guard=guard,
+            )
         if done < config.steps:
             return STOPPED
-        model = self._trained(engine, model)
-        if self.ranks.rank == 0:
+        trained = self._trained(engine, model)
+        if trained is not None:
             self._keep_rate()
-            save_result(self.run, self.job, model, data, config, self.ranks.world_size)
+            save_result(self.run, self.job, trained, data, config, self.ranks.world_size)
         return DONE
 
     def _prepared(self) -> Prepared:
@@ -106,12 +109,13 @@ class Pretraining:
     def _engine(self, objective: nn.Module, config: TrainingConfig) -> Engine:
         return engine_for(self.job, objective, config, self.ranks.device)
 
-    def _trained(self, engine: Engine, model: PreTrainedModel) -> PreTrainedModel:
-        """Return the model whole, in one process, and in the optimiser's precision."""
+    def _trained(self, engine: Engine, model: PreTrainedModel) -> PreTrainedModel | None:
+        """Return the model whole, on rank 0 alone, and in the optimiser's precision."""
+        first = self.ranks.rank == 0
         if self.job.engine == "torch":
-            return model
-        whole = same_layout(model)
-        engine.give_weights_to(objective_for(whole, self.job.shape))
+            return model if first else None
+        whole = same_layout(model) if first else None
+        engine.give_weights_to(None if whole is None else objective_for(whole, self.job.shape))
         return whole
 
     def _batches(self, data: Prepared, config: TrainingConfig) -> BlockBatches:
@@ -150,13 +154,19 @@ class Pretraining:
 
     def _seconds_a_step(self, objective: nn.Module, data: Prepared) -> float:
         config = training_config(self.job, steps=1)
-        trial = self._engine(copy.deepcopy(objective), config)
+        trial = self._engine(self._another(objective, data), config)
         batches = self._batches(data, config)
         # Every rank must take part in every step of the others: no budget that each would judge.
         budget_s = 3.0 if self.ranks.world_size == 1 else 0.0
         return seconds_a_step(lambda step: trial.step(batches.step(step), 0.0), budget_s=budget_s)
 
-    def _guard(self, engine: Engine, first: int) -> SpikeGuard | None:
+    def _another(self, objective: nn.Module, data: Prepared) -> nn.Module:
+        """Return an equal objective, to be tried and thrown away."""
+        if not shares_weights(self.job):
+            return copy.deepcopy(objective)
+        return objective_for(first_model(self.job, data, self.ranks.device), self.job.shape)
+
+    def _guard(self, engine: Engine, first: int, saver: Saver) -> SpikeGuard | None:
         if self.job.spike_nats is None:
             return None
         return spike_guard(
@@ -164,6 +174,7 @@ class Pretraining:
             self.ranks,
             engine,
             self._record,
+            saver.finish,
             nats=self.job.spike_nats,
             first_step=first,
         )
@@ -208,10 +219,6 @@ class Pretraining:
             line = {"step": self._reached, "prompt": prompt, "text": text, "attempt": self.attempt}
             journal.append(self.run.samples_file, line)
 
-    def _save(self, engine: Engine, config: TrainingConfig, step: int) -> None:
-        save_checkpoint(self.run, engine, step, keep=config.keep_checkpoints)
-        self.ranks.wait_for_all()
-
     def _record_step(
         self,
         watch: Watch,
@@ -238,6 +245,12 @@ class Pretraining:
             source, spread = f"measured by run '{self.run.name}'", rate_spread(records)
             site, ranks = self.config["site"], self.ranks.world_size
             keep_rate(self.job, site, ranks, middle, source, spread)
+
+
+def _asked(stop: StopFlag, saver: Saver) -> bool:
+    """Say whether this rank was asked to stop, unless a checkpoint of it could not be written."""
+    saver.look()
+    return stop()
 
 
 def _named(scores: Mapping[str, float]) -> dict[str, float]:

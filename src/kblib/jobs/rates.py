@@ -70,6 +70,7 @@ def setting_of(job: Pretrain) -> str:
         f"{job.grad_accum_steps} pieces": job.grad_accum_steps > 1,
         f"{job.dtype}": job.dtype is not None,
         "layers computed again": job.activation_checkpointing,
+        "documents kept apart": job.isolate_documents,
         f"offload to {job.offload}": job.offload is not None,
     }
     return ", ".join(words for words, chosen in said.items() if chosen)

@@ -21,7 +21,14 @@ Record = Callable[[Mapping[str, Any]], None]
 
 
 def spike_guard(
-    run: RunFolder, ranks: Ranks, engine: Engine, record: Record, *, nats: float, first_step: int
+    run: RunFolder,
+    ranks: Ranks,
+    engine: Engine,
+    record: Record,
+    settle: Callable[[], None],
+    *,
+    nats: float,
+    first_step: int,
 ) -> SpikeGuard:
     """Return the guard of an attempt that begins at `first_step`; it knows what was before.
 
@@ -29,11 +36,14 @@ def spike_guard(
     ----------
     record
         Writes an event into the journal; rank 0's only.
+    settle
+        Waits for the checkpoint that is being written, on every rank.
     nats
         How far above the usual loss a spike is.
     """
 
     def newest() -> int | None:
+        settle()
         found = find_checkpoint(run) if ranks.rank == 0 else None
         return ranks.same_for_all(found.step if found else 0) or None
 

@@ -145,10 +145,11 @@ def _recipe(
 
 
 def _told(costs: TokenizerCosts) -> dict[str, dict[str, float]]:
-    whole = costs.by("all").iloc[0]
+    tables = [costs.by("all"), costs.by("decade")]
     return {
-        "all": whole.to_dict(),
-        **{str(part): row.to_dict() for part, row in costs.by("decade").iterrows()},
+        str(part): {name: float(row[name]) for name in ("before", "after")}
+        for table in tables
+        for part, row in table.iterrows()
     }
 
 

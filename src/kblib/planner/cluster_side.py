@@ -11,6 +11,7 @@ from kblib.planner.cards import Card
 from kblib.planner.energy import Energy
 from kblib.planner.fitting import Fit, micro_batch_size
 from kblib.planner.goodput import Goodput
+from kblib.planner.host import HostMemory
 from kblib.planner.published import Size, table_of
 from kblib.planner.throughput import tokens_per_s
 
@@ -42,6 +43,8 @@ class ClusterSide:
         What each must hold; None on nodes without GPUs.
     goodput
         What a whole run keeps of the rate.
+    host
+        What the memory of a node must hold; None on nodes without GPUs.
     """
 
     nodes: int
@@ -49,6 +52,7 @@ class ClusterSide:
     card: Card | None
     fit: Fit | None
     goodput: Goodput
+    host: HostMemory | None = None
 
     @cached_property
     def gpus(self) -> int:

@@ -19,6 +19,7 @@ from kblib.planner.cluster_side import ClusterSide, Estimate, estimate
 from kblib.planner.fitting import Fit, at_stage, check_fits, fit
 from kblib.planner.flops import check_positive
 from kblib.planner.goodput import Goodput, goodput
+from kblib.planner.host import HostMemory, check_host, host_memory
 from kblib.planner.limits import DataLimits
 from kblib.planner.measure import measure_here
 from kblib.planner.plan_result import Plan
@@ -112,7 +113,8 @@ def _on_cluster(
     card = _card(cluster, needed=measured is None and tflops is None)
     rate = measured or _estimated(job, card, cluster, gpus, tflops)
     kept = _goodput(share, card, own=measured is not None or tflops is not None)
-    side = ClusterSide(nodes, billing_of(cluster.name), card, fitted, kept)
+    host = _host(job, cluster, nodes, fitted)
+    side = ClusterSide(nodes, billing_of(cluster.name), card, fitted, kept, host)
     return _plan(job, cluster.name, rate, kept, side)
 
 
@@ -168,6 +170,15 @@ def _fit(job: Pretrain, cluster: Cluster, nodes: int) -> Fit | None:
         return None
     found = fit(job, nodes * cluster.node.gpus, cluster.node.gpu_memory_gib)
     check_fits(job, found, cluster.name, nodes)
+    return found
+
+
+def _host(job: Pretrain, cluster: Cluster, nodes: int, fitted: Fit | None) -> HostMemory | None:
+    if fitted is None:
+        return None
+    there = cluster.node.memory_gib
+    found = host_memory(job, cluster.node.gpus, nodes * cluster.node.gpus, there)
+    check_host(job, found, f'site="{cluster.name}", nodes={nodes}', fitted.memory)
     return found
 
 

@@ -155,6 +155,9 @@ class Plan:
         if side.fit is not None:
             there = f"of {side.fit.gpu_memory_gib:g} on each GPU; plan.memory.table has the terms"
             rows.append(("memory", f"{side.fit.memory.needed_gib:.1f} GiB", there))
+        if side.host is not None:
+            there = f"of {side.host.there:g} on each node, {side.host.when}"
+            rows.append(("node memory", f"{side.host.needed:.1f} GiB", there))
         if (energy := side.energy(self.hours)) is not None:
             rows.append(("energy", str(energy), energy.source))
         if self.limits is not None:

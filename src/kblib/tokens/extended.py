@@ -74,7 +74,7 @@ def extended(tokenizer: Tokenizer, texts: Iterable[str] | HasTexts, n_pieces: in
             f"The tokenizer is of the kind '{tokenizer.kind}'.",
             "New pieces are learnt for the kinds wordpiece and bpe.",
         )
-    if isinstance(n_pieces, bool) or not isinstance(n_pieces, int) or n_pieces < 1:
+    if type(n_pieces) is not int or n_pieces < 1:
         raise TokenError(f"{n_pieces!r} new pieces were asked for.", "At least 1 was expected.")
     words = _words(tokenizer, texts)
     pieces = list(_learnt(tokenizer, words, n_pieces))

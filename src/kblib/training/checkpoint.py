@@ -10,7 +10,7 @@ from typing import Any
 from kblib import files
 from kblib.errors import IntegrityError, TrainingError
 from kblib.runs import RunFolder
-from kblib.training.engine import Engine
+from kblib.training.engine import Engine, Write
 from kblib.training.state_files import shard_name
 
 _SUMS = ".sums-"
@@ -36,37 +36,58 @@ def save_checkpoint(run: RunFolder, engine: Engine, step: int, *, keep: int) -> 
     TrainingError
         If the disk is full. What was saved before stays whole.
     """
-    target = run.checkpoint(step)
-    parts = target.with_name(f".{target.name}.parts")
     try:
-        _write_parts(engine, parts)
+        parts = empty_parts(run, engine, step)
+        write_part(parts, engine.rank, engine.save)
+        engine.any_rank(False)  # nobody asks the outcome of this vote: they wait for each other
         if engine.rank == 0:
-            about = {"kind": "checkpoint", "step": step, "world_size": engine.world_size}
-            known = _sums_of_all(parts)
-            with files.sealed_folder(target, about, replace=True, known=known) as aside:
-                for part in parts.iterdir():
-                    part.rename(aside / part.name)
-            parts.rmdir()
+            seal(run, step, engine.world_size, keep=keep)
     except Exception as error:  # safetensors has an exception of its own for a failed write
-        _take_back(engine, parts)
+        take_back(engine, parts_of(run, step))
         if not files.disk_is_full(error):
             raise
         raise full_disk(run) from error
-    if engine.rank == 0:
-        _let_go(run, step, keep)
 
 
-def _write_parts(engine: Engine, parts: Path) -> None:
-    """Let every rank write; a vote of which nobody asks the outcome is where they wait."""
+def parts_of(run: RunFolder, step: int) -> Path:
+    """Return the folder into which the ranks write a checkpoint before it is sealed."""
+    target = run.checkpoint(step)
+    return target.with_name(f".{target.name}.parts")
+
+
+def empty_parts(run: RunFolder, engine: Engine, step: int) -> Path:
+    """Return an empty folder for the parts of all ranks; every rank calls this."""
+    parts = parts_of(run, step)
     if engine.rank == 0:
         shutil.rmtree(parts, ignore_errors=True)
         parts.mkdir(parents=True)
     engine.any_rank(False)
-    files.write_json(parts / f"{_SUMS}{engine.rank}", engine.save(parts))
-    engine.any_rank(False)
+    return parts
 
 
-def _take_back(engine: Engine, parts: Path) -> None:
+def write_part(parts: Path, rank: int, write: Write) -> None:
+    """Write what a rank keeps, and then its checksums: where they are, the part is whole."""
+    files.write_json(parts / f"{_SUMS}{rank}", write(parts))
+
+
+def parts_missing(parts: Path, world_size: int) -> int:
+    """Return how many ranks have not written all of their part."""
+    return sum(not (parts / f"{_SUMS}{rank}").exists() for rank in range(world_size))
+
+
+def seal(run: RunFolder, step: int, world_size: int, *, keep: int) -> None:
+    """Make a checkpoint of the parts of all ranks, and let go of the oldest beyond `keep`."""
+    parts = parts_of(run, step)
+    about = {"kind": "checkpoint", "step": step, "world_size": world_size}
+    known = _sums_of_all(parts)
+    with files.sealed_folder(run.checkpoint(step), about, replace=True, known=known) as aside:
+        for part in parts.iterdir():
+            part.rename(aside / part.name)
+    parts.rmdir()
+    _let_go(run, step, keep)
+
+
+def take_back(engine: Engine, parts: Path) -> None:
     """Remove what this rank wrote, for room; others may be writing into the folder still.
 
     Where it is taken from under them, they fail for another reason, and may be the first to tell.

@@ -10,8 +10,8 @@ their matrices (AutoTP; its tutorial joins it to the stages 0 to 2) or their inp
 offers no pipeline for them. ZeRO stage 3 divides by all ranks what those would divide by a few: it
 is the way for a model beyond one GPU, and `kb.plan` shows that 20 billion parameters fit.
 
-Checkpoints are not asynchronous: the ranks wait while each writes its share, which for 20 billion
-parameters on 96 GPUs is 2.6 GB a rank.
+Of a checkpoint the ranks wait for the copy of their share only (for 20 billion parameters on 96
+GPUs 2.6 GB a rank); it is written beside the training (`kblib.training.saving`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,16 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from kblib.models.in_parts import HandOut
 from kblib.training import deepspeed_state as kept
 from kblib.training.config import TrainingConfig
 from kblib.training.engine import (
     Batch,
     StepOutcome,
+    Write,
     adamw,
     any_of_the_ranks,
-    copy_weights,
+    copied,
     mean_over_ranks,
 )
 from kblib.training.precision import choose_dtype
@@ -60,7 +62,8 @@ class DeepSpeedEngine:
     ----------
     objective
         A module whose `forward(**batch)` returns the loss of a micro-batch in nats. It holds the
-        model, the same on every rank; from stage 3 on a rank keeps a part of each weight only.
+        model, the same on every rank; from stage 3 on a rank keeps a part of each weight only. Such
+        a model may have been shared out while it was built (`share_out`), and no rank ever held it.
     config
         The numbers of the training.
     device
@@ -141,19 +144,31 @@ class DeepSpeedEngine:
 
     def save(self, folder: Path) -> Sums:
         """Write what this rank keeps, and rank 0 the layout; every rank calls this."""
+        return self._writing(kept.tensors_of(self._mine(), self._inner))(folder)
+
+    def copied(self) -> Write:
+        """Copy what this rank keeps."""
+        return self._writing(copied(kept.tensors_of(self._mine(), self._inner)))
+
+    def _writing(self, tensors: Mapping[str, Tensor]) -> Write:
+        """Return what writes these tensors, and on rank 0 the layout, as it is now."""
+        about = {
+            "ranks": self.world_size,
+            "zero_stage": self.zero_stage,
+            "steps": kept.steps_taken(self._mine(), self._inner),
+            "loss_scale": kept.scale_of(self._optimizer) if self._is_scaled else {},
+        }
+
+        def write(folder: Path) -> Sums:
+            sums = write_tensors(folder / shard_name(self.rank), tensors)
+            return sums | (write_layout(folder, self._shapes, about) if self.rank == 0 else {})
+
+        return write
+
+    def _mine(self) -> list[Piece]:
+        """Return the pieces that this rank writes."""
         mine = self._pieces()
-        if self.zero_stage == 0:
-            mine = kept.my_share(mine, self.rank, self.world_size)
-        sums = write_tensors(folder / shard_name(self.rank), kept.tensors_of(mine, self._inner))
-        if self.rank == 0:
-            about = {
-                "ranks": self.world_size,
-                "zero_stage": self.zero_stage,
-                "steps": kept.steps_taken(mine, self._inner),
-                "loss_scale": kept.scale_of(self._optimizer) if self._is_scaled else {},
-            }
-            sums |= write_layout(folder, self._shapes, about)
-        return sums
+        return mine if self.zero_stage else kept.my_share(mine, self.rank, self.world_size)
 
     def load(self, folder: Path) -> None:
         """Take up weights and optimiser state; every rank reads the stretches that it keeps.
@@ -165,17 +180,21 @@ class DeepSpeedEngine:
         """
         layout = check_same_model(folder, self._shapes)
         with StateReader(folder) as reader:
-            reader.check_complete(self._shapes)
-            kept.take_up(reader, self._pieces(), self._inner, int(layout["steps"]))
+            steps = int(layout["steps"])
+            reader.check_complete(self._shapes, kept.parts_after(steps))
+            kept.take_up(reader, self._pieces(), self._inner, steps)
         kept.hand_on(self._optimizer, self.zero_stage)
         if self._is_scaled:
             kept.set_scale(self._optimizer, layout["loss_scale"])
 
-    def give_weights_to(self, objective: nn.Module) -> None:
-        """Copy the optimiser's float32 weights into another module; every rank takes part."""
-        copy_weights(
-            {name: self._whole(value) for name, value in self._parameters.items()}, objective
-        )
+    @torch.no_grad()
+    def give_weights_to(self, objective: nn.Module | None) -> None:
+        """Copy the optimiser's float32 weights, one after the other, into another module."""
+        wanted = {} if objective is None else dict(objective.named_parameters())
+        for name, value in self._parameters.items():
+            whole = self._whole(value)  # every rank takes part
+            if name in wanted:
+                wanted[name].copy_(whole)
 
     def _whole(self, parameter: nn.Parameter) -> Tensor:
         if self.zero_stage == 0:
@@ -215,6 +234,42 @@ def deepspeed_config(
 ) -> dict[str, Any]:
     """Return what DeepSpeed is told; our words on the right, its words on the left."""
     share = config.batch_size // world_size
+    return {
+        "train_batch_size": config.batch_size,
+        "train_micro_batch_size_per_gpu": share // config.grad_accum_steps,
+        "gradient_accumulation_steps": config.grad_accum_steps,
+        "gradient_clipping": config.clip_norm if zero_stage else 0.0,
+        **_how_it_is_kept(zero_stage, dtype, n_parameters, offload),
+        "zero_force_ds_cpu_optimizer": False,  # it would be compiled for two minutes
+    }
+
+
+def share_out(dtype: torch.dtype, device: torch.device, offload: str | None = None) -> HandOut:
+    """Return what leaves each rank its part of parameters that are whole, as stage 3 keeps it.
+
+    Every rank calls it with the same parameters in the same order; the weights are rank 0's.
+
+    Parameters
+    ----------
+    dtype, device, offload
+        Of the engine that is to train them.
+    """
+    init = import_deepspeed(device).zero.Init
+    one = {"train_micro_batch_size_per_gpu": 1}  # asked for, and of no matter yet
+    told = {**one, **_how_it_is_kept(3, dtype, _BUCKET, offload)}
+
+    def keep_a_part(parameters: Iterable[nn.Parameter]) -> None:
+        held = nn.ParameterList(parameters)
+        for parameter in held:
+            parameter.data = parameter.data.to(dtype)
+        init(module=held, config_dict_or_path=told)
+
+    return keep_a_part
+
+
+def _how_it_is_kept(
+    zero_stage: int, dtype: torch.dtype, n_parameters: int, offload: str | None
+) -> dict[str, Any]:
     half = dtype == torch.bfloat16
     zero: dict[str, Any] = {
         "stage": zero_stage,
@@ -226,16 +281,11 @@ def deepspeed_config(
         if zero_stage == 3:
             zero["offload_param"] = {"device": offload}
     return {
-        "train_batch_size": config.batch_size,
-        "train_micro_batch_size_per_gpu": share // config.grad_accum_steps,
-        "gradient_accumulation_steps": config.grad_accum_steps,
-        "gradient_clipping": config.clip_norm if zero_stage else 0.0,
         # Without ZeRO the weights stay in float32, as in torch's engine; else the optimiser's copy.
         "bf16": {"enabled": half and zero_stage > 0},
         "torch_autocast": {"enabled": half and zero_stage == 0, "dtype": "bfloat16"},
         "fp16": {"enabled": dtype == torch.float16},  # its loss scale follows what overflows
         "zero_optimization": zero,
-        "zero_force_ds_cpu_optimizer": False,  # it would be compiled for two minutes
     }
 
 

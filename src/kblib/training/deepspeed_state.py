@@ -97,6 +97,11 @@ def steps_taken(pieces: Sequence[Piece], inner: torch.optim.Optimizer) -> int:
     return max((int(state[STEP]) for state in states if STEP in state), default=0)
 
 
+def parts_after(steps: int) -> tuple[str, ...]:
+    """Return what is written of each parameter after so many steps of the optimiser."""
+    return (WEIGHT, *MOMENTS) if steps else (WEIGHT,)
+
+
 @torch.no_grad()
 def take_up(
     reader: StateReader, pieces: Sequence[Piece], inner: torch.optim.Optimizer, steps: int

@@ -5,9 +5,10 @@ The loop knows only the Protocol.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,9 @@ from kblib.training.state_files import Sums, refuse_other_model, write_tensors
 
 Batch = Mapping[str, Tensor]
 """The tensors of one micro-batch by name, as the objective's `forward` takes them."""
+
+Write = Callable[[Path], Sums]
+"""Writes a rank's part of a state into a folder; returns the checksums of what it wrote."""
 
 WEIGHTS = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -57,13 +61,20 @@ class Engine(Protocol):
         Return the checksums of what it wrote, computed on the way.
         """
 
+    def copied(self) -> Write:
+        """Copy into the host's memory what `save` would write; return what writes the copy.
+
+        Any thread may call that, while the engine goes on. Every rank calls this.
+        """
+
     def load(self, folder: Path) -> None:
         """Take up weights and optimiser state from `folder`; every rank calls."""
 
-    def give_weights_to(self, objective: nn.Module) -> None:
+    def give_weights_to(self, objective: nn.Module | None) -> None:
         """Copy the weights into another module of the same shape.
 
-        Every rank takes part; rank 0's module has all of them afterwards.
+        Every rank takes part; a module has all of them afterwards. None wants nothing: one rank
+        with the whole model is enough.
         """
 
 
@@ -100,7 +111,8 @@ class TorchEngine:
         self._forward: nn.Module = self.objective
         if self.world_size > 1:
             self._forward = DistributedDataParallel(self.objective)
-        self._parameters = dict(self.objective.named_parameters())
+        named = self.objective.named_parameters()
+        self._parameters = {name: value for name, value in named if value.requires_grad}
         self._optimizer = adamw(self._parameters, config)
 
     def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
@@ -125,10 +137,15 @@ class TorchEngine:
 
     def save(self, folder: Path) -> Sums:
         """Write weights and optimiser state as safetensors; all ranks hold the same, one writes."""
-        if self.rank:
-            return {}
-        sums = write_tensors(folder / WEIGHTS, self._parameters)
-        return sums | write_tensors(folder / OPTIMIZER, dict(self._optimizer_tensors()))
+        return {} if self.rank else _write_files(folder, self._state())
+
+    def copied(self) -> Write:
+        """Copy weights and optimiser state; only the rank that writes holds a copy."""
+        state = {} if self.rank else {name: copied(held) for name, held in self._state().items()}
+        return partial(_write_files, state=state)
+
+    def _state(self) -> dict[str, dict[str, Tensor]]:
+        return {WEIGHTS: dict(self._parameters), OPTIMIZER: dict(self._optimizer_tensors())}
 
     def load(self, folder: Path) -> None:
         """Take up weights and optimiser state; every rank reads.
@@ -149,9 +166,10 @@ class TorchEngine:
             states.setdefault(self._parameters[name], {})[part] = value.to(self.device)
         self._optimizer.state.update(states)
 
-    def give_weights_to(self, objective: nn.Module) -> None:
-        """Copy the weights into another module of the same shape, on every rank."""
-        copy_weights(self._parameters, objective)
+    def give_weights_to(self, objective: nn.Module | None) -> None:
+        """Copy the weights into another module of the same shape; each rank has all of them."""
+        if objective is not None:
+            copy_weights(self._parameters, objective)
 
     def _check_same_model(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
         want = {name: tuple(value.shape) for name, value in self._parameters.items()}
@@ -175,6 +193,18 @@ class TorchEngine:
 
     def _here(self, batch: Batch) -> Batch:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of tensors in the host's memory."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
+
+
+def _write_files(folder: Path, state: Mapping[str, Mapping[str, Tensor]]) -> Sums:
+    sums: Sums = {}
+    for name, tensors in state.items():
+        sums |= write_tensors(folder / name, tensors)
+    return sums
 
 
 def adamw(parameters: Mapping[str, nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:
@@ -219,9 +249,14 @@ def _decay_groups(
 
     Spare biases and norms (vectors), as Loshchilov & Hutter 2019 and all BERT recipes do.
     """
-    matrices = [value for value in parameters.values() if value.ndim >= 2]
-    vectors = [value for value in parameters.values() if value.ndim < 2]
+    matrices = [value for value in parameters.values() if _dimensions(value) >= 2]
+    vectors = [value for value in parameters.values() if _dimensions(value) < 2]
     return [
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+
+
+def _dimensions(parameter: nn.Parameter) -> int:
+    """Return the dimensions of a parameter, of which this rank may hold a flat share only."""
+    return len(getattr(parameter, "ds_shape", parameter.shape))

@@ -12,9 +12,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -184,21 +185,27 @@ class StateReader:
     ) -> None:
         self._open.close()
 
-    def check_complete(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def check_complete(self, shapes: Mapping[str, tuple[int, ...]], parts: Sequence[str]) -> None:
         """Compare what the headers list with what there should be: each rank sees the same.
+
+        Parameters
+        ----------
+        shapes
+            Of all parameters.
+        parts
+            What there should be of each: its weights, and what the optimiser remembers of it.
 
         Raises
         ------
         IntegrityError
             If a rank's file is gone, or does not hold what it should.
         """
-        for name, shape in shapes.items():
-            have = sum(
-                stretch.get_shape()[0] for _, stretch in self._where.get(("weight", name), ())
-            )
+        for part, (name, shape) in product(parts, shapes.items()):
+            places = self._where.get((part, name), ())
+            have = sum(stretch.get_shape()[0] for _, stretch in places)
             if have != math.prod(shape):
                 raise IntegrityError(
-                    f"{self.folder} holds {have} of {math.prod(shape)} numbers of {name}.",
+                    f"{self.folder} holds {have} of {math.prod(shape)} numbers of {name} ({part}).",
                     "The files of all ranks together should hold each number once.",
                     "Start anew with kb.submit(job, fresh=True).",
                 )
