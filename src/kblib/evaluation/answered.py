@@ -153,9 +153,7 @@ def _span_counts(
 ) -> tuple[list[str], Floats]:
     """Return the kinds of spans, and of each unit and kind how many there are, said, the same."""
     _, unit = np.unique(np.asarray([str(one) for one in units]), return_inverse=True)
-    found = [
-        span_counts(a, [word or OUTSIDE for word in b]) for a, b in zip(so, said, strict=True)
-    ]
+    found = [span_counts(a, [word or OUTSIDE for word in b]) for a, b in zip(so, said, strict=True)]
     kinds = sorted({kind for three in found for one in three for kind in one})
     counts = np.zeros((int(unit.max()) + 1, len(kinds), 3))
     for number, three in zip(unit.tolist(), found, strict=True):
@@ -215,5 +213,3 @@ def _same_sizes(so: Sequence[Any], said: Sequence[Any], units: Sequence[Any]) ->
             "The same texts, and of each as many words, were expected; one at least.",
             "model.predict(parts.test) keeps the words as they are labelled",
         )
-
-

@@ -58,9 +58,7 @@ def answers_of_texts(
     if seconds is None:
         windows = windows_of_texts(tokenizer, texts, about.seq_len)
     else:
-        windows = windows_of_pairs(
-            tokenizer, texts, seconds, about.seq_len, typed=about.typed
-        )
+        windows = windows_of_pairs(tokenizer, texts, seconds, about.seq_len, typed=about.typed)
     found = _in_order(model, tokenizer, windows)
     rows = list(_readings(texts, windows, about))
     labels = about.task.labels
@@ -111,9 +109,7 @@ def answers_of_words(
     return pl.DataFrame(rows, schema=WORD_COLUMNS)
 
 
-def _in_order(
-    model: PreTrainedModel, tokenizer: Tokenizer, windows: Windows
-) -> list[Floats]:
+def _in_order(model: PreTrainedModel, tokenizer: Tokenizer, windows: Windows) -> list[Floats]:
     found: list[Floats] = [np.empty(0)] * len(windows.ids)
     for number, logits in logits_of(model, tokenizer, windows.ids, windows.types):
         found[number] = logits

@@ -36,9 +36,7 @@ class HeldOut:
     read: Windows | WordsRead
 
     @classmethod
-    def of(
-        cls, labels: Labels, tokenizer: Tokenizer, about: About, *, last: bool
-    ) -> HeldOut:
+    def of(cls, labels: Labels, tokenizer: Tokenizer, about: About, *, last: bool) -> HeldOut:
         """Encode labelled texts."""
         if about.task.kind != "words":
             windows = windows_of_rows(labels, tokenizer, about)

@@ -100,11 +100,11 @@ def point_scores(opened: FinetunedModel, data: Prepared, trained: Trained) -> di
 
 def told(data: Prepared, trained: Trained) -> dict[str, Any]:
     """Return what has to be known of scores: parts, fingerprints, the step that was kept."""
-    parts = {name: part.provenance.get("fingerprint") for name, part in data.material.parts.items()}
+    parts = {name: part.corpus.fingerprint for name, part in data.material.parts.items()}
     return {
         "best_step": trained.progress.step or trained.config.steps,
         "provenance": {
-            "labels": data.material.train.name,
+            "labels": data.material.name,
             "fingerprints": parts,
             "texts": {name: len(part) for name, part in data.material.parts.items()},
             "split_by": data.material.by,
@@ -151,5 +151,3 @@ _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 def _temporary() -> str:
     _FOLDERS.append(tempfile.TemporaryDirectory(prefix="finetuned-", ignore_cleanup_errors=True))
     return _FOLDERS[-1].name
-
-

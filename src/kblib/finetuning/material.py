@@ -200,7 +200,7 @@ def _check_texts(part: Labels) -> None:
 
 def _check_classes(train: Labels) -> None:
     if train.is_scale:
-        if train.rows["label"].n_unique() < 2:  # noqa: PLR2004
+        if train.rows["label"].n_unique() < 2:
             raise LabelError(
                 f"Every text of '{train.name}' has the number {train.rows['label'][0]:g}.",
                 "Different ones were expected: else there is nothing to learn.",
@@ -208,7 +208,7 @@ def _check_classes(train: Labels) -> None:
         return
     counts = counted(train.rows)
     used = [name for name in train.labels if counts[name]]
-    if len(used) < 2:  # noqa: PLR2004
+    if len(used) < 2:
         raise LabelError(
             f"Every label of '{train.name}' is '{used[0]}'.",
             "Two labels at least were expected: else there is nothing to tell apart.",

@@ -262,7 +262,9 @@ class FinetunedModel:
         """Return one line: name, labels, how it was made."""
         names = ", ".join(self.labels[:_SHOWN]) + (", ..." if len(self.labels) > _SHOWN else "")
         what = names or "a number"
-        return f"<FinetunedModel {self.name}: {what}; {self.about.method} of {self.about.base.name}>"
+        return (
+            f"<FinetunedModel {self.name}: {what}; {self.about.method} of {self.about.base.name}>"
+        )
 
 
 def _listed(texts: Any) -> list[Any]:

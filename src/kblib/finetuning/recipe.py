@@ -23,7 +23,7 @@ METHODS = {
 _SMALL = 20_000_000
 """Parameters; below, models bear, and need, larger steps."""
 _RATES = {"lora": (3e-3, 2e-4), "qlora": (3e-3, 2e-4), "full": (5e-4, 3e-5), "probe": (2e-2, 1e-3)}
-"""Of small models, and of others: where a search may begin (Devlin et al. 2019, A.3, of ``full``)."""
+"""Of small models, and of others: where a search may begin (of ``full`` Devlin et al. 2019, A.3)."""
 _CHOICES = {
     "method": tuple(METHODS),
     "quantize": ("nf4", "int8"),

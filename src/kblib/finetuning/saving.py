@@ -139,7 +139,7 @@ def _check_same_answers(folder: Path, trained: Trained, data: Prepared, about: A
     if not torch.equal(before, after):
         worst = float((before - after).abs().max())
         raise IntegrityError(
-            f"The saved model gives other answers than the trained one: logits differ by {worst:g}.",
+            f"The saved model gives other answers than the trained one: logits {worst:g} apart.",
             "Equal bits were expected; nothing was saved.",
             "Its layout may have parts that are not saved. Try method='full'.",
         )

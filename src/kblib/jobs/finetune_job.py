@@ -81,7 +81,9 @@ class Finetune(FinetuneRecipe):
         seeds: Any = self.seeds
         if isinstance(seeds, int) and not isinstance(seeds, bool):
             seeds = (seeds,)
-        object.__setattr__(self, "seeds", tuple(seeds) if isinstance(seeds, list | range) else seeds)
+        object.__setattr__(
+            self, "seeds", tuple(seeds) if isinstance(seeds, list | range) else seeds
+        )
         self.check()
         _check_model(self.model)
         self.material  # noqa: B018  what is wrong with labels is told now
@@ -208,5 +210,3 @@ def _check_model(model: str) -> None:
     if not any(folder.glob("*.safetensors")):
         folder_of_origin(model)
     require_tokenizer(folder)
-
-

@@ -52,9 +52,7 @@ def parts_of(corpus: Corpus, about: dict[str, Any]) -> Parts:
 def _written(rows: pl.DataFrame, part: str) -> pl.DataFrame:
     if "tokens" in rows.columns:
         lists = [
-            pl.Series(
-                name, [json.dumps(one, ensure_ascii=False) for one in rows[column].to_list()]
-            )
+            pl.Series(name, [json.dumps(one, ensure_ascii=False) for one in rows[column].to_list()])
             for column, name in (("label", LABEL), ("tokens", WORDS))
         ]
         return rows.drop("label", "tokens").with_columns(*lists, pl.lit(part).alias(PART))

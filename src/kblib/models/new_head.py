@@ -159,8 +159,10 @@ def _dropouts(config: dict[str, Any], dropout: float) -> dict[str, float]:
 
 
 def _pooling(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return how a text becomes one vector: of our own layout the mean, for none of its pieces was
-    trained to stand for all; of causal models the last piece that is no padding.
+    """Return how a text becomes one vector.
+
+    Of our own layout the mean, for none of its pieces was trained to stand for all; of causal
+    models the last piece that is no padding.
     """
     if config["model_type"] == "modernbert":
         return {"classifier_pooling": "mean"}

@@ -60,9 +60,7 @@ def place_words(text: str, words: Sequence[str]) -> tuple[str, list[Span]]:
     return text, spans
 
 
-def pieces_of_words(
-    text: str, spans: Sequence[Span], offsets: Sequence[Span]
-) -> list[list[int]]:
+def pieces_of_words(text: str, spans: Sequence[Span], offsets: Sequence[Span]) -> list[list[int]]:
     """Return of each word which pieces begin in it, by their numbers.
 
     A word may have none: what a normaliser has taken away, or a word that begins within a piece of

@@ -7,7 +7,13 @@ from pathlib import Path
 from kblib.errors import TokenError
 
 TOKENIZER_FILE = "tokenizer.json"
-WORD_LISTS = ("vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
+WORD_LISTS = (
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 """Of older folders, which only transformers knows how to read."""
 
 
