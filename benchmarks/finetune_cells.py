@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def step_seconds(parts: Parts, *, quick: bool) -> dict[str, list[float]]:
     for _ in range(1 if quick else _ROUNDS):
         for method in METHODS:
             at: list[float] = []
-            few_steps(parts, method, lambda line, at=at: _note_time(line, at))
+            few_steps(parts, method, partial(_note_time, at))
             taken[method] += [b - a for a, b in zip(at[_FIRST:], at[_FIRST + 1 :], strict=False)]
     return taken
 
@@ -124,7 +125,7 @@ def _train(
     return trained, data
 
 
-def _note_time(line: Mapping[str, Any], at: list[float]) -> None:
+def _note_time(at: list[float], line: Mapping[str, Any]) -> None:
     if "loss" in line:  # an evaluation and a checkpoint have lines of their own
         at.append(time.perf_counter())
 

@@ -175,6 +175,8 @@ def test_real_newsreels_make_every_task_without_a_leak():
     found = example_labels()
     assert found.table["name"].tolist() == list(TASKS)
     assert "Krippendorff's alpha" in found.table["caveat"].iloc[-1]
+    assert max(map(len, repr(found).splitlines())) <= 100
+    assert "sentences: sentences: spoken or shown; 3,000 texts of" in repr(found)
     for name in TASKS:
         labels = example_labels(name)
         row = found.rows.filter(name=name).row(0, named=True)

@@ -178,12 +178,11 @@ def _said(name: str, table: Table, made: Mapping[str, Any]) -> pl.DataFrame:
         raise LabelError(
             f"A model is called '{name}', as a baseline is.", "Another name was expected."
         )
-    frame = table if isinstance(table, pl.DataFrame) else None
-    if frame is None and hasattr(table, "columns"):
-        frame = pl.from_pandas(table)
-    if frame is not None and "label" in frame.columns:
+    given: Any = table
+    frame = pl.from_pandas(given) if hasattr(given, "itertuples") else given
+    if isinstance(frame, pl.DataFrame) and frame.schema.get("label") == pl.List:
         return words_of(frame)
-    return frame_of(table, f"predictions of '{name}'")
+    return frame_of(frame, f"predictions of '{name}'")
 
 
 def _tested(test: Labels) -> tuple[Corpus, pl.DataFrame]:

@@ -53,8 +53,8 @@ def word_overlap(train: Labels, test: Labels, groups: Sequence[Any], seed: int) 
     from sklearn.preprocessing import StandardScaler
 
     rarity = _rarity(train)
-    shared = [_shared(labels, rarity) for labels in (train, test)]
-    return _fitted(StandardScaler(), *shared, (train, test), groups, seed)
+    known, asked = (_shared(labels, rarity) for labels in (train, test))
+    return _fitted(StandardScaler(), known, asked, (train, test), groups, seed)
 
 
 def neighbours(train: Labels, test: Labels, seed: int) -> pl.DataFrame:
@@ -66,7 +66,7 @@ def neighbours(train: Labels, test: Labels, seed: int) -> pl.DataFrame:
     hashed = FeatureHasher(_HASHED, input_type="string")  # learns nothing, so it cannot leak
     known, asked = (hashed.transform(_around(labels)) for labels in (train, test))
     answers = word_rows(train)["label"].to_list()
-    groups = np.repeat(np.arange(len(train)), train.rows["tokens"].list.len().to_numpy())
+    groups = np.repeat(np.arange(len(train)), train.rows["tokens"].list.len()).tolist()
     descent = SGDClassifier(loss="log_loss", random_state=seed, max_iter=20, tol=1e-3)
     model = _searched(descent, {"alpha": list(PENALTIES)}, known, answers, groups, seed)
     return word_rows(test).select("id").with_columns(label=pl.Series(model.predict(asked)))

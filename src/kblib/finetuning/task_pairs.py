@@ -84,6 +84,6 @@ def _exchanged(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Row]:
 
 
 def _row(first: Row, second: Row, label: str) -> Row:
-    about = {name: first[name] for name in ("year", "medium", "collection") if name in first}
+    about: Row = {name: first[name] for name in ("year", "medium", "collection") if name in first}
     texts = {"text": first["text"], "text_pair": second["text_pair"], "label": label}
     return {"id": f"{first['id']}+{second['second']}", **texts, **about}

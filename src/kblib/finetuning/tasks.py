@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
@@ -140,6 +141,10 @@ class ExampleTasks(Printed):
         """What the table is of, in one line."""
         return f"Example labels made from '{self.provenance['corpus']}'"
 
+    def __repr__(self) -> str:
+        lines = [self.title, *(f"\n{_paragraph(row)}" for row in self.rows.iter_rows(named=True))]
+        return "\n".join([*lines, "", *(f"  Note: {one}" for one in self.warnings)])
+
 
 @overload
 def example_labels(
@@ -180,8 +185,7 @@ def example_labels(
     >>> list(TASKS)
     ['tokens', 'sentences', 'collections', 'correctness', 'relation', 'topics']
     """
-    if isinstance(texts, bool) or not isinstance(texts, int) or texts < 1:
-        raise LabelError(f"texts is {texts!r}.", "A whole number from 1 was expected.")
+    _check_number(texts)
     if name is not None and name not in TASKS:
         near = difflib.get_close_matches(str(name), TASKS, n=1)
         raise LabelError(
@@ -218,9 +222,10 @@ def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
     found = read_labels(
         rows, text=_texts_of(rows[0]), labels=task.labels, name=f"{corpus.name}-{name}"
     )
-    about = {"made_from": task.made_from, "caveat": caveat_of(name), "seed": seed}
+    caveat = caveat_of(name)
+    about = {"made_from": task.made_from, "caveat": caveat, "seed": seed}
     known = {"corpus": corpus.name, "of_corpus": corpus.fingerprint, "where": "example_labels"}
-    notes = (*found.warnings, about["caveat"])
+    notes = (*found.warnings, caveat)
     return replace(found, provenance={**found.provenance, **known, **about}, warnings=notes)
 
 
@@ -230,6 +235,11 @@ def _texts_of(row: Row) -> str | tuple[str, str]:
     return ("text", "text_pair") if "text_pair" in row else "text"
 
 
+def _check_number(texts: Any) -> None:
+    if isinstance(texts, bool) or not isinstance(texts, int) or texts < 1:
+        raise LabelError(f"texts is {texts!r}.", "A whole number from 1 was expected.")
+
+
 def _check_enough(name: str, rows: Sequence[Row], corpus: Corpus) -> None:
     if not rows:
         raise LabelError(
@@ -237,6 +247,20 @@ def _check_enough(name: str, rows: Sequence[Row], corpus: Corpus) -> None:
             f"They are made from {TASKS[name].made_from}.",
             f'kb.example_labels("{name}") makes them from the newsreels.',
         )
+
+
+def _paragraph(row: Row) -> str:
+    """Return a task as lines that a terminal holds."""
+    said = {
+        f"{row['name']}: ": f"{row['task']}; {row['texts']:,} texts of {row['films']:,} films",
+        "  labels: ": row["labels"],
+        "  made from: ": row["made_from"],
+        "  caveat: ": row["caveat"],
+    }
+    return "\n".join(
+        textwrap.fill(text, 100, initial_indent=head, subsequent_indent="    ")
+        for head, text in said.items()
+    )
 
 
 def _row(name: str, labels: Labels) -> Row:
