@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def has_units(precision: str) -> bool:
 
 needs_vnni = pytest.mark.skipif(
     not has_units("int8"), reason="this processor has no units for int8"
+)
+needs_bf16 = pytest.mark.skipif(
+    not has_units("bf16"), reason="this processor has no units for bf16"
 )
 
 
@@ -199,10 +203,12 @@ def test_shard_whose_vectors_turn_is_refused(
     )
 
 
-@needs_vnni
-def test_int8_is_near_fp32_in_a_trained_model(films: Corpus) -> None:
+@pytest.mark.parametrize(
+    "precision", [pytest.param("int8", marks=needs_vnni), pytest.param("bf16", marks=needs_bf16)]
+)
+def test_short_numbers_are_near_fp32_in_a_trained_model(films: Corpus, precision: str) -> None:
     texts = films.filter(film=["SF1", "SF2"])
-    jobs = [BatchPredict(MASKED, texts, task="vectors", precision=p) for p in ("fp32", "int8")]
+    jobs = [BatchPredict(MASKED, texts, task="vectors", precision=p) for p in ("fp32", precision)]
     assert jobs[0].key != jobs[1].key
     exact, near = (predict_shard.predict(job.shard(0), **job.arguments) for job in jobs)
     pairs = zip(exact["vector"], near["vector"], strict=True)
@@ -255,6 +261,10 @@ def test_preview_measures_a_sample_here_and_says_so(blanks: Corpus) -> None:
     said = str(preview)
     assert said.startswith("6 of 12 texts took ")
     assert "Measured here, not on the site it may be sent to" in said
+    limit = re.search(r"kb\.submit\(job, budget_gpu_hours=(\S+)\)$", said)
+    assert limit is not None
+    assert float(limit[1]) == pytest.approx(2 * preview.gpu_hours, rel=0.06)
+    assert preview.provenance["precision"] == "fp32"
 
 
 def test_preview_of_no_text_is_refused(blanks: Corpus) -> None:

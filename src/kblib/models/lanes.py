@@ -2,7 +2,7 @@
 
 Two threads that share each product of matrices wait for each other a hundred times a batch, and all
 that stands between the products is too small to share. Two batches of one thread each wait for
-nothing, and what a batch comes to does not depend on how many others there are.
+nothing.
 """
 
 from __future__ import annotations

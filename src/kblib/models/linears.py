@@ -8,6 +8,7 @@ Letters: M tokens, K numbers in, N numbers out.
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from transformers.activations import GELUActivation
 from kblib.errors import ModelError
 from kblib.models.lanes import CPU_TOKENS
 
+_X86 = ("x86_64", "AMD64")
 _INT8_TOP = 127
 _MIDDLE = 128  # what stands for nought where numbers from 0 to 255 are asked for
 _VNNI = ("_is_vnni_supported", "_is_avx512_vnni_supported")
@@ -171,7 +173,12 @@ def _bias_of(linear: nn.Linear) -> Tensor | None:
 
 
 def _onednn_packs() -> bool:
-    """Say whether this torch has what lays weights out; its names are torch's own, and may go."""
+    """Say whether this torch has what lays weights out; its names are torch's own, and may go.
+
+    Tried on x86 only; other processors keep torch's layers.
+    """
+    if platform.machine() not in _X86:
+        return False
     ops: Any = torch.ops
     wanted = (
         (ops.mkldnn, "_reorder_linear_weight"),
