@@ -14,7 +14,9 @@ from kblib import files
 from kblib.corpora import Corpus
 from kblib.errors import JobError
 from kblib.files import MANIFEST, read_manifest
+from kblib.finetuning.about import About, is_finetuned
 from kblib.jobs.batch import USUAL_ROWS, BatchTask
+from kblib.jobs.judges import is_judge, judge_arguments
 from kblib.models.catalog import CONFIG, find_model
 from kblib.tokens.subwords import Tokenizer
 
@@ -28,6 +30,8 @@ TASKS = {
     "bits": "bits a byte of each text",
     "vectors": "a vector of each text",
     "labels": "a label of each text, and the scores of all",
+    "scale": "a number for each text",
+    "words": "a label of each word of each text",
 }
 """What can be asked for, and what comes back."""
 _TASKS_OF = {
@@ -36,6 +40,7 @@ _TASKS_OF = {
     "ForCausalLM": ("bits", "vectors"),
     "LMHeadModel": ("bits", "vectors"),
     "ForSequenceClassification": ("labels", "vectors"),
+    "ForTokenClassification": ("words", "vectors"),
 }
 """By the end of the name that transformers gives a class of models; the first is the usual one."""
 _WHAT = {
@@ -43,6 +48,8 @@ _WHAT = {
     "surprisal": "a model that fills blanks",
     "bits": "a model that goes on with a text",
     "labels": "a classifier",
+    "scale": "a model that was finetuned on numbers",
+    "words": "a model that labels words",
 }
 _OTHER = ("vectors",)
 MOST_GUESSES = 1_000
@@ -66,13 +73,14 @@ class BatchPredict(BatchTask):
     ----------
     model
         A model folder, a name, or an opened model that came from a folder. It has to lie where the
-        workers read it.
+        workers read it. Or a `ZeroShotClassifier`, which gives labels that are said in words.
     corpus
         The texts.
     task
         ``fill`` (words for the one ``[MASK]`` of each text), ``surprisal`` (of masked models: bits,
         both sides known), ``bits`` (of causal models: bits a byte), ``vectors`` (mean of the last
-        hidden states), ``labels`` (of classifiers). By default the first that the model can do.
+        hidden states), ``labels`` (of classifiers; of pairs ``text`` and ``text_pair``), ``scale``
+        (numbers), ``words`` (with their characters). By default the first that the model can do.
     k
         Of ``fill``: how many words.
     precision
@@ -112,10 +120,19 @@ class BatchPredict(BatchTask):
         name: str | None = None,
     ) -> None:
         _check_corpus(corpus)
+        if is_judge(model):
+            _check_judge(task, precision)
+            arguments = judge_arguments(model)
+            if model.folder is not None:
+                arguments["weights"] = weights_of(model.folder)
+            name = name or f"{model.model}-{arguments['task']}"
+            super().__init__(FUNCTION, corpus, arguments, rows, name)
+            return
         folder = _folder_of(model)
         chosen = _checked_task(folder, task)
+        _check_pairs(folder, corpus)
         Tokenizer.open(folder)
-        arguments: dict[str, Any] = {
+        arguments = {
             "model": str(folder),
             "weights": weights_of(folder),
             "task": chosen,
@@ -182,6 +199,10 @@ def weights_of(folder: Path) -> str:
 
 def possible_tasks(folder: Path) -> tuple[str, ...]:
     """Return what a model can be asked for, the usual one first, by its configuration."""
+    if is_finetuned(folder):
+        task = About.read(folder).task
+        return ("words" if task.kind == "words" else "scale" if task.is_scale else "labels",
+                *_OTHER)  # fmt: skip
     names = files.read_json(folder / CONFIG).get("architectures") or [""]
     return next((tasks for end, tasks in _TASKS_OF.items() if names[0].endswith(end)), _OTHER)
 
@@ -207,6 +228,27 @@ def _checked_task(folder: Path, task: str | None) -> str:
             f'kb.BatchPredict("{folder.name}", corpus, task="{possible[0]}")',
         )
     return task
+
+
+def _check_pairs(folder: Path, corpus: Corpus) -> None:
+    reads_pairs = is_finetuned(folder) and About.read(folder).task.kind == "pairs"
+    if reads_pairs and "text_pair" not in corpus.columns:
+        raise JobError(
+            f"The model '{folder.name}' reads pairs of texts, and corpus '{corpus.name}' has no "
+            "column text_pair.",
+            f"It has: {', '.join(corpus.columns)}.",
+            "kb.Corpus.from_texts(texts, text_pair=second_texts)",
+        )
+
+
+def _check_judge(task: str | None, precision: str) -> None:
+    given = f"task={task!r}" if task is not None else f"precision={precision!r}"
+    if task is not None or precision != "fp32":
+        raise JobError(
+            f"BatchPredict got a classifier by words and {given}.",
+            "Such a classifier says itself what is asked for, and answers in 32-bit floats.",
+            "kb.BatchPredict(judge, corpus)",
+        )
 
 
 def _checked_k(k: object) -> int:

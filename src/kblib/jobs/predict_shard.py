@@ -5,25 +5,28 @@ Torch is imported with the model: to submit a job nobody needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import MANIFEST, check_folder
+from kblib.finetuning.about import is_finetuned
+from kblib.jobs.judges import answers_of, as_json, open_judge, packaged_weights
 from kblib.jobs.predict import possible_tasks, weights_of
 
 TEXTS = ("text", "text_pair")
 """Columns of a corpus that are not repeated in the result: it would be as large as the corpus."""
 COMPARED = 16  # texts of a shard
 LEAST_COSINE = 0.99
-Answers = Callable[[list[str]], pl.DataFrame]
-Alike = Callable[[list[str]], float]
+Answers = Callable[[list[Any]], pl.DataFrame]
+Alike = Callable[[list[Any]], float]
 
 
 def predict(
@@ -34,6 +37,7 @@ def predict(
     task: str,
     k: int = 5,
     precision: str = "fp32",
+    judge: Mapping[str, Any] | None = None,
 ) -> pl.DataFrame:
     """Ask a model about the texts of a shard.
 
@@ -47,6 +51,8 @@ def predict(
         Its folder.
     weights
         The SHA-256 it had at submit.
+    judge
+        A classifier by words, as plain data: `kblib.jobs.judges`.
 
     Returns
     -------
@@ -63,15 +69,22 @@ def predict(
     ModelError
         If the device has no units for the precision, or its answers are too far from those in fp32.
     """
-    texts = shard["text"].fill_null("").to_list()
+    if judge is not None:
+        asked = opened_judge(model, weights, as_json(judge))
+    else:
+        asked = opened(model, weights, task, k, precision)
+    texts: list[Any] = shard["text"].fill_null("").to_list()
+    if asked.pairs:
+        texts = list(zip(texts, shard["text_pair"].fill_null("").to_list(), strict=True))
     different = list(dict.fromkeys(texts))
-    asked = opened(model, weights, task, k, precision)
     answered = asked.answers(different)
     rows = {text: number for number, text in enumerate(different)}
     answers = answered[[rows[text] for text in texts]]
-    said = {"model": Path(model).name, "weights": weights, "precision": precision}
+    said: dict[str, Any] = {"model": Path(model).name, "weights": weights, "precision": precision}
     if asked.alike is not None:
-        said["cosine_to_fp32"] = _checked_cosine(asked.alike(different[:COMPARED]), model, precision)
+        said["cosine_to_fp32"] = _checked_cosine(
+            asked.alike(different[:COMPARED]), model, precision
+        )
     about = _about(shard, {*answers.columns, *said})
     told = [pl.lit(value).alias(name) for name, value in said.items()]
     return pl.concat([about, answers], how="horizontal").with_columns(told)
@@ -106,10 +119,13 @@ class Opened:
         Gives a row a text.
     alike
         Gives the least cosine of texts' vectors to those in fp32; None where it computes in fp32.
+    pairs
+        Whether it answers about pairs of texts.
     """
 
     answers: Answers
     alike: Alike | None = None
+    pairs: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -126,19 +142,43 @@ def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32")
     folder = Path(model)
     if (folder / MANIFEST).is_file():
         check_folder(folder, contents=True)
-    if (found := weights_of(folder)) != weights:
-        raise IntegrityError(
-            f"The model in {folder} has the weights {found[:12]}.",
-            f"The job was submitted for {weights[:12]}: they were changed since.",
-            "Submit the job again with the model as it is now.",
-        )
+    _check_weights(model, weights_of(folder), weights)
     reader = opener_of(folder, task)(folder)
     if precision == "fp32":
         _make_ready(reader, "fp32")
-        return Opened(_answers(reader, task, k))
+        return Opened(_answers(reader, task, k), pairs=_reads_pairs(reader, task))
     exact = opener_of(folder, task)(folder)
     _make_ready(reader, precision)
-    return Opened(_answers(reader, task, k), partial(_least_cosine, reader, exact))
+    alike = partial(_least_cosine, reader, exact)
+    return Opened(_answers(reader, task, k), alike, pairs=_reads_pairs(reader, task))
+
+
+def _reads_pairs(reader: Any, task: str) -> bool:
+    return task != "vectors" and getattr(reader, "reads_pairs", False)
+
+
+@lru_cache(maxsize=1)
+def opened_judge(model: str, weights: str, judge: str) -> Opened:
+    """Open a classifier by words, which is told as JSON, and return what answers about texts.
+
+    Raises
+    ------
+    IntegrityError
+        If its model has other weights than `weights`.
+    """
+    made = open_judge(model, json.loads(judge))
+    found = weights_of(made.folder) if made.folder is not None else packaged_weights(made)
+    _check_weights(model, found, weights)
+    return Opened(partial(answers_of, made))
+
+
+def _check_weights(model: str, found: str, weights: str) -> None:
+    if found != weights:
+        raise IntegrityError(
+            f"The model in {model} has the weights {found[:12]}.",
+            f"The job was submitted for {weights[:12]}: they were changed since.",
+            "Submit the job again with the model as it is now.",
+        )
 
 
 def _make_ready(reader: Any, precision: str) -> None:
@@ -147,10 +187,11 @@ def _make_ready(reader: Any, precision: str) -> None:
     reader.model = make_ready(reader.model, precision)
 
 
-def _least_cosine(reader: Any, exact: Any, texts: list[str]) -> float:
+def _least_cosine(reader: Any, exact: Any, texts: list[Any]) -> float:
     """Return the least cosine of the vectors of texts to exact ones; 1 where there are none."""
     from kblib.models.batch_texts import vectors_all
 
+    texts = [text if isinstance(text, str) else text[0] for text in texts]
     pair = [vectors_all(one, texts)["vector"].drop_nulls().to_list() for one in (reader, exact)]
     if not pair[0]:
         return 1.0
@@ -161,8 +202,11 @@ def _least_cosine(reader: Any, exact: Any, texts: list[str]) -> float:
 
 def opener_of(folder: Path, task: str) -> Callable[[Path], Any]:
     """Return what opens a model for a task."""
+    if is_finetuned(folder):
+        return _finetuned
     kind = possible_tasks(folder)[0] if task == "vectors" else task
     openers = {"fill": _masked, "surprisal": _masked, "bits": _causal, "labels": _classifier}
+    openers["words"] = _word_labeller
     return openers.get(kind, _encoder)
 
 
@@ -171,6 +215,8 @@ def _answers(reader: Any, task: str, k: int) -> Answers:
 
     if task == "fill":
         return partial(batch_masked.fill_all, reader, k=k)
+    if task != "vectors" and hasattr(reader, "answers_to"):
+        return cast(Answers, reader.answers_to)
     asked: dict[str, Any] = {
         "surprisal": batch_masked.surprisal_all,
         "bits": batch_texts.bits_all,
@@ -196,6 +242,18 @@ def _classifier(folder: Path) -> Any:
     from kblib.models.classifier import SequenceClassifier
 
     return SequenceClassifier.open(folder)
+
+
+def _finetuned(folder: Path) -> Any:
+    from kblib.finetuning.model import FinetunedModel
+
+    return FinetunedModel.open(folder)
+
+
+def _word_labeller(folder: Path) -> Any:
+    from kblib.finetuning.word_labellers import open_word_labeller
+
+    return open_word_labeller(folder)
 
 
 def _encoder(folder: Path) -> Any:
