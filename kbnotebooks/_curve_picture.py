@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT, NAMES = 3.8, 0.30
+HEIGHT, NAMES = 3.8, 0.22
 """Inches; and the share of the width that the names of the lines take."""
 APART = 0.05
 """How far neighbouring intervals of one size stand apart, in doublings of the labels."""

@@ -125,8 +125,9 @@ class LearningCurveView(View):
     def _in_words(self) -> str:
         """Say what the picture shows, for those who do not see it."""
         first, last = self.curve.sizes[0], self.curve.sizes[-1]
+        measure = _capital(heard(self._measure.value))
         said = [say("{measure} by the number of labels, from {first:,} to {last:,}.",
-                    measure=_capital(heard(self._measure.value)), first=first, last=last)]  # fmt: skip
+                    measure=measure, first=first, last=last)]  # fmt: skip
         for name in self.curve.learners:
             ends = [self._row(name, size) for size in (first, last)]
             said.append(

@@ -1,4 +1,4 @@
-"""Contrastive finetuning: its pairs, its loss by hand, the same twice, and a folder that is used."""
+"""Contrastive finetuning: its pairs, its loss by hand, the same twice, a folder that is used."""
 
 from __future__ import annotations
 
@@ -200,3 +200,8 @@ def test_recipe_refuses_what_makes_no_sense(numbers):
 def test_steps_grow_with_texts_to_an_end():
     recipe = Contrast(pairs_per_text=10, batch_size=16, most_steps=300)
     assert [recipe.steps(n) for n in (8, 64, 512)] == [10, 80, 300]
+
+
+def test_large_models_take_small_steps_unless_told():
+    assert Contrast().rate_for(400_000_000) < Contrast().rate_for(5_000_000)
+    assert Contrast(learning_rate=1e-3).rate_for(400_000_000) == 1e-3

@@ -82,7 +82,9 @@ def test_shares_are_what_a_text_adds(kind, labels, request):
     model = request.getfixturevalue(kind)
     found = PromptedClassifier.of_examples(labels, model, shots=1, words=WORDS)
     asked = (list(found.examples), ["regn"], list(found.words), LAYOUT)
-    usual = np.mean([nats_of(model, asked[0], [one], *asked[2:])[0] for one in SAYS_NOTHING], axis=0)
+    usual = np.mean(
+        [nats_of(model, asked[0], [one], *asked[2:])[0] for one in SAYS_NOTHING], axis=0
+    )
     weights = np.exp(nats_of(model, *asked)[0] - usual)
     row = found.predict(["regn"]).iloc[0]
     assert [row[f"score_{one}"] for one in found.labels] == pytest.approx(
@@ -130,7 +132,7 @@ def test_long_text_is_cut_and_an_empty_one_has_no_label(labels, causal):
 def test_labels_that_do_not_fit_the_window_are_told(labels, masked):
     shape = ModelShape(2, 2, 32, vocab_size=masked.tokenizer.vocab_size, seq_len=24)
     small = MaskedLM(build_masked(shape, seed=1), masked.tokenizer, name="smaller")
-    with pytest.raises(ModelError, match=r"One example of each of 3 labels.*take \d+ tokens."):
+    with pytest.raises(ModelError, match=r"One example of each of 3 labels.*have \d+ tokens"):
         PromptedClassifier.of_examples(labels, small, words=WORDS)
 
 

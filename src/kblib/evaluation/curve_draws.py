@@ -56,7 +56,9 @@ def sizes_of(asked: Sequence[int] | None, train: Labels) -> tuple[tuple[int, ...
             raise _too_few(there, kinds)
         said = f"The train part has {there:,} labels: sizes {', '.join(left)} are left out."
         return fitting, [said] if left else []
-    sizes = tuple(asked) if isinstance(asked, Sequence) and not isinstance(asked, str) else ()
+    given: Any = asked
+    listed = isinstance(given, Sequence) and not isinstance(given, str)
+    sizes: tuple[int, ...] = tuple(given) if listed else ()
     if not sizes or any(type(size) is not int for size in sizes) or sorted(set(sizes)) != [*sizes]:
         raise LabelError(
             f"sizes is {asked!r}.", "Numbers of labels, growing, were expected.", f"sizes={SIZES}"

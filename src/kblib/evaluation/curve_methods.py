@@ -127,14 +127,14 @@ def _sentences(one: CurveMethod, parts: Parts, folder: Path) -> Method:
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
         vectors = store.of(train.rows["text"].to_list())
-        head = few_shot.FewShotClassifier.on_vectors(encoder, vectors, train, seed).head
+        head = few_shot.FewShotClassifier.on_vectors(encoder, vectors, train, seed=seed).head
         best = head.shares(store.of(test.rows["text"].to_list())).argmax(axis=1)
         return [head.labels[number] for number in best]
 
     return Method(one.shown, True, answer, _known(one, encoder.provenance))
 
 
-def _contrastive(one: CurveMethod, parts: Parts, folder: Path) -> Method:
+def _contrastive(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
     model = str(one.model or few_shot.EMBEDDED_TRAINABLE)
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
@@ -147,21 +147,21 @@ def _contrastive(one: CurveMethod, parts: Parts, folder: Path) -> Method:
     return Method(one.shown, True, answer, _known(one, {**_of_folder(model), **asdict(one.recipe)}))
 
 
-def _tfidf(one: CurveMethod, parts: Parts, folder: Path) -> Method:
+def _tfidf(one: CurveMethod, parts: Parts, _folder: Path) -> Method:
     def answer(train: Labels, test: Labels, seed: int) -> list[str | None]:
         return _labels(tfidf(train, test, train.rows[parts.by].to_list(), seed))
 
     return Method(one.shown, True, answer, _known(one, {}))
 
 
-def _ngrams(one: CurveMethod, parts: Parts, folder: Path) -> Method:
-    def answer(train: Labels, test: Labels, seed: int) -> list[str | None]:
+def _ngrams(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
+    def answer(train: Labels, test: Labels, _seed: int) -> list[str | None]:
         return _labels(ngrams(train, test))
 
     return Method(one.shown, True, answer, _known(one, {}))
 
 
-def _prompt(one: CurveMethod, parts: Parts, folder: Path) -> Method:
+def _prompt(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
     model = str(one.model or prompt_examples.EMBEDDED)
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
@@ -175,27 +175,27 @@ def _prompt(one: CurveMethod, parts: Parts, folder: Path) -> Method:
     return Method(one.shown, True, answer, _known(one, _of_folder(model)))
 
 
-def _zero_shot(one: CurveMethod, parts: Parts, folder: Path) -> Method:
+def _zero_shot(one: CurveMethod, parts: Parts, _folder: Path) -> Method:
     names = parts.train.labels
     method = one.kind if one.kind == "keywords" else None
     judge = ZeroShotClassifier(
         one.model, {name: (one.words or {}).get(name, name) for name in names}, method=method
     )
 
-    def answer(train: Labels, test: Labels, seed: int) -> list[str | None]:
+    def answer(_train: Labels, test: Labels, _seed: int) -> list[str | None]:
         return _labels(judge.predict(test).rows)
 
     return Method(one.shown, False, answer, _known(one, judge.method.provenance))
 
 
-def _majority(one: CurveMethod, parts: Parts, folder: Path) -> Method:
-    def answer(train: Labels, test: Labels, seed: int) -> list[str | None]:
+def _majority(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
+    def answer(train: Labels, test: Labels, _seed: int) -> list[str | None]:
         return _labels(majority(train, test))
 
     return Method(one.shown, False, answer, _known(one, {}))
 
 
-def _own(one: CurveMethod, parts: Parts, folder: Path) -> Method:
+def _own(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
     assert one.answer is not None  # noqa: S101  checked before
     return Method(one.shown, one.learns, one.answer, None)
 

@@ -117,11 +117,11 @@ class LearningCurve(Printed):
         rows = [row for name in self.learners for row in self._priced(name, minutes, measure)]
         about = {**self.provenance, "measure": measure, "minutes": minutes}
         n_test = int(about["n_test"])
-        said = (
+        tested = (
             f"The test part has {n_test:,} labels too: {n_test * minutes / 60:.1f} h more, and "
-            "without them nobody knows how good the model is.",
+            "without them nobody knows how good the model is."
         )
-        return LabelPrice(pl.DataFrame(rows, schema=_PRICED), (*said, *self.warnings), about)
+        return LabelPrice(pl.DataFrame(rows, schema=_PRICED), (tested, *self.warnings), about)
 
     def _crossing(self, one: str, other: str, measure: str) -> dict[str, Any]:
         ahead = [self._ahead(one, other, size, measure) for size in self.sizes]

@@ -96,9 +96,9 @@ def contrast(
     """
     pairs = PairDraw(labels, batch_size=recipe.batch_size, seed=seed)
     rows, cut = _encoded(reader, texts, min(recipe.most_tokens, reader.seq_len))
-    config = _config(recipe, len(texts), seed)
     made = copy(reader)
     made.model = deepcopy(reader.model)
+    config = _config(recipe, len(texts), made.model.num_parameters(), seed)
     objective = CosineObjective(made.model)
     engine = TorchEngine(objective, config, made.model.device, dtype=torch.float32)
     losses: list[float] = []
@@ -134,13 +134,13 @@ class CosineObjective(nn.Module):
         return mse_loss(cosines_P, same.to(cosines_P.dtype))
 
 
-def _config(recipe: Contrast, n_texts: int, seed: int) -> TrainingConfig:
+def _config(recipe: Contrast, n_texts: int, n_parameters: int, seed: int) -> TrainingConfig:
     steps = recipe.steps(n_texts)
     return TrainingConfig(
         steps=steps,
         seq_len=recipe.most_tokens,
         batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
+        learning_rate=recipe.rate_for(n_parameters),
         warmup_steps=math.ceil(recipe.warmup * steps),
         eval_every=steps,
         save_every=steps,
@@ -195,7 +195,7 @@ def _until_interrupted() -> Iterator[threading.Event]:
         return
     before = signal.getsignal(signal.SIGINT)
 
-    def heard(number: int, frame: Any) -> None:
+    def heard(_number: int, _frame: Any) -> None:
         signal.signal(signal.SIGINT, before)
         stop.set()
 

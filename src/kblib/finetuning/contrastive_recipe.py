@@ -56,7 +56,9 @@ class Contrast:
             if name == "learning_rate" and value is None:
                 continue
             if not isinstance(value, int | float) or not 0 <= value < most:
-                raise LabelError(f"{name} is {value!r}.", f"A number from 0 to below {most:g} fits.")
+                raise LabelError(
+                    f"{name} is {value!r}.", f"A number from 0 to below {most:g} fits."
+                )
 
     def rate_for(self, n_parameters: int) -> float:
         """Return the learning rate that was asked for, or the usual one of a model's size."""

@@ -1,4 +1,4 @@
-"""What learning from a few labels needs: names of texts, each with a label, of two kinds at least."""
+"""What learning from a few labels needs: texts, each with one label, of two kinds at least."""
 
 from __future__ import annotations
 

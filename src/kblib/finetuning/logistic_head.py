@@ -23,9 +23,9 @@ from kblib.files import read_json, write_json
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 """The C of scikit-learn, from a strong penalty to a weak one."""
-USUAL = 0.1
+USUAL = 0.01
 """What is taken where the labels are too few to choose by."""
 FOLDS = 5
 FEWEST = 10
@@ -66,6 +66,7 @@ class LogisticHead:
         *,
         names: Sequence[str],
         groups: Sequence[Any] | None = None,
+        balanced: bool = False,
         seed: int = 1,
     ) -> LogisticHead:
         """Learn from vectors and the label of each.
@@ -77,6 +78,9 @@ class LogisticHead:
         groups
             What hangs together: cross-validation keeps it on one side. By default each text is its
             own.
+        balanced
+            Whether each label weighs the same, however many texts it has. Shares are then those of
+            a collection with equally many texts of each.
         seed
             Which groups are left out together.
 
@@ -96,9 +100,10 @@ class LogisticHead:
         middle_D, spread = _measure(vectors_ND)
         scaled_ND = (vectors_ND.astype(np.float64) - middle_D) / spread
         apart = np.arange(len(answers_N)) if groups is None else _numbered(groups)
-        tried = _tried(scaled_ND, answers_N, apart, seed)
+        weights_N = _weights(answers_N, balanced)
+        tried = _tried(scaled_ND, answers_N, weights_N, apart, seed)
         strength = min(tried, key=lambda one: (tried[one], one)) if tried else USUAL
-        weights_CD, bias_C = _map_of(_fitted(scaled_ND, answers_N, strength))
+        weights_CD, bias_C = _map_of(_fitted(scaled_ND, answers_N, weights_N, strength))
         weights_CD = weights_CD / spread
         return cls(met, weights_CD, bias_C - weights_CD @ middle_D, strength, tried)
 
@@ -179,20 +184,30 @@ def _numbered(groups: Sequence[Any]) -> Ints:
     return np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
 
 
-def _tried(scaled_ND: Floats, answers_N: Ints, apart_N: Ints, seed: int) -> dict[float, float]:
+def _weights(answers_N: Ints, balanced: bool) -> Floats:
+    """Return what each text weighs: 1, or so much that labels weigh the same; they add up to N."""
+    counts_C = np.bincount(answers_N)
+    weights_C = len(answers_N) / (len(counts_C) * counts_C) if balanced else np.ones(len(counts_C))
+    weights_N: Floats = weights_C[answers_N]
+    return weights_N
+
+
+def _tried(
+    scaled_ND: Floats, answers_N: Ints, weights_N: Floats, apart_N: Ints, seed: int
+) -> dict[float, float]:
     """Return the mean surprise at held-out labels for each strength."""
     held_out = list(_folds(answers_N, apart_N, seed))
-    judged = sum(len(test) for _, test in held_out)
-    if judged < FEWEST:
+    if sum(len(test) for _, test in held_out) < FEWEST:
         return {}
+    judged = sum(float(weights_N[test].sum()) for _, test in held_out)
     nats = dict.fromkeys(STRENGTHS, 0.0)
     for train, test in held_out:
-        there = np.unique(answers_N[train])
-        columns = np.searchsorted(there, answers_N[test])
+        columns = np.searchsorted(np.unique(answers_N[train]), answers_N[test])
         for strength in STRENGTHS:
-            model = _fitted(scaled_ND[train], answers_N[train], strength)
+            model = _fitted(scaled_ND[train], answers_N[train], weights_N[train], strength)
             share_N = model.predict_proba(scaled_ND[test])[np.arange(len(test)), columns]
-            nats[strength] -= float(np.log(np.maximum(share_N, _LEAST)).sum())
+            surprise_N = -np.log(np.maximum(share_N, _LEAST))
+            nats[strength] += float(weights_N[test] @ surprise_N)
     return {strength: total / judged for strength, total in nats.items()}
 
 
@@ -212,9 +227,9 @@ def _folds(answers_N: Ints, apart_N: Ints, seed: int) -> Iterator[tuple[Ints, In
                 yield train, known
 
 
-def _fitted(scaled_ND: Floats, answers_N: Ints, strength: float) -> Any:
+def _fitted(scaled_ND: Floats, answers_N: Ints, weights_N: Floats, strength: float) -> Any:
     model = require_sklearn().LogisticRegression(C=strength, max_iter=_STEPS)
-    return model.fit(scaled_ND, answers_N)
+    return model.fit(scaled_ND, answers_N, sample_weight=weights_N)
 
 
 def _map_of(model: Any) -> tuple[Floats, Floats]:

@@ -32,5 +32,8 @@ def table_of(
         shares = next(read)
         best = int(shares.argmax())
         row = {"id": one, "label": labels[best], "score": float(shares[best])}
-        rows.append(row | {f"score_{label}": float(share) for label, share in zip(labels, shares, strict=True)})
+        rows.append(
+            row
+            | {f"score_{label}": float(share) for label, share in zip(labels, shares, strict=True)}
+        )
     return pl.DataFrame(rows, schema={**schema, "note": pl.String})

@@ -177,7 +177,9 @@ def shortened(model: CausalLM | MaskedLM, text: str, most: int) -> str:
 def _rounds(labels: Labels, words: Mapping[str, str], seed: int) -> list[list[Example]]:
     """Return examples in rounds, one of each label; a round without one of a label is the end."""
     queues: dict[str, list[str]] = {name: [] for name in words}
-    rows = sorted(labels.rows.select("id", "text", "label").rows(), key=lambda row: rank(seed, row[0]))
+    rows = sorted(
+        labels.rows.select("id", "text", "label").rows(), key=lambda row: rank(seed, row[0])
+    )
     for _, text, label in rows:
         queues[label].append(text)
     rounds = []
@@ -199,10 +201,12 @@ def _fitting(
     for n in range(len(short), 0, -1):
         if n_tokens(model, [one for some in short[:n] for one in some], layout) <= room:
             pairs = zip(rounds[:n], short[:n], strict=True)
-            return short[:n], sum(a != b for one, two in pairs for a, b in zip(one, two, strict=True))
+            return short[:n], sum(
+                a != b for one, two in pairs for a, b in zip(one, two, strict=True)
+            )
     needed = n_tokens(model, short[0], layout) + model.seq_len - room
     raise ModelError(
-        f"One example of each of {len(words)} labels, a question and an answer take {needed} tokens.",
+        f"One example of each of {len(words)} labels, question and answer have {needed} tokens.",
         f"'{model.name}' reads at most {model.seq_len} at once.",
         "Take fewer labels, labels.take([...]), or a model that reads more.",
     )
@@ -234,7 +238,9 @@ def _warnings(
 ) -> tuple[str, ...]:
     said = []
     if there < asked:
-        said.append(f"{asked} examples of each label were asked for; of the rarest there are {there}.")
+        said.append(
+            f"{asked} examples of each label were asked for; of the rarest there are {there}."
+        )
     if shown < there:
         said.append(
             f"{shown} of {there} examples of each label are shown: '{model.name}' reads "
