@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from transformers.utils import logging
 
 from benchmarks.batch import mixed_texts
-from benchmarks.entailment_models import LABELS, OWN, Taught, check_spread, taught_models
+from benchmarks.entailment_models import LABELS, OWN, STEPS, Taught, check_spread, taught_models
 from benchmarks.outcome import BenchmarkError, Outcome, measured
 from benchmarks.tables import Cell
 from benchmarks.turns import Turn, best, take_turns
@@ -61,7 +61,7 @@ def measure(*, quick: bool = False) -> Outcome:
         "Zero-shot labels by entailment, ten labels: texts a second",
         _COLUMNS,
         rows,
-        _note(texts, tokenizer, rounds, spreads),
+        _note(texts, tokenizer, rounds, spreads, STEPS[quick]),
         ["torch", "transformers"],
     )
     return Outcome(result, tuple(missed))
@@ -144,7 +144,9 @@ def _missed(name: str, turns: Mapping[str, Turn]) -> list[str]:
     return [f"Missed: {name} is {ratio:.2f} times the pipeline's best; {BAR:g} was the bar."]
 
 
-def _note(texts: Sequence[str], tokenizer: Tokenizer, rounds: int, spreads: Sequence[float]) -> str:
+def _note(
+    texts: Sequence[str], tokenizer: Tokenizer, rounds: int, spreads: Sequence[float], steps: int
+) -> str:
     lengths = np.array([len(ids) for ids in tokenizer.encode_batch(list(texts))])
     low, middle, high = np.percentile(lengths, [0, 50, 100]).astype(int)
     spread = " and ".join(f"{one:.2f}" for one in spreads)
@@ -153,7 +155,7 @@ def _note(texts: Sequence[str], tokenizer: Tokenizer, rounds: int, spreads: Sequ
         f"{middle}, in the order drawn; {torch.get_num_threads()} threads for all, 32-bit floats, "
         f"cutting into tokens included, medians of {rounds} rounds in turns. At least {BAR:g} "
         f"times the pipeline's best was wanted, {AIM:g} was the aim. The largest difference of a "
-        "logit is over all texts, labels and answers. Both models were taught a few hundred steps "
+        f"logit is over all texts, labels and answers. Both models were taught {steps} steps "
         "whether a passage has a word, so that their answers differ: the logits of entailment "
         f"spread by {spread} (standard deviation). They are fast or slow as other models of their "
         "size, and good for nothing else."

@@ -32,7 +32,7 @@ LABELS = ("Stockholm", "kungen", "sommaren", "arbetet", "vatten", "barnen", "fol
 ANSWERS = ("contradiction", "neutral", "entailment")
 SPREAD = 0.5  # logits; the least standard deviation of entailment over texts and labels
 _BATCH, _RATE = 16, 5e-4
-_STEPS = {True: 4, False: 300}  # quick or not
+STEPS = {True: 4, False: 120}  # quick or not
 _NEUTRAL = 0.1  # of examples, whatever they say: the third answer has to be learned too
 
 
@@ -65,7 +65,7 @@ def taught_models(aside: Path, passages: Sequence[str], *, quick: bool) -> list[
     }
     found = []
     for number, (name, model) in enumerate(models.items()):
-        _teach(model, tokenizer, passages, steps=_STEPS[quick])
+        _teach(model, tokenizer, passages, steps=STEPS[quick])
         folder = aside / f"model-{number}"
         model.save_pretrained(folder)
         tokenizer.save(folder, seq_len=SEQ_LEN)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from kblib.zeroshot.asked import TEMPLATE, Labels
 from kblib.zeroshot.classifier import ZeroShotClassifier
+from kblib.zeroshot.keywords import NO_MODEL
 from kblib.zeroshot.opening import METHODS
 from kbnotebooks import _html, figures
 from kbnotebooks._errors import ViewError
@@ -203,8 +204,8 @@ class ZeroShotView(View):
         if self.result is None:
             return say("Nothing was asked.")
         return say(
-            "Answered by {model}, method: {method}",
-            model=heard(self.result.model),
+            "Method: {method}. Model: {model}.",
+            model=say("none") if self.result.model == NO_MODEL else self.result.model,
             method=say(_METHODS[self.result.method]),
         )
 

@@ -19,7 +19,7 @@ def view() -> ZeroShotView:
 def test_scores_stand_beside_their_bars_and_who_answered_above(view, structure):
     assert view.table.iloc[0].tolist() == ["hov", pytest.approx(2 / 3)]
     shown = view._answers.value
-    assert "Answered by none: words were counted, method: keywords, no model" in shown
+    assert "Method: keywords, no model. Model: none." in shown
     assert "0.667" in shown
     assert "they always sum to 1" in shown
     found = structure(shown)
@@ -85,7 +85,7 @@ def test_still_form_has_text_template_and_answer(view):
     still = view.html
     assert "Kungen tog tåget" in still
     assert "Template: Detta exempel handlar om {}." in still
-    assert "Answered by" in still
+    assert "Method: keywords" in still
     view._choice.value = TEXTS[1]
     assert "&lt;b&gt;kom&lt;/b&gt;" in view.html
 
@@ -105,6 +105,6 @@ def test_view_speaks_swedish(monkeypatch):
     language("sv")
     view = ZeroShotView(TEXTS, WORDS, method="keywords")
     shown = view._answers.value
-    assert "Svar av ingen modell: ord räknades, metod: nyckelord, ingen modell" in shown
+    assert "Metod: nyckelord, ingen modell. Modell: ingen." in shown
     assert "de blir alltid 1 tillsammans" in shown
     assert "0,667" in shown

@@ -36,7 +36,7 @@ def test_keywords_are_counted_and_shares_of_those_found() -> None:
 
 def test_title_and_notes_say_who_answered_and_what_scores_are() -> None:
     found = zero_shot(TEXTS, WORDS, method="keywords")
-    assert found.title == "2 labels for 3 texts, by method 'keywords' (none: words were counted)"
+    assert found.title == "2 labels for 3 texts, by method 'keywords' (none)"
     assert found.warnings[0] == (
         "The scores of a text are shares of the 2 labels offered: they always sum to 1, also where "
         "none fits."

@@ -255,7 +255,7 @@ def _check_prefixes_of_package(prefixes: Mapping[str, str] | None) -> None:
         )
 
 
-def _check(texts: Sequence[str], as_: object) -> None:
+def _check(texts: Any, as_: object) -> None:
     if as_ not in ROLES:
         raise ModelError(
             f"as_ is {as_!r}.", f"Known are {' and '.join(map(repr, ROLES))}.", 'as_="query"'

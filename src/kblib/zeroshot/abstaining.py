@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kblib.errors import LabelError
 from kblib.labels.labelled import Labels
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import Rule, wilson
+from kblib.zeroshot.evidence import Floats
 from kblib.zeroshot.result import ZeroShotLabels
 
 _FEWEST = 10
@@ -83,7 +85,7 @@ def abstention(result: ZeroShotLabels, labels: Labels) -> Limits:
     return Limits(pl.DataFrame(rows), result.provenance)
 
 
-def _row(limit: float, scores: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+def _row(limit: float, scores: Floats, right: npt.NDArray[np.bool_]) -> dict[str, Any]:
     kept = right[scores >= limit]
     share = float(kept.mean())
     low, high = wilson(share, len(kept), Rule().critical())

@@ -26,7 +26,7 @@ from kblib.zeroshot import asked as asking
 from kblib.zeroshot import result
 from kblib.zeroshot.asked import TEMPLATE, Asked, Labels
 from kblib.zeroshot.correction import Correction, correct
-from kblib.zeroshot.evidence import Floats, of_labels
+from kblib.zeroshot.evidence import Floats, Ints, is_known, of_labels
 from kblib.zeroshot.opening import open_method
 from kblib.zeroshot.result import ZeroShotLabels
 
@@ -122,8 +122,8 @@ class ZeroShotClassifier:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that decides its answers but the model, as plain data."""
-        encoder = self.method.opened if self.method.name == "sentences" else None
-        in_folder = encoder is not None and encoder.folder is not None
+        encoder = self.method.opened
+        in_folder = isinstance(encoder, SentenceEncoder) and encoder.folder is not None
         return {
             "method": self.method.name,
             **self.asked.to_dict(),
@@ -208,7 +208,7 @@ class ZeroShotClassifier:
         so_N = self._numbers_of(labels)
         evidence_NP, _ = self._evidence(labels.rows["text"].to_list())
         evidence_NL = of_labels(evidence_NP, self.asked.prompts, len(self.labels))
-        read_N = ~np.isnan(evidence_NL).any(axis=1)
+        read_N = is_known(evidence_NL)
         column = next((name for name in GROUPS if name in labels.rows.columns), "text")
         groups = [one for one, read in zip(labels.rows[column], read_N, strict=True) if read]
         other = copy(self)
@@ -248,7 +248,7 @@ class ZeroShotClassifier:
         tokens[about], windows[about] = found.n_tokens[rows], found.n_windows[rows]
         return values_NP, pl.DataFrame({"n_tokens": tokens, "n_windows": windows})
 
-    def _numbers_of(self, labels: Any) -> np.ndarray:
+    def _numbers_of(self, labels: Any) -> Ints:
         if not isinstance(labels, LabelledTexts) or labels.kind != "texts" or labels.is_scale:
             raise LabelError(
                 f"The labels are {shortened(labels)}.",
@@ -327,7 +327,8 @@ def _read(texts: Any) -> tuple[pl.DataFrame, list[str], dict[str, Any]]:
             'kb.zero_shot(["Kungen kom till Stockholm."], ["hov", "sport"])',
         )
     if hasattr(texts, "columns"):
-        frame = Corpus.from_table(texts, name="texts").frame().select("id", "text").collect()
+        table: Any = texts
+        frame = Corpus.from_table(table, name="texts").frame().select("id", "text").collect()
     else:
         frame = frame_of_texts(texts, "texts", {})
     return frame, frame["text"].to_list(), {"corpus": None, "n_texts": frame.height}

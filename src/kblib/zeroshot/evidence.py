@@ -91,7 +91,13 @@ def shares(evidence_NL: Floats, *, multi: bool) -> Floats:
         return scores
     with np.errstate(invalid="ignore"):  # no evidence for any label: not a number
         risen: Floats = np.exp(evidence_NL - evidence_NL.max(axis=1, keepdims=True))
-    return risen / risen.sum(axis=1, keepdims=True)
+    scores = risen / risen.sum(axis=1, keepdims=True)
+    return np.asarray(scores, dtype=np.float64)
+
+
+def is_known(values_NL: Floats) -> npt.NDArray[np.bool_]:
+    """Tell for which texts there is a number for every label, (N,)."""
+    return np.asarray(np.isfinite(values_NL).all(axis=1), dtype=np.bool_)
 
 
 def of_texts(values_WP: Floats, text_of: Ints, tokens_W: Ints, n_texts: int) -> Floats:

@@ -14,6 +14,7 @@ from kblib.zeroshot.asked import Asked
 from kblib.zeroshot.evidence import Evidence
 
 _ANY = "*"
+NO_MODEL = "none"
 
 
 class Keywords:
@@ -25,7 +26,7 @@ class Keywords:
     @property
     def provenance(self) -> dict[str, str]:
         """That no model was asked."""
-        return {"model": "none: words were counted"}
+        return {"model": NO_MODEL}
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.ngrams.printed import Printed
 from kblib.zeroshot.asked import Asked
-from kblib.zeroshot.evidence import Floats, shares
+from kblib.zeroshot.evidence import Floats, is_known, shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +175,7 @@ def rows_of(
         n_tokens and n_windows of each; null where a text was empty.
     """
     labels = np.array(asked.labels, dtype=object)
-    known_N = ~np.isnan(scores_NL).any(axis=1)
+    known_N = is_known(scores_NL)
     safe_NL = np.where(known_N[:, None], scores_NL, 0.0)
     best_N, top_N = safe_NL.argmax(axis=1), safe_NL.max(axis=1)
     sure_N = known_N & (top_N >= least)
@@ -187,7 +188,7 @@ def rows_of(
     for at, label in enumerate(asked.labels):
         columns[f"score_{label}"] = scores_NL[:, at]
     columns["note"] = list(_notes(reading, known_N))
-    schema = {"label": pl.String, "note": pl.String}
+    schema: dict[str, Any] = {"label": pl.String, "note": pl.String}
     schema |= {"labels": pl.List(pl.String)} if multi else {}
     found = pl.DataFrame(columns, schema_overrides=schema)
     numbers = [name for name in found.columns if name.startswith("score")]
@@ -196,7 +197,7 @@ def rows_of(
     return pl.concat(parts, how="horizontal")
 
 
-def _notes(reading: pl.DataFrame, known_N: np.ndarray) -> Iterator[str | None]:
+def _notes(reading: pl.DataFrame, known_N: npt.NDArray[np.bool_]) -> Iterator[str | None]:
     for (n_windows,), known in zip(
         reading.select("n_windows").iter_rows(), known_N.tolist(), strict=True
     ):

@@ -15,7 +15,7 @@ from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import Rule, wilson
 from kblib.zeroshot.asked import Labels
 from kblib.zeroshot.classifier import ZeroShotClassifier
-from kblib.zeroshot.evidence import Floats, of_labels
+from kblib.zeroshot.evidence import Floats, Ints, is_known, of_labels
 from kblib.zeroshot.result import ZeroShotLabels
 
 MEAN = "(mean of all)"
@@ -102,10 +102,8 @@ def _answers(result: ZeroShotLabels) -> list[tuple[str, Floats]]:
     return [*found, (MEAN, result.evidence)]
 
 
-def _row(
-    name: str, evidence_NL: Floats, result: ZeroShotLabels, so: np.ndarray | None
-) -> dict[str, Any]:
-    read_N = ~np.isnan(result.evidence).any(axis=1)
+def _row(name: str, evidence_NL: Floats, result: ZeroShotLabels, so: Ints | None) -> dict[str, Any]:
+    read_N = is_known(result.evidence)
     said_N = evidence_NL[read_N].argmax(axis=1)
     mean_N = result.evidence[read_N].argmax(axis=1)
     counts_L = np.bincount(said_N, minlength=len(result.labels))
@@ -119,7 +117,7 @@ def _row(
     return row | {"agrees": float((said_N == mean_N).mean()), "often": often, "texts": n}
 
 
-def _so(texts: Any, result: ZeroShotLabels) -> np.ndarray | None:
+def _so(texts: Any, result: ZeroShotLabels) -> Ints | None:
     """Return the number of the label that each text has, where that is known; -1 for others."""
     if not isinstance(texts, LabelledTexts) or texts.kind != "texts" or texts.is_scale:
         return None
@@ -127,7 +125,7 @@ def _so(texts: Any, result: ZeroShotLabels) -> np.ndarray | None:
     return np.array([number.get(one, -1) for one in texts.rows["label"]])
 
 
-def _chosen_by(so: np.ndarray | None) -> tuple[str, ...]:
+def _chosen_by(so: Ints | None) -> tuple[str, ...]:
     if so is None:
         return ("No labels were given: agreement says how steady the answers are, not how right.",)
     return ("The best of several templates is too good on the texts it was chosen by.",)
