@@ -160,8 +160,30 @@ def test_model_beside_baselines_is_compared_with_the_best(parts, words):
     assert found.warnings[0].startswith("snow is worse than tf-idf: macro F1 -0.")
     same = baselines(parts, {"copy": found.predictions["tf-idf"]}, only=["tf-idf"])
     assert same.warnings[0].startswith("copy is not surely better or worse than tf-idf")
+
+
+def test_words_of_a_model_are_lists_rows_or_what_a_finetuned_model_answers(words):
     lists = words.test.rows.select("id", "label")
-    assert baselines(words, {"oracle": lists}, only=["majority"]).rows["accuracy"][1] == 1.0
+    answered = pl.DataFrame(
+        {
+            "id": lists["id"],
+            "words": [[{"word": "x", "label": one} for one in row] for row in lists["label"]],
+        }
+    )
+    flat = baselines(words, only=["majority by word"]).predictions["majority by word"]
+    beside = {"lists": lists, "pandas": lists.to_pandas(), "words": answered, "rows": flat}
+    found = baselines(words, beside, only=["majority"])
+    assert found.rows["accuracy"].to_list()[1:4] == [1.0] * 3
+
+
+def test_model_beside_baselines_is_asked_about_the_test_part(parts):
+    class Sunny:
+        def predict(self, texts):
+            return texts.table[["id"]].assign(label="sun")
+
+    found = baselines(parts, {"sunny": Sunny()}, only=["majority"])
+    so = parts.test.rows["label"]
+    assert found.rows["accuracy"][1] == pytest.approx((so == "sun").sum() / len(so))
 
 
 def test_rare_label_and_few_groups_are_no_obstacle():

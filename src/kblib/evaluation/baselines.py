@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
@@ -41,6 +41,13 @@ OF_KIND = {
 }
 """The baselines of each kind of labels, in the order in which they are shown."""
 MEASURES = ("macro F1", "accuracy")
+
+
+class Predicts(Protocol):
+    """A model that says the label of each text."""
+
+    def predict(self, texts: Any) -> Any:
+        """Return a table with id and label."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +90,7 @@ class Baselines(Printed):
 
 def baselines(
     parts: Parts,
-    beside: Mapping[str, Table] | None = None,
+    beside: Mapping[str, Table | Predicts] | None = None,
     *,
     only: Sequence[str] | None = None,
     encoder: str | Path | TextVectors = ENCODER,
@@ -97,8 +104,8 @@ def baselines(
         Of ``labels.split(...)``; what the parts were split by is not parted in cross-validation
         either, and intervals come from drawing it anew.
     beside
-        Names of models, with what they say of the test part: tables with ``id`` and ``label``; of
-        words a list of labels a text, or a row a word.
+        Names of models, with the models, which are then asked, or what they say of the test part:
+        tables with ``id`` and ``label``; of words a list of labels a text, or a row a word.
     only
         Names of baselines; by default all there are: of texts the most frequent label, n-grams by
         label, tf-idf and a head on frozen vectors; of pairs word overlap in the place of n-grams;
@@ -134,7 +141,9 @@ def baselines(
     check_names(parts.train)
     names = _asked(parts.train, only)
     made = {name: _made(name, parts, encoder, seed) for name in names}
-    said = made | {name: _said(name, table, made) for name, table in (beside or {}).items()}
+    said = made | {
+        name: _said(name, table, parts.test, made) for name, table in (beside or {}).items()
+    }
     corpus, labels = _tested(parts.test)
     unit = parts.by if parts.by in corpus.columns and parts.by != "text" else None
     scores = {
@@ -173,16 +182,14 @@ def _made(name: str, parts: Parts, encoder: Any, seed: int) -> pl.DataFrame:
     return counting.get(name, majority)(train, test)
 
 
-def _said(name: str, table: Table, made: Mapping[str, Any]) -> pl.DataFrame:
+def _said(name: str, table: Any, test: Labels, made: Mapping[str, Any]) -> pl.DataFrame:
+    """Return what a model says of the test part, asked now if it is a model."""
     if name in made:
         raise LabelError(
             f"A model is called '{name}', as a baseline is.", "Another name was expected."
         )
-    given: Any = table
-    frame = pl.from_pandas(given) if hasattr(given, "itertuples") else given
-    if isinstance(frame, pl.DataFrame) and frame.schema.get("label") == pl.List:
-        return words_of(frame)
-    return frame_of(frame, f"predictions of '{name}'")
+    given = table.predict(test) if hasattr(table, "predict") else table
+    return frame_of(words_of(given), f"predictions of '{name}'")
 
 
 def _tested(test: Labels) -> tuple[Corpus, pl.DataFrame]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from kblib.errors import LabelError
@@ -23,15 +25,33 @@ def word_rows(labels: Labels) -> pl.DataFrame:
     return rows.with_columns(pl.format("{}#{}", "id", "place").alias("id"))
 
 
-def words_of(table: pl.DataFrame) -> pl.DataFrame:
-    """Return what a model says of words, a row each, of a table with lists or with rows."""
-    if table.schema.get("label") != pl.List:
+def words_of(table: Any) -> Any:
+    """Return what a model says of words, a row each.
+
+    Parameters
+    ----------
+    table
+        A row a text, with a list of labels or, as a finetuned model answers, a list ``words`` of
+        which each has a label; what has a row a word already stays as it is.
+    """
+    columns = list(getattr(table, "columns", ()))
+    if "id" in columns and "words" in columns:
+        said = [[word["label"] for word in words] for words in table["words"]]
+    elif "id" in columns and "label" in columns and _has_lists(table["label"]):
+        said = [list(labels) for labels in table["label"]]
+    else:
         return table
-    named = table.select("id", "label").with_columns(
-        place=pl.int_ranges(pl.col("label").list.len())
-    )
-    flat = named.explode("label", "place")
-    return flat.select(pl.format("{}#{}", "id", "place").alias("id"), "label")
+    rows = [
+        {"id": f"{name}#{place}", "label": label}
+        for name, labels in zip(table["id"], said, strict=True)
+        for place, label in enumerate(labels)
+    ]
+    return pl.DataFrame(rows, schema={"id": pl.String, "label": pl.String})
+
+
+def _has_lists(column: Any) -> bool:
+    first = next(iter(column), "")
+    return not isinstance(first, str) and hasattr(first, "__iter__")
 
 
 def check_names(labels: Labels) -> None:

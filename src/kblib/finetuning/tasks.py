@@ -224,6 +224,8 @@ def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
     )
     caveat = caveat_of(name)
     about = {"made_from": task.made_from, "caveat": caveat, "seed": seed}
+    if name == "topics":
+        about["guideline"] = task_topics.guideline()
     known = {"corpus": corpus.name, "of_corpus": corpus.fingerprint, "where": "example_labels"}
     notes = (*found.warnings, caveat)
     return replace(found, provenance={**found.provenance, **known, **about}, warnings=notes)
