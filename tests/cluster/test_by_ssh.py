@@ -15,9 +15,13 @@ from kblib.hpc.emulator import Emulator, Hardware
 import kblib
 from kblib import __main__, files
 from kblib.cluster import Run, job_script, mirror, submit
+from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, RunError, SiteError
+from kblib.jobs import predict_shard
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
+from kblib.jobs.predict import BatchPredict
+from kblib.jobs.rates import known_rate
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
 from tests.cluster.pools import Gate, leftovers, processes_of
@@ -261,6 +265,27 @@ def test_a_batch_takes_its_function_along(
     assert bad.state.phase is Phase.FAILED
     assert list(bad.failed_shards()["error"]) == ["ValueError: no thirteen"]
     assert not RunFolder(bad.folder).tls.exists()
+
+
+@pytest.mark.survival
+def test_model_goes_along_to_be_asked_and_trained_on(far: Far, films: Corpus) -> None:
+    """Models of this machine are not there; what comes back is what is computed here."""
+    texts = films.filter(film=["SF1", "SF2"])
+    task = BatchPredict("kb-mini-causal", texts, task="bits", rows=10)
+    run = submit(task, site=SITE, workers=1)
+    until(lambda: run.state.over, patience_s=START_S)
+    table = run.result().table
+    here = predict_shard.predict(task.shard(1), **task.arguments)
+    assert table["id"].to_list()[10:] == here["id"].to_list()
+    assert table["bits"].to_list()[10:] == pytest.approx(here["bits"].to_list(), rel=1e-4)
+    (sent,) = (far.home / "models").glob("*/kb-mini-causal")
+    assert files.check_folder(sent, contents=True)
+
+    job = Pretrain(films, continue_from="kb-mini-causal", steps=2, seq_len=32, batch_size=2)
+    trained = submit(job, site=SITE, nodes=1, dask=False)
+    until(lambda: trained.state.over, patience_s=START_S)
+    assert trained.state.phase is Phase.DONE, f"{trained!r}\n{trained.log(60)}"
+    assert known_rate(job, SITE, 1) is not None
 
 
 GATED = """

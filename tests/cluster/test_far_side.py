@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from kblib import settings
+import kblib
+from kblib import files, settings
 from kblib.cluster import Run, far_side
+from kblib.corpora import Corpus
 from kblib.runs import Phase, RunFolder, RunState
 
 
@@ -25,3 +28,34 @@ def test_run_that_was_made_and_never_begun_takes_what_is_asked_now(
     assert run.config() == {**second, "pool": {"workers": 2, "resources": {"nodes": 2}}}
     far_side.begin({**asked, **first})  # it is queued: its jobs were sent with what was asked
     assert run.config()["resources"] == {"account": "a-2"}
+
+
+def test_models_and_corpora_are_asked_for_until_they_are_there(
+    tmp_home: Path, films: Corpus
+) -> None:
+    there = settings.home()
+    corpus = films.save()
+    assert corpus.folder is not None
+    said = {"name": "films", "fingerprint": corpus.fingerprint, "folder": "/laptop/films-1"}
+    model = {"name": "mine", "fingerprint": "f" * 64, "folder": "1a2b/mine"}
+    hub = {"name": "KB/bert-base-swedish-cased", "fingerprint": None, "folder": None}
+    config = {"job": {"corpus": said, "continue_from": model, "tokenizer": hub}, "submitted": 1.0}
+    asked = {
+        "name": "r-1",
+        "version": kblib.__version__,
+        "config": config,
+        "corpora": {"films-1": "c" * 64},
+        "models": {"1a2b/mine": "d" * 64},
+    }
+    made = far_side.make(asked)
+    assert made["missing"] == {"corpora": ["films-1"], "models": ["1a2b/mine"]}
+    assert made["folders"] == {"corpora": str(there / "corpora"), "models": str(there / "models")}
+    job = RunFolder(Path(made["path"])).config()["job"]
+    assert job["corpus"]["folder"] == str(there / "corpora" / "films-1")
+    assert job["continue_from"]["folder"] == str(there / "models" / "1a2b" / "mine")
+    assert job["tokenizer"] == hub
+
+    digest = files.sha256(corpus.folder / files.MANIFEST)
+    shutil.copytree(corpus.folder, there / "models" / "1a2b" / "mine")  # any sealed folder
+    again = far_side.make({**asked, "models": {"1a2b/mine": digest}})
+    assert (again["missing"]["models"], again["new"]) == ([], False)

@@ -17,7 +17,7 @@ from typing import Any
 import kblib
 from kblib import files, settings
 from kblib.cluster import gang
-from kblib.cluster.remote import saved_corpora
+from kblib.cluster.job_parts import corpora_in, with_models_at
 from kblib.cluster.resources import Resources
 from kblib.cluster.run import Run
 from kblib.cluster.show_script import script_before
@@ -39,16 +39,27 @@ def script(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the folder of a run, if it is not there, and say which of its corpora are missing."""
+    """Make the folder of a run, if it is not there, and say what it needs that is missing."""
     _check_version(str(asked["version"]))
     settings.writable_home()
     sharing.check_share(asked["config"].get("share"))
-    folder = settings.corpora_folder()
-    for corpus in saved_corpora(asked["config"]["job"]):
-        corpus["folder"] = str(folder / Path(corpus["folder"]).name)
-    path, new = _made(str(asked["name"]), asked["config"])
-    missing = [name for name, digest in asked["corpora"].items() if not _has(folder / name, digest)]
-    return {"path": str(path), "new": new, "corpora_folder": str(folder), "missing": missing}
+    folders = {"corpora": settings.corpora_folder(), "models": settings.home() / "models"}
+    path, new = _made(str(asked["name"]), {**asked["config"], "job": _job_here(asked, folders)})
+    missing = {
+        kind: [name for name, digest in asked[kind].items() if not _has(folder / name, digest)]
+        for kind, folder in folders.items()
+    }
+    told = {kind: str(folder) for kind, folder in folders.items()}
+    return {"path": str(path), "new": new, "folders": told, "missing": missing}
+
+
+def _job_here(asked: Mapping[str, Any], folders: Mapping[str, Path]) -> dict[str, Any]:
+    """Return a job whose corpora and models lie where they will on this machine."""
+    models = {name: str(folders["models"] / name) for name in asked["models"]}
+    job = with_models_at(asked["config"]["job"], models.get)
+    for corpus in corpora_in(job):
+        corpus["folder"] = str(folders["corpora"] / Path(corpus["folder"]).name)
+    return job
 
 
 def begin(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,14 +19,18 @@ import kblib
 from kblib import errors, files, settings
 from kblib.cluster import gang, mirror, pool_run
 from kblib.cluster.access import is_elsewhere, ssh_of
+from kblib.cluster.job_parts import corpora_in, models_in, with_models_at
 from kblib.cluster.ssh import Ssh
 from kblib.errors import IntegrityError, KblibError, RunError, SiteError
+from kblib.models.catalog import local_folder
 from kblib.runs import RunFolder
 from kblib.runs.budget import budget_of, set_budget
 from kblib.sites import Cluster
 from kblib.sites.facts import overlay
 
 FAR_SIDE = "kblib.cluster.far_side"
+_DIGITS = 12
+"""Of the checksum of a model's manifest, in the name of the folder it is in there."""
 _START_S = 300.0
 """A Python on a busy disk starts within a minute; corpora and models are checked by checksum."""
 
@@ -102,18 +106,23 @@ def begin(run: RunFolder) -> None:
     cluster = gang.cluster_of_run(run)
     far = FarSide(cluster, mirror.connection_of(run))
     config = run.config()
-    corpora = {Path(one["folder"]).name: Path(one["folder"]) for one in saved_corpora(config)}
+    corpora = {Path(one["folder"]).name: Path(one["folder"]) for one in corpora_in(config["job"])}
+    models = _models(config["job"])
     made = far.ask(
         "make",
         {
             "name": run.name,
             "version": kblib.__version__,
-            "config": _config_there(config, cluster),
+            "config": _config_there(
+                {**config, "job": _without_places(config["job"], models)}, cluster
+            ),
             "corpora": {name: _fingerprint(folder) for name, folder in corpora.items()},
+            "models": {name: _fingerprint(folder) for name, folder in models.items()},
         },
     )
-    for name in made["missing"]:
-        far.ssh.put(corpora[name], PurePosixPath(made["corpora_folder"]) / name)
+    for folders, kind in ((corpora, "corpora"), (models, "models")):
+        for name in made["missing"][kind]:
+            far.ssh.put(folders[name], PurePosixPath(made["folders"][kind]) / name)
     path = PurePosixPath(made["path"])
     if "pool" in config:
         pool_run.carry_function(run)
@@ -237,16 +246,23 @@ def _config_there(config: Mapping[str, Any], cluster: Cluster) -> dict[str, Any]
     return dict(json.loads(there))
 
 
-def saved_corpora(config: Any) -> Iterator[dict[str, Any]]:
-    """Give what a job says of each saved corpus, wherever it stands in it."""
-    if isinstance(config, dict):
-        if config.get("folder") and "fingerprint" in config:
-            yield config
-        for value in config.values():
-            yield from saved_corpora(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from saved_corpora(value)
+def _models(job: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the models of a job that go along, by where they will lie there.
+
+    Those of a folder of this library; others are found there by their name, as here.
+    """
+    found = {}
+    for _, place in models_in(job):
+        folder = local_folder(place)
+        if folder is not None and (folder / files.MANIFEST).is_file():
+            found[f"{_fingerprint(folder)[:_DIGITS]}/{folder.name}"] = folder
+    return found
+
+
+def _without_places(job: Mapping[str, Any], models: Mapping[str, Path]) -> dict[str, Any]:
+    """Return a job whose models are named as `_models` does."""
+    named = {str(folder): name for name, folder in models.items()}
+    return with_models_at(job, lambda place: named.get(str(local_folder(place))))
 
 
 def _fingerprint(folder: Path) -> str:

@@ -17,15 +17,12 @@ import kblib
 from kblib import files
 from kblib.cluster import environment, snapshot
 from kblib.cluster.access import Shell
+from kblib.cluster.job_parts import asked_model, corpora_in, models_in
 from kblib.errors import IntegrityError, SiteError
 from kblib.models import catalog, hub
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
-_MODELS = ("model", "tokenizer", "continue_from")
-"""Fields of jobs that name a model: a folder, a name in the model folders, or one of the hub."""
-_OWN_FUNCTIONS = "kblib."
-"""How functions of batches begin whose argument ``model`` is the folder of one."""
 _READERS = 4
 _SHOWN = 12  # letters of a checksum in a message
 
@@ -132,7 +129,7 @@ def _check_library(run: RunFolder) -> None:
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
     if job.get("kind") == "batch":
-        asked = environment.TRAINING if _asked_model(job) else ()
+        asked = environment.TRAINING if asked_model(job) else ()
         return (*environment.CORE, *asked, "dask", "distributed")
     engine = ("deepspeed",) if job.get("engine") == "deepspeed" else ()
     return (*environment.CORE, *environment.TRAINING, *engine)
@@ -144,39 +141,13 @@ def _needed(
     """Yield what a job needs: what it is, its folder, and what to do when it is not whole."""
     if snapshot.place_of(run) is not None:
         yield "the code", run.code, f"kb.Run.open('{run.name}').resume() takes a new copy"
-    for corpus in _corpora(job):
+    for corpus in corpora_in(job):
         what = f"corpus '{corpus.get('name', '')}'"
         yield what, Path(corpus["folder"]), "Save it again, and submit the job with the new one."
-    for model in (*(job.get(field) for field in _MODELS), _asked_model(job)):
-        name, place = _named(model)
-        folder = _model(name, place, cluster) if name else None
+    for name, place in models_in(job):
+        folder = _model(name, place, cluster)
         if folder is not None:
             yield f"model '{name}'", folder, f"Fetch or save it again: {folder}"
-
-
-def _corpora(content: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield what a job says of each saved corpus, wherever it stands in it."""
-    if isinstance(content, Mapping):
-        if content.get("folder") and "fingerprint" in content:
-            yield content
-        content = [part for name, part in content.items() if name not in _MODELS]
-    for part in content if isinstance(content, list) else ():
-        yield from _corpora(part)
-
-
-def _asked_model(job: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the model that a batch asks, where its function is one of ours."""
-    folder = (job.get("arguments") or {}).get("model")
-    if not str(job.get("function", "")).startswith(_OWN_FUNCTIONS) or not folder:
-        return None
-    return {"name": Path(folder).name, "folder": str(folder)}
-
-
-def _named(model: Any) -> tuple[str, str]:
-    """Return the name of a model and where to look for it, as a job says it."""
-    if isinstance(model, Mapping):
-        return str(model["name"]), str(model["folder"] or model["name"])
-    return (str(model), str(model)) if model else ("", "")
 
 
 def _model(name: str, place: str, cluster: Cluster) -> Path | None:
