@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -90,13 +90,14 @@ class Bundle:
     @cached_property
     def stated(self) -> list[Stated]:
         """What is stated of all that the model was made from."""
-        nothing = {"licence": "", "rights": "", "documents": None}
+        nothing: dict[str, Any] = {"licence": "", "rights": "", "documents": None}
         rows = []
         for source in self.sources:
-            for one in source.stated or (nothing,):
+            rights: Sequence[Mapping[str, Any]] = source.stated or (nothing,)
+            for one in rights:
                 terms = stricter_of(one["licence"], one["rights"])
-                said = one["licence"], one["rights"], one["documents"]
-                rows.append(Stated(source.what, source.name, *said, terms.value, terms.may_leave))
+                told = one["licence"], one["rights"], one["documents"], terms.value
+                rows.append(Stated(source.what, source.name, *told, terms.may_leave))
         return rows
 
     @property

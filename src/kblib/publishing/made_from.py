@@ -78,9 +78,11 @@ def _named(content: object, key: str = "") -> Iterator[tuple[str, Any]]:
             yield from _named(value, key)
 
 
-def _of_model(name: str) -> list[dict[str, Any]] | None:
+def _of_model(name: str) -> tuple[dict[str, Any], ...] | None:
     entry = entry_of(name)
-    return None if entry is None else [{"licence": entry.licence, "rights": "", "documents": None}]
+    if entry is None:
+        return None
+    return ({"licence": entry.licence, "rights": "", "documents": None},)
 
 
 def _of_texts(fingerprint: str, given: Sequence[Corpus]) -> list[dict[str, Any]] | None:

@@ -36,7 +36,7 @@ def seconds_of(run: RunFolder, records: Sequence[Mapping[str, Any]]) -> list[flo
     One whose driver could not tell the end lasted until it was last heard; one that was never
     heard, until the next one began.
     """
-    ends = [one.get("ended") for one in records]
+    ends: list[Any] = [one.get("ended") for one in records]
     if None in ends:
         ends = _with_last_words(run, records)
     pairs = zip(records, ends, strict=True)
