@@ -35,6 +35,7 @@ from kbnotebooks.language_models import FillMaskView
 from kbnotebooks.next_word_view import NextWordView
 from kbnotebooks.perplexity_view import PerplexityView
 from kbnotebooks.planner import PlanView
+from kbnotebooks.price_of_a_label_view import LearningCurveView
 from kbnotebooks.probe_view import ProbeView
 from kbnotebooks.runs import RunView
 from kbnotebooks.runs_view import RunsView
@@ -44,6 +45,7 @@ from kbnotebooks.trend_view import TrendView
 from tests.cluster.recorded import lost_a_node
 from tests.ngrams.test_semantic_change import planted
 from tests.views.conftest import ParrotModel
+from tests.views.made_curve import made_curve
 from tests.views.side_by_side import compared, two_runs
 from tests.views.small_writer import small_writer
 from tests.views.test_planner import SmallPlan, planned
@@ -96,6 +98,7 @@ BUILT: dict[str, Callable[[Corpus, RunFolder], View]] = {
         "Kungen", model=small_writer(), seeds=[1, 2, 3], max_tokens=20
     ),
     "next_word": lambda films, run: NextWordView("Kungen", model=small_writer(), k=8),
+    "price_of_a_label": lambda films, run: LearningCurveView(made_curve()),
     "plan": lambda films, run: PlanView(SmallPlan()),
     "plan_on_a_cluster": lambda films, run: PlanView(planned()),
     "run": lambda films, run: RunView(run.name),

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from kblib.evaluation.curve_methods import CurveMethod
-from kblib.evaluation.learning_curve import learning_curve
 from kbnotebooks._curve_picture import cost, spread
 from kbnotebooks._words import language
 from kbnotebooks.price_of_a_label_view import LearningCurveView
-from tests.finetuning.few_made import WORDS, WordVectors, made_labels
-
-KEYS = {label: [f"{word}*" for word in words.split()[:2]] for label, words in WORDS.items()}
+from tests.views.made_curve import made_curve
 
 
-@pytest.fixture(scope="module")
-def curve(tmp_path_factory):
-    methods = [CurveMethod("sentences", WordVectors(), name="vectors"), "tf-idf",
-               CurveMethod("keywords", words=KEYS), "majority"]  # fmt: skip
-    labels = made_labels(240, films=40)
-    cache = tmp_path_factory.mktemp("curves")
-    return learning_curve(labels, methods, sizes=(8, 32, 64), seeds=2, cache=cache)
+@pytest.fixture
+def curve():
+    return made_curve()
 
 
 def test_picture_and_table_tell_the_same(curve, structure):
