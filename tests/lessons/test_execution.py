@@ -50,6 +50,7 @@ EACH_TIME = (
     "01_corpus",
     "02_words_over_time",
     "11_how_much_compute",
+    "17_counts_you_may_publish",
 )
 """Lessons that `make test` runs, with their solutions: the first, which trains a model, and quick
 ones. The others are run by `make matrix` and in CI, two at a time."""

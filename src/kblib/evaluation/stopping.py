@@ -83,7 +83,8 @@ def when_to_stop(
     """
     if isinstance(found, CorrectedCounts):
         return _of_counts(found, within)
-    curve = found if isinstance(found, pl.DataFrame) else pl.DataFrame(getattr(found, "rows", found))
+    given = found if isinstance(found, pl.DataFrame) else getattr(found, "rows", found)
+    curve = pl.DataFrame(given)
     if MEASURE in curve.columns:
         curve = curve.filter(pl.col(MEASURE) == MACRO)
     if METHOD not in curve.columns:
@@ -171,4 +172,3 @@ def _curve_said(name: str, sizes: list[float], at: int, each: float, gain: float
 
 def _points(share: float) -> str:
     return f"{100 * share:.1f}"
-

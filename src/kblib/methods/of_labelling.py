@@ -34,11 +34,10 @@ def finetuned(speech: Speech, about: Mapping[str, Any]) -> Told:
     """Say which model was taught, and how."""
     method = str(about["method"])
     said = speech.say(
-        "Model {name} was finetuned from {base} (fingerprint {signs}) by training {what} (seed "
+        "A model was finetuned from {base} (fingerprint {signs}) by training {what} (seed {seed}).",
+        "En modell finjusterades från {base} (fingeravtryck {signs}) genom att träna {what} (frö "
         "{seed}).",
-        "Modell {name} finjusterades från {base} (fingeravtryck {signs}) genom att träna {what} "
-        "(frö {seed}).",
-        name=speech.quoted(about["model"]), base=speech.quoted(about["base"]),
+        base=speech.quoted(about["base"]),
         signs=str(about["base_fingerprint"])[:SIGNS], seed=about["seed"],
         what=speech.say(*TAUGHT.get(method, (method, method))),
     )  # fmt: skip
