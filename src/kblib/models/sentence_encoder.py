@@ -105,7 +105,9 @@ class SentenceEncoder:
         if name == PACKAGE:
             _check_prefixes_of_package(prefixes)
             return cls(open_packaged())
-        return cls(_FolderEngine(find_model(name), prefixes, device))
+        folder = find_model(name)
+        shown = folder.name if Path(name).expanduser().is_dir() else str(name)
+        return cls(_FolderEngine(folder, shown, prefixes, device))
 
     @property
     def name(self) -> str:
@@ -173,9 +175,11 @@ class _FolderEngine:
 
     temperature = TEMPERATURE
 
-    def __init__(self, folder: Path, prefixes: Mapping[str, str] | None, device: str | None):
-        _check_pooling(folder)
-        self.name = folder.name
+    def __init__(
+        self, folder: Path, name: str, prefixes: Mapping[str, str] | None, device: str | None
+    ) -> None:
+        _check_pooling(folder, name)
+        self.name = name
         self.folder = folder
         self.prefixes = _prefixes_of(folder) if prefixes is None else dict(prefixes)
         self._reader = reader_of(folder, device)
@@ -235,12 +239,12 @@ def _prefixes_of(folder: Path) -> dict[str, str]:
     return {str(name): str(prefix) for name, prefix in (said or {}).items()}
 
 
-def _check_pooling(folder: Path) -> None:
+def _check_pooling(folder: Path, name: str) -> None:
     said = read_json(folder / _POOLING) if (folder / _POOLING).is_file() else {}
     ways = [name for name, on in said.items() if name.startswith("pooling_mode_") and on is True]
     if ways and ways != ["pooling_mode_mean_tokens"]:
         raise ModelError(
-            f"The model '{folder.name}' makes a sentence's vector by {', '.join(ways)}.",
+            f"The model '{name}' makes a sentence's vector by {', '.join(ways)}.",
             "The mean of its token vectors is what can be done here; another gives other numbers.",
             f'SentenceEncoder.open("{PACKAGE}"), or a model with pooling_mode_mean_tokens',
         )

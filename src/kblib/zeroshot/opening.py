@@ -118,27 +118,28 @@ def _named(model: str | Path, method: str | None, device: str | None) -> Method:
     possible = next(
         (found for end, found in _METHODS_OF.items() if layout.endswith(end)), ("sentences",)
     )
-    _check_possible(folder.name, layout, possible, method)
-    return _open(method or possible[0], folder, device)
+    shown = folder.name if Path(model).expanduser().is_dir() else str(model)
+    _check_possible(shown, layout, possible, method)
+    return _open(method or possible[0], model, device)
 
 
-def _open(method: str, folder: Path, device: str | None) -> Method:
+def _open(method: str, model: str | Path, device: str | None) -> Method:
     if method == "sentences":
-        return Sentences(SentenceEncoder.open(folder, device=device))
+        return Sentences(SentenceEncoder.open(model, device=device))
     if method == "entailment":
         from kblib.models.classifier import SequenceClassifier
         from kblib.models.linears import make_ready
 
-        classifier = SequenceClassifier.open(folder, device=device)
+        classifier = SequenceClassifier.open(model, device=device)
         classifier.model = make_ready(classifier.model)
         return _around(method, classifier)
     if method == "masked":
         from kblib.models.masked import MaskedLM
 
-        return _around(method, MaskedLM.open(folder, device=device))
+        return _around(method, MaskedLM.open(model, device=device))
     from kblib.models.causal import CausalLM
 
-    return _around(method, CausalLM.open(folder, device=device))
+    return _around(method, CausalLM.open(model, device=device))
 
 
 def _around(method: str, model: Any) -> Method:
