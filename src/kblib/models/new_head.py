@@ -173,7 +173,7 @@ def _quantization(quantized: Quantized, place: torch.device) -> dict[str, Any]:
     require_bitsandbytes()
     from transformers import BitsAndBytesConfig
 
-    kept = list(_OF_A_HEAD)
+    kept = [rf"(.*\.)?{name}(\.|$)" for name in _OF_A_HEAD]  # patterns, at the start of a name
     if quantized == "int8":
         # It computes in half precision and says so at every call.
         warnings.filterwarnings("ignore", message=".*inputs will be cast from.*float16")
