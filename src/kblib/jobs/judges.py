@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kblib.zeroshot.classifier import ZeroShotClassifier
 
 TASK = "zero-shot"
-NO_MODEL = "keywords"
 
 
 def is_judge(model: Any) -> bool:
@@ -40,12 +39,11 @@ def judge_arguments(judge: Any) -> dict[str, Any]:
             "Workers open the model by themselves: a saved one was expected, or its name.",
             'kb.ZeroShotClassifier("models/mine", labels)',
         )
-    name = NO_MODEL if opened is None else opened.name if folder is None else str(folder.resolve())
     return {
-        "model": name,
+        "model": "" if folder is None else str(folder.resolve()),  # a package is staged by nobody
         "weights": "" if folder is not None else packaged_weights(judge),
         "task": TASK,
-        "judge": judge.to_dict(),
+        "judge": {**judge.to_dict(), "name": judge.model},
     }
 
 
@@ -63,7 +61,7 @@ def open_judge(model: str, judge: Mapping[str, Any]) -> ZeroShotClassifier:
     """Make a judge of plain data, as `judge_arguments` gave it."""
     from kblib.zeroshot.classifier import ZeroShotClassifier
 
-    return ZeroShotClassifier.from_dict("" if model == NO_MODEL else model, judge)
+    return ZeroShotClassifier.from_dict(model or str(judge["name"]), judge)
 
 
 def answers_of(judge: ZeroShotClassifier, texts: list[str]) -> pl.DataFrame:

@@ -151,7 +151,7 @@ class BatchPredict(BatchTask):
     @property
     def model(self) -> Path:
         """The folder of the model."""
-        return Path(self.arguments["model"])
+        return Path(self.arguments["model"] or self.arguments["judge"]["name"])
 
     @property
     def texts(self) -> Corpus:

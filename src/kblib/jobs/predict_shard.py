@@ -48,7 +48,7 @@ def predict(
     shard
         Documents.
     model
-        Its folder.
+        Its folder; empty for a judge whose model is a package, or who has none.
     weights
         The SHA-256 it had at submit.
     judge
@@ -70,9 +70,9 @@ def predict(
         If the device has no units for the precision, or its answers are too far from those in fp32.
     """
     if judge is not None:
-        asked = opened_judge(model, weights, as_json(judge))
+        asked, name = opened_judge(model, weights, as_json(judge)), str(judge["name"])
     else:
-        asked = opened(model, weights, task, k, precision)
+        asked, name = opened(model, weights, task, k, precision), Path(model).name
     texts: list[Any] = shard["text"].fill_null("").to_list()
     if asked.pairs:
         texts = list(zip(texts, shard["text_pair"].fill_null("").to_list(), strict=True))
@@ -80,7 +80,7 @@ def predict(
     answered = asked.answers(different)
     rows = {text: number for number, text in enumerate(different)}
     answers = answered[[rows[text] for text in texts]]
-    said: dict[str, Any] = {"model": Path(model).name, "weights": weights, "precision": precision}
+    said: dict[str, Any] = {"model": name, "weights": weights, "precision": precision}
     if asked.alike is not None:
         said["cosine_to_fp32"] = _checked_cosine(
             asked.alike(different[:COMPARED]), model, precision
@@ -168,7 +168,7 @@ def opened_judge(model: str, weights: str, judge: str) -> Opened:
     """
     made = open_judge(model, json.loads(judge))
     found = weights_of(made.folder) if made.folder is not None else packaged_weights(made)
-    _check_weights(model, found, weights)
+    _check_weights(model or made.model, found, weights)
     return Opened(partial(answers_of, made))
 
 

@@ -27,6 +27,7 @@ from kblib.zeroshot import result
 from kblib.zeroshot.asked import TEMPLATE, Asked, Labels
 from kblib.zeroshot.correction import Correction, correct
 from kblib.zeroshot.evidence import Floats, Ints, is_known, of_labels
+from kblib.zeroshot.keywords import Keywords
 from kblib.zeroshot.opening import open_method
 from kblib.zeroshot.result import ZeroShotLabels
 
@@ -105,7 +106,7 @@ class ZeroShotClassifier:
     @classmethod
     def from_dict(cls, model: str, content: Mapping[str, Any]) -> ZeroShotClassifier:
         """Make one of plain data, as `to_dict` gives it, and of the name or folder of its model."""
-        given: Any = model or None  # keywords have none
+        given: Any = None if content["method"] == Keywords.name else model
         if content.get("prefixes") is not None:
             given = SentenceEncoder.open(model, prefixes=content["prefixes"])
         judge = cls(
