@@ -24,7 +24,7 @@ from kblib.labels import Labels
 from kblib.labels.parts import Parts
 
 MODEL = "kb-mini-masked"
-RATES = {"lora": (1e-3, 3e-3, 1e-2), "full": (2e-4, 5e-4, 1e-3), "probe": (5e-3, 2e-2, 5e-2)}
+RATES = {"lora": (3e-4, 1e-3, 3e-3), "full": (6e-5, 2e-4, 6e-4), "probe": (1e-3, 3e-3, 1e-2)}
 METHODS = tuple(RATES)
 _EPOCHS, _QUICK_STEPS = 4.0, 4
 _TUNED_BY = 1  # the seed that learning rates are compared with

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import finetune
-from benchmarks.finetune_cells import METHODS, RATES, Answered, stored_bytes
+from benchmarks.finetune_cells import METHODS, Answered, stored_bytes
 from kblib.evaluation import matrices as m
 from kblib.finetuning.tasks import example_labels
 from kblib.labels.parts import Parts
@@ -35,20 +38,24 @@ def test_mean_over_seeds_has_an_interval_from_the_same_films() -> None:
     assert low < mean < high
 
 
-def test_rate_is_chosen_on_the_validation_films(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, tmp_path
+@pytest.mark.parametrize(("best", "tried"), [(2e-4, 3), (2e-5, 5), (1.8e-3, 5)])
+def test_rate_is_chosen_on_validation_films_with_worse_ones_on_both_sides(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, best: float, tried: int
 ) -> None:
     monkeypatch.setenv("KBNOTEBOOKS_HOME", str(tmp_path))
     asked: list[float] = []
 
     def tuned(given: Parts, method: str, rate: float, *, quick: bool) -> float:
         asked.append(rate)
-        return -abs(rate - RATES[method][1])
+        return -abs(math.log(rate / best))
 
     monkeypatch.setattr(finetune, "tuned", tuned)
-    for _ in range(2):  # the second time it is on disk
-        assert finetune._Cells(parts, quick=False).best_rate("full") == RATES["full"][1]
-    assert tuple(asked) == RATES["full"]
+    cells = [finetune._Cells(parts, quick=False) for _ in range(2)]
+    for one in cells:  # the second finds all on disk
+        assert one.best_rate("full") == pytest.approx(best)
+    assert len(asked) == tried
+    assert cells[0].tried["full"] == sorted(asked)
+    assert min(asked) < best < max(asked)
 
 
 def test_what_is_stored_is_the_head_its_additions_or_all(parts: Parts) -> None:
