@@ -31,7 +31,7 @@ BATCHES = (1, 8, 32)
 BAR, AIM = 1.3, 2.0
 CLOSE = 1e-3
 _LONGEST = 96  # tokens of a text, so that text and sentence are read whole by both
-_TEXTS, _ROUNDS = 60, 5
+_TEXTS, _ROUNDS = 24, 5
 _QUICK_TEXTS, _QUICK_ROUNDS = 6, 1
 _COLUMNS = ["model", "who", "texts/s", "core-s", "times the pipeline's best", "logits apart"]
 
@@ -42,7 +42,7 @@ def measure(*, quick: bool = False) -> Outcome:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     tokenizer = Tokenizer.open(find_model(OWN))
-    passages = mixed_texts(tokenizer, 40 * n_texts, blank=False)
+    passages = mixed_texts(tokenizer, 50 * n_texts, blank=False)
     texts = _readable(passages, tokenizer)[:n_texts]
     rows: list[list[Cell]] = []
     missed: list[str] = []

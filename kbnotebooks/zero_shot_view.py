@@ -234,7 +234,7 @@ class ZeroShotView(View):
         axes.bar_label(bars, [number(scores[name], ".2f") for name in names], padding=4, fontsize=9)
         axes.set(xlim=(0, 1.08), xlabel=say("score"))
         axes.grid(visible=False)
-        axes.set_title(self._who(), fontsize=9, loc="left")
+        axes.set_title(f"{_cut(self._text.value)}\n{self._who()}", fontsize=9, loc="left")
         return fig
 
 
@@ -258,5 +258,9 @@ def _texts(texts: Any) -> dict[int, str]:
 
 
 def _short(number: int, text: str) -> str:
+    return f"{number}: {_cut(text)}"
+
+
+def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return f"{number}: {line if len(line) <= LONGEST else line[: LONGEST - 1] + '…'}"
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

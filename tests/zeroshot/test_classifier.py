@@ -87,9 +87,10 @@ def test_what_is_no_text_is_refused(texts: Any) -> None:
 
 def test_empty_text_has_no_label_and_a_reason() -> None:
     judge = ZeroShotClassifier("kb-mini-masked", ["kungen", "tåget"], method="sentences")
-    rows = judge.predict(["", "Kungen kom.", " \n"]).rows.to_dicts()
-    assert [row["note"] for row in rows] == ["The text is empty.", None, "The text is empty."]
-    assert [row["label"] is None for row in rows] == [True, False, True]
+    rows = judge.predict(["", "Kungen kom.", " \n", "\u200b"]).rows.to_dicts()
+    empty = "The text is empty."
+    assert [row["note"] for row in rows] == [empty, None, empty, empty]
+    assert [row["label"] is None for row in rows] == [True, False, True, True]
     assert rows[0]["score_kungen"] is None
     nothing = judge.predict([])
     assert nothing.rows.height == 0

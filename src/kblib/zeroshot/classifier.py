@@ -235,9 +235,9 @@ class ZeroShotClassifier:
 
     def _evidence(self, texts: Sequence[str]) -> tuple[Floats, pl.DataFrame]:
         """Ask about each different text once; empty ones are not asked about."""
-        different = list(dict.fromkeys(text for text in texts if text.strip()))
+        about = np.array([n for n, text in enumerate(texts) if _has_words(text)], dtype=np.int64)
+        different = list(dict.fromkeys(texts[n] for n in about))
         place = {text: number for number, text in enumerate(different)}
-        about = np.array([n for n, text in enumerate(texts) if text.strip()], dtype=np.int64)
         values_NP = np.full((len(texts), len(self.asked.prompts)), np.nan)
         zero = np.zeros(len(texts), dtype=np.int64)
         if not different:
@@ -333,6 +333,11 @@ def _read(texts: Any) -> tuple[pl.DataFrame, list[str], dict[str, Any]]:
     else:
         frame = frame_of_texts(texts, "texts", {})
     return frame, frame["text"].to_list(), {"corpus": None, "n_texts": frame.height}
+
+
+def _has_words(text: str) -> bool:
+    """Tell whether a text has anything to read: some signs take no room, and models see none."""
+    return any(sign.isprintable() and not sign.isspace() for sign in text)
 
 
 def _told(sentence: str) -> tuple[str, ...]:
