@@ -71,8 +71,8 @@ TASKS = {
         f"the folder of the file: windows of {task_windows.MEDIUM_WORDS} bare words of "
         f"{task_windows.BOTH_MEDIA[0]}-{task_windows.BOTH_MEDIA[1]}, "
         "each decade with equally many of both",
-        "Misread letters of the intertitles give them away, more than how they are written: a "
-        "model may have learnt to see poor OCR.",
+        "Misread letters give intertitles away as well as how they are written: a model may have "
+        "learnt to see poor OCR.",
         task_windows.of_media,
     ),
     "collections": Task(
@@ -100,8 +100,8 @@ TASKS = {
         task_pairs.LABELS,
         "two sentences of speech that follow one another; for the other label the second ones of "
         "two films of the same collection and decade are exchanged",
-        "Words that both texts share tell much: the two belong to one subject, which is less "
-        "than that one follows from the other. Some neighbours are where one item of the "
+        "Words that both texts share help: the two belong to one subject, which is less than that "
+        "one follows from the other. Some neighbours are where one item of the "
         "newsreel ends and the next begins.",
         task_pairs.next_segment,
     ),
