@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -15,13 +15,14 @@ from kbnotebooks import _curve_picture, _html, figures
 from kbnotebooks._curve_picture import cost
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View, entries_of
-from kbnotebooks._words import heard, number, say
+from kbnotebooks._words import heard, known, number, say
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 STEP = 0.1
+TFIDF = "tf-idf"
 
 
 class LearningCurveView(View):
@@ -125,15 +126,12 @@ class LearningCurveView(View):
     def _in_words(self) -> str:
         """Say what the picture shows, for those who do not see it."""
         first, last = self.curve.sizes[0], self.curve.sizes[-1]
-        measure = _capital(heard(self._measure.value))
+        measure = heard(self._measure.value)
         said = [say("{measure} by the number of labels, from {first:,} to {last:,}.",
-                    measure=measure, first=first, last=last)]  # fmt: skip
+                    measure=measure[:1].upper() + measure[1:], first=first, last=last)]  # fmt: skip
         for name in self.curve.learners:
-            ends = [self._row(name, size) for size in (first, last)]
-            said.append(
-                say("{name}: {first:.0%} to {last:.0%}.", name=name, first=ends[0]["score"],
-                    last=ends[1]["score"])
-            )  # fmt: skip
+            low, high = (self._row(name, size)["score"] for size in (first, last))
+            said.append(say("{name}: {first:.0%} to {last:.0%}.", name=name, first=low, last=high))
         for name in self.curve.others:
             score = self._row(name, None)["score"]
             said.append(say("{name}, without labels: {score:.0%}.", name=name, score=score))
@@ -143,11 +141,11 @@ class LearningCurveView(View):
         about = self.curve.provenance
         explained = say(
             "Means of {draws} draws of labels, tested on the same {n:,} texts of {groups:,} groups "
-            "({unit}); {share:.0%} intervals know both chances.",
+            "({unit}); the bars are {share:.0%} intervals that know both chances.",
             draws=about["draws"],
             n=about["n_test"],
             groups=about["n_test_groups"],
-            unit=about["groups"],
+            unit=known(about["groups"]),
             share=about["confidence"],
         )
         tested = say(
@@ -156,42 +154,48 @@ class LearningCurveView(View):
             n=about["n_test"],
             cost=cost(about["n_test"] * self._minutes.value),
         )
-        told = [self._spelled(), *self._crossed()]
-        spoken = "".join(f"<p>{_html.text(one)}</p>" for one in told)
         notes = "".join(f"<p>{_html.text(heard(one))}</p>" for one in self.curve.warnings)
         quiet = f"<p class='kb-quiet'>{_html.text(explained)} {_html.text(tested)}</p>"
-        return spoken + quiet + notes + self._table_html()
+        told = f"<p>{_html.text(self._spelled())}</p>{quiet}{notes}"
+        return told + self._crossings_html() + self._table_html()
 
     def _spelled(self) -> str:
         """Say what the chosen number of labels costs and gives."""
         size = self._size.value
         said = "; ".join(_with_interval(self._row(name, size)) for name in self.curve.learners)
         return say(
-            "{n:,} labels cost {cost}, {minutes:g} minutes each. With them: {said}.",
+            "{n:,} labels, at {minutes:g} min each, cost {cost}. With them: {said}.",
             n=size,
             cost=cost(size * self._minutes.value),
             minutes=self._minutes.value,
             said=said,
         )
 
-    def _crossed(self) -> Iterator[str]:
-        """Say from how many labels on each method is better than those that need none."""
+    def _crossings_html(self) -> str:
+        """Show from how many labels on a method is better than those that cost nothing or little.
+
+        Among methods that learn, only counted words are what another has to beat.
+        """
+        kinds = {name: (about or {}).get("kind")
+                 for name, about in self.curve.provenance["methods"].items()}  # fmt: skip
+        against = [*self.curve.others, *(one for one in self.curve.learners if kinds[one] == TFIDF)]
         rows = self.curve.crossed(self._measure.value).rows
-        for row in rows.filter(pl.col("over").is_in(list(self.curve.others))).iter_rows(named=True):
-            names = {"name": row["method"], "other": row["over"]}
-            if row["from_labels"] is None:
-                last = self.curve.sizes[-1]
-                yield say("With {n:,} labels {name} is not above {other}.", n=last, **names)
-                continue
-            at, sure = row["from_labels"], row["surely_from"]
-            price = cost(at * self._minutes.value)
-            first = say("{name} is above {other} from {n:,} labels on ({cost})", n=at, cost=price,
-                        **names)  # fmt: skip
-            if sure is None:
-                yield first + say(", and the difference is never sure.")
-                continue
-            price = cost(sure * self._minutes.value)
-            yield first + say(", surely from {n:,} on ({cost}).", n=sure, cost=price)
+        rows = rows.filter(pl.col("over").is_in(against))
+        names = (say("method"), say("is above"), say("from"), say("surely from"))
+        heads = [_html.Column(name, place > 1) for place, name in enumerate(names)]
+        table = [
+            (one, other, self._from(first), self._from(sure))
+            for one, other, first, sure in rows.select(
+                "method", "over", "from_labels", "surely_from"
+            ).iter_rows()
+        ]
+        title = say("From how many labels on one method is above another")
+        return _html.table(title, heads, table) if table else ""
+
+    def _from(self, size: int | None) -> str:
+        if size is None:
+            return say("not up to {n:,}", n=self.curve.sizes[-1])
+        return say("{n:,} ({cost})", n=size, cost=cost(size * self._minutes.value))
 
     def _row(self, method: str, size: int | None) -> dict[str, Any]:
         where = (pl.col("method") == method) & pl.col("labels").eq_missing(pl.lit(size))
@@ -228,10 +232,6 @@ def _with_interval(row: Mapping[str, Any]) -> str:
     if math.isnan(row["low"]):
         return say("{name}: {score:.1%}", name=row["method"], score=row["score"])
     return say("{name}: {score:.1%} ({low:.1%} to {high:.1%})", name=row["method"], **values)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _share(value: float) -> str:

@@ -31,17 +31,22 @@ def test_picture_and_table_tell_the_same(curve, structure):
 
 def test_price_follows_the_minutes(curve):
     view = LearningCurveView(curve, minutes=2)
-    assert "64 labels cost 2.1 h, 2 minutes each." in view._picture.value
+    assert "64 labels, at 2 min each, cost 2.1 h." in view._picture.value
     view._minutes.value = 0.5
-    assert "64 labels cost 32 min, 0.5 minutes each." in view._picture.value
+    assert "64 labels, at 0.5 min each, cost 32 min." in view._picture.value
     assert view.table.set_index(["method", "labels"]).loc[("tf-idf", 64), "hours"] == 64 / 120
 
 
-def test_crossing_is_told_with_its_price(curve):
-    view = LearningCurveView(curve, minutes=1)
+def test_crossings_stand_in_a_table_with_their_price(curve):
+    shown = LearningCurveView(curve, minutes=1)._picture.value
     row = curve.crossings.of("vectors", "majority")
-    said = f"vectors is above majority from {row['from_labels']} labels on ("
-    assert said + f"{row['from_labels']} min)" in view._picture.value
+    first, sure = row["from_labels"], row["surely_from"]
+    assert (
+        f'<th scope="row">vectors</th><td>majority</td><td class="kb-number">{first} '
+        f'({cost(first)})</td><td class="kb-number">{sure} ({cost(sure)})</td>'
+    ) in shown
+    assert '<th scope="row">vectors</th><td>tf-idf</td>' in shown
+    assert '<th scope="row">tf-idf</th><td>vectors</td>' not in shown
 
 
 def test_selection_is_set_by_code_in_part(curve):
@@ -94,7 +99,7 @@ def test_view_speaks_swedish(curve, monkeypatch):
     monkeypatch.setattr("kbnotebooks._words._chosen", [])
     language("sv")
     shown = LearningCurveView(curve).html
-    assert "etiketter kostar" in shown
+    assert "etiketter, 0,5 min styck, kostar" in shown
     assert "labels" not in shown.partition("</style>")[2].replace("data:image", "")
 
 
