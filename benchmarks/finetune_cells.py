@@ -26,7 +26,7 @@ from kblib.labels.parts import Parts
 MODEL = "kb-mini-masked"
 RATES = {"lora": (3e-4, 1e-3, 3e-3), "full": (6e-5, 2e-4, 6e-4), "probe": (1e-3, 3e-3, 1e-2)}
 METHODS = tuple(RATES)
-_EPOCHS, _QUICK_STEPS = 4.0, 4
+_EPOCHS, _QUICK_STEPS = 3.0, 4
 _TUNED_BY = 1  # the seed that learning rates are compared with
 _FEW = 32  # held-out windows where only the steps before them are looked at
 _STEPS, _ROUNDS, _FIRST = 16, 4, 4
