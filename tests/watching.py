@@ -13,6 +13,7 @@ from kblib.cluster import Run
 PATIENCE_S = 120.0
 SLOW_S = 300.0
 """Longest wait in a browser: a machine may be busy, and importing torch takes its time."""
+_TRAINING = {"kblib.jobs.pretrain", "kblib.jobs.finetune"}
 
 
 def losses(run: Run) -> dict[int, float]:
@@ -37,6 +38,6 @@ def rank_processes(folder: Path) -> list[psutil.Process]:
             words = process.cmdline()
         except psutil.Error:
             continue
-        if "kblib.jobs.pretrain" in words and str(folder) in words:
+        if _TRAINING & set(words) and str(folder) in words:
             found.append(process)
     return found

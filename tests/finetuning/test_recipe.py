@@ -78,7 +78,7 @@ def test_too_few_groups_leave_no_validation_part_and_say_so() -> None:
 
 
 def test_one_label_is_refused() -> None:
-    with pytest.raises(LabelError, match="Every label of .* is 'a'"):
+    with pytest.raises(LabelError, match=r"Every label of .* is 'a'"):
         Material.of(labelled(films(40, lambda _: "a")), valid=0.1)
     with pytest.raises(LabelError, match="has the number 3"):
         Material.of(labelled(films(40, lambda _: 3), scale=True), valid=0.1)
@@ -96,7 +96,9 @@ def test_label_with_one_text_is_refused_by_name() -> None:
 
 def test_group_in_two_parts_is_refused_by_name() -> None:
     labels = labelled(films(40))
-    cut = [Labels(n, labels.rows[a:b], labels.labels, {}) for n, a, b in (("x", 0, 31), ("y", 31, 40))]
+    cut = [
+        Labels(n, labels.rows[a:b], labels.labels, {}) for n, a, b in (("x", 0, 31), ("y", 31, 40))
+    ]
     with pytest.raises(LabelError, match="film 'f15' is in the train part and in the test part"):
         Material.of(Parts(cut[0], cut[1], None, "film"), valid=0.1)
 

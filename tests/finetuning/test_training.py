@@ -138,9 +138,7 @@ def test_what_is_trained_is_what_the_method_says(method: str, tiny) -> None:
     if method == "full":
         assert "embeddings" in parts
     else:
-        assert all(
-            "lora_" in name or set(name.split(".")) & set(new) for name in changed
-        ), changed
+        assert all("lora_" in name or set(name.split(".")) & set(new) for name in changed), changed
         assert ("lora_B" in parts) == (method == "lora")
 
 

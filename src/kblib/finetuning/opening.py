@@ -78,15 +78,18 @@ def open_weights(
     )
     if about.method == "probe":
         _take_head(folder, headed.model, headed.new)
-        return headed.model.train(False)
+        return _ready(headed.model)
     peft = require_peft()
     with quiet_peft():
         adapted = peft.PeftModel.from_pretrained(headed.model, str(folder))
     if merged and about.quantized is None:
-        whole: PreTrainedModel = adapted.merge_and_unload()
-        return whole.train(False)
-    beside: PreTrainedModel = adapted.get_base_model()
-    return beside.train(False)
+        return _ready(adapted.merge_and_unload())
+    return _ready(adapted.get_base_model())
+
+
+def _ready(model: Any) -> PreTrainedModel:
+    ready: PreTrainedModel = model.train(False)
+    return ready
 
 
 def base_of(folder: Path, about: About, base: Path | None = None) -> Path:

@@ -103,6 +103,7 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
     _refuse_an_adapter(folder)
     config = read_config(folder)
     tokenizer = with_padding(Tokenizer.open(folder))
+    mean, spread = _scale(material.train)
     about = About(
         task=material.task,
         method=recipe.method,
@@ -111,7 +112,8 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
         cutting=_cutting(material.train),
         typed=material.task.kind == "pairs" and _knows_types(folder, config),
         quantized=recipe.quantized,
-        **_scale(material.train),
+        mean=mean,
+        spread=spread,
     )
     last = config["model_type"] in CAUSAL
     weights = class_weights(material.train) if _is_balanced(recipe, material) else None
@@ -199,11 +201,12 @@ def _cutting(labels: Labels) -> Any:
     return cutting_of(labels.rows["tokens"].to_list()) if labels.kind == "words" else "spaces"
 
 
-def _scale(labels: Labels) -> dict[str, float]:
+def _scale(labels: Labels) -> tuple[float, float]:
+    """Return mean and spread of numbers; of names what changes nothing."""
     if not labels.is_scale:
-        return {}
+        return 0.0, 1.0
     values = labels.rows["label"].to_numpy()
-    return {"mean": float(np.mean(values)), "spread": float(np.std(values)) or 1.0}
+    return float(np.mean(values)), float(np.std(values)) or 1.0
 
 
 def _is_balanced(recipe: FinetuneRecipe, material: Material) -> bool:

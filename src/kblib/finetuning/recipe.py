@@ -23,7 +23,7 @@ METHODS = {
 _SMALL = 20_000_000
 """Parameters; below, models bear, and need, larger steps."""
 _RATES = {"lora": (3e-3, 2e-4), "qlora": (3e-3, 2e-4), "full": (5e-4, 3e-5), "probe": (2e-2, 1e-3)}
-"""Of small models, and of others: where a search may begin (of ``full`` Devlin et al. 2019, A.3)."""
+"""Of small models, and of others, where a search may begin (``full``: Devlin et al. 2019, A.3)."""
 _CHOICES = {
     "method": tuple(METHODS),
     "quantize": ("nf4", "int8"),
@@ -121,8 +121,9 @@ class FinetuneRecipe:
         for name in (*_WHOLE, *_REAL):
             self._check_positive(name, whole=name in _WHOLE)
         for name, top in _SHARES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= top:
+            value: Any = getattr(self, name)
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            if not is_number or not 0 <= value <= top:
                 raise self._wrong(name, f"It lies between 0 and {top:g}.")
         self._check_seeds()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoModelForTokenClassification
 
@@ -30,7 +31,7 @@ def open_word_labeller(folder: Path, *, device: str | None = None) -> FinetunedM
     """
     tokenizer = Tokenizer.open(folder)
     model = load_weights(folder, AutoModelForTokenClassification, device=device)
-    names: dict[int, str] = model.config.id2label
+    names: Any = model.config.id2label
     name = name_of_origin(str(folder))
     about = About(
         task=Task("words", tuple(names[number] for number in sorted(names))),

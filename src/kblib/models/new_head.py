@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    BitsAndBytesConfig,
     PreTrainedModel,
 )
 
@@ -113,7 +114,7 @@ def with_head(
         _draw(model, sorted(new), seed)
     new |= {name for name in LAST_LAYERS if hasattr(model, name)}
     if quantized is None:
-        model = model.to(place)
+        model = cast(Any, model).to(place)
     else:
         _leave_unpacked(model)
     return Headed(model, tuple(sorted(new)))
@@ -171,15 +172,14 @@ def _pooling(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _quantization(quantized: Quantized, place: torch.device) -> dict[str, Any]:
     require_bitsandbytes()
-    from transformers import BitsAndBytesConfig
-
     kept = [rf"(.*\.)?{name}(\.|$)" for name in _OF_A_HEAD]  # patterns, at the start of a name
+    config_of: Any = BitsAndBytesConfig
     if quantized == "int8":
         # It computes in half precision and says so at every call.
         warnings.filterwarnings("ignore", message=".*inputs will be cast from.*float16")
-        said = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+        said = config_of(load_in_8bit=True, llm_int8_skip_modules=kept)
     else:
-        said = BitsAndBytesConfig(
+        said = config_of(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
@@ -198,7 +198,7 @@ def _leave_unpacked(model: PreTrainedModel) -> None:
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010  no attribute of torch's
 
 
 def _same_labels(config: dict[str, Any], labels: Sequence[str]) -> bool:
