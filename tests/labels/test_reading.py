@@ -303,3 +303,12 @@ def test_list_where_a_text_was_expected_is_told(write):
     path = write("faq.jsonl", jsonl({"question": "Hur?", "answers": ["Så.", "Nej."], "label": 0}))
     said = refused(path, text=("question", "answers"))
     assert said.startswith("Line 1 of faq.jsonl has a list where a text was expected.")
+
+
+def test_one_list_in_a_file_and_words_in_a_table_are_told_what_to_do(write):
+    said = refused(write("a.json", json.dumps([{"text": "sol", "label": "a"}])))
+    assert "a JSON list. An object a line was expected; of one list: read_labels(json.load(" in said
+    assert len(read_labels(write("b.json", jsonl({"text": "sol", "label": "a"})))) == 1
+    said = refused(write("ner.tsv", "Anna\tB-PER\nkom\tO\n"))
+    assert said.endswith("Of a word a line: format='conll'.\n  To go on and list what is left out: "
+                         "on_error='collect'.")  # fmt: skip

@@ -111,9 +111,8 @@ def _object(path: Path, line: Line, columns: Columns) -> dict[str, Any] | Fault:
         reason = f"not JSON: {getattr(error, 'msg', 'nested too deeply')}"
         return Fault(path, line.number, reason, "One JSON object a line was expected.")
     if not isinstance(record, dict):
-        return Fault(
-            path, line.number, f"a JSON {type(record).__name__}", "An object was expected."
-        )
+        advice = "An object a line was expected; of one list: read_labels(json.load(open(file)))."
+        return Fault(path, line.number, f"a JSON {type(record).__name__}", advice)
     missing = columns.missing(record)
     if missing is None:
         return record
@@ -132,4 +131,7 @@ def _value(record: Mapping[str, Any], name: str) -> Any:
 
 def _naming(there: list[str], separator: str) -> str:
     advice = separator_advice(there, separator)
-    return advice if "separator=" in advice else "Name them: text='...', label='...', id='...'."
+    if "separator=" in advice:
+        return advice
+    words = " Of a word a line: format='conll'." if separator == "\t" else ""
+    return f"Name them: text='...', label='...', id='...'.{words}"

@@ -16,7 +16,7 @@ from kblib.errors import CorpusError, LabelError
 Format = Literal["table", "jsonl", "conllu", "conll"]
 ENDINGS: dict[str, Format] = {
     **dict.fromkeys(SEPARATORS, "table"),
-    **dict.fromkeys((".jsonl", ".ndjson", ".jl"), "jsonl"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".jl", ".json"), "jsonl"),
     **dict.fromkeys((".conllu", ".conllup"), "conllu"),
     # Named entities are published as .txt more often than anything else with labels is.
     **dict.fromkeys((".conll", ".iob", ".iob2", ".bio", ".txt"), "conll"),
