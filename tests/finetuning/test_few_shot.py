@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from kblib.corpora import Corpus
-from kblib.errors import IntegrityError, LabelError, ModelError
+from kblib.errors import IntegrityError, JobError, LabelError, ModelError
 from kblib.finetuning import few_shot_folder
 from kblib.finetuning.few_shot import FewShotClassifier
+from kblib.jobs.predict import BatchPredict, weights_of
+from kblib.jobs.predict_shard import predict
 from kblib.labels import read_labels
 from tests.finetuning.few_made import WordVectors, made_labels
 
@@ -86,8 +89,8 @@ def test_other_encoder_is_refused(classifier, tmp_path, monkeypatch):
 
 def test_changed_folder_is_told(classifier, tmp_path, same_encoder):
     folder = classifier.save(tmp_path / "topics")
-    about = json.loads((folder / few_shot_folder.ABOUT).read_text(encoding="utf-8"))
-    (folder / few_shot_folder.ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(IntegrityError):
         FewShotClassifier.open(folder)
 
@@ -156,3 +159,24 @@ def test_what_is_no_encoder_is_refused(labels):
 def test_what_are_no_texts_is_refused(classifier, texts):
     with pytest.raises(LabelError, match="A corpus, labels or a list of texts was expected"):
         classifier.predict(texts)
+
+
+def test_batch_job_asks_a_saved_classifier(classifier, tmp_path, same_encoder, monkeypatch):
+    monkeypatch.setenv("KBNOTEBOOKS_MODELS", str(tmp_path))
+    folder = classifier.save(tmp_path / "topics")
+    corpus = Corpus.from_texts(["regn och snö", "mål", "kungen", "regn och snö"], film=list("abcd"))
+    job = BatchPredict("topics", corpus)
+    assert job.task == "labels"
+    rows = predict(corpus.frame().collect(), **job.arguments)
+    plain = classifier.predict(corpus)
+    for name in ("id", "label", "score", "score_court", "note"):
+        assert rows[name].to_list() == pl.from_pandas(plain)[name].to_list()
+    assert rows["film"].to_list() == list("abcd")
+    assert rows["weights"].unique().to_list() == [weights_of(folder)]
+
+
+@pytest.mark.parametrize("asked", [{"task": "vectors"}, {"precision": "int8"}])
+def test_batch_job_of_another_kind_is_refused(classifier, tmp_path, asked):
+    folder = classifier.save(tmp_path / "topics")
+    with pytest.raises(JobError, match=r"kb.BatchPredict\(\"topics\", corpus"):
+        BatchPredict(folder, Corpus.from_texts(["regn"]), **asked)

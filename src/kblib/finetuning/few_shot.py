@@ -3,8 +3,8 @@
 The encoder is frozen as it was made, or finetuned on pairs of the labelled texts first
 (`kblib.finetuning.contrastive`). A saved one is a plain folder::
 
-    few_shot.json       encoder, labels, what was learnt from    head.json  head.safetensors
-    encoder/            a model folder, if it was finetuned here  README.md  manifest.json
+    config.json   encoder, labels, what was learnt from      head.json  head.safetensors
+    encoder/      a model folder, if it was finetuned here   README.md  manifest.json
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from kblib import __version__
@@ -26,6 +27,7 @@ from kblib.finetuning.few_labels import check_few, texts_of
 from kblib.finetuning.logistic_head import LogisticHead
 from kblib.finetuning.predicted import table_of
 from kblib.labels.parts import GROUPS
+from kblib.models.catalog import find_model
 from kblib.models.sentence_encoder import SentenceEncoder
 
 if TYPE_CHECKING:
@@ -205,16 +207,23 @@ class FewShotClassifier:
             One row a text: id, label, score, ``score_LABEL`` for each, note. An empty text has no
             label.
         """
-        ids, given = texts_of(texts)
-        read = [text for text in given if text.strip()]
-        vectors = self.encoder.encode(read) if read else np.zeros((0, self.head.weights.shape[1]))
-        return pandas_of(table_of(ids, given, self.labels, self.head.shares(vectors)).lazy())
+        return pandas_of(self._table(*texts_of(texts)).lazy())
+
+    def answers_to(self, texts: Sequence[str]) -> pl.DataFrame:
+        """Return a row a text: label, scores, note; what a batch job asks for."""
+        return self._table(*texts_of(list(texts))).drop("id")
+
+    def _table(self, ids: list[str], texts: list[str]) -> pl.DataFrame:
+        read = [text for text in texts if text.strip()]
+        width = self.head.weights.shape[1]
+        vectors_ND = self.encoder.encode(read) if read else np.zeros((0, width), np.float32)
+        return table_of(ids, texts, self.labels, self.head.shares(vectors_ND))
 
     def save(self, folder: str | Path, *, replace: bool = False) -> Path:
-        """Write a plain folder: JSON and safetensors.
+        """Write a plain folder, JSON and safetensors, which ``kb.BatchPredict`` asks as any model.
 
         A frozen encoder stays where it is and is named; one that was finetuned here lies in
-        ``encoder/``, a model folder like any other: ``kb.BatchPredict(folder / "encoder", corpus,
+        ``encoder/``, a model folder too: ``kb.BatchPredict(folder / "encoder", corpus,
         task="vectors")`` makes vectors of a whole corpus.
 
         Raises
@@ -232,7 +241,7 @@ class FewShotClassifier:
 
     @classmethod
     def open(cls, folder: str | Path) -> FewShotClassifier:
-        """Open a saved one.
+        """Open a saved one, by its folder or its name among the model folders.
 
         Raises
         ------
@@ -241,7 +250,8 @@ class FewShotClassifier:
         IntegrityError
             If a file is missing or was changed.
         """
-        encoder, head, about = folders.read(Path(folder).expanduser())
+        source = Path(folder).expanduser()
+        encoder, head, about = folders.read(source if source.is_dir() else find_model(folder))
         return cls(encoder, head, tuple(about["warnings"]), dict(about["provenance"]))
 
     def __repr__(self) -> str:

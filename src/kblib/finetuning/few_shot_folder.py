@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, write_atomic, write_json
 from kblib.finetuning.logistic_head import LogisticHead
+from kblib.models.catalog import CONFIG
 from kblib.models.sentence_encoder import SentenceEncoder
 
 if TYPE_CHECKING:
     from kblib.finetuning.few_shot import TextVectors
 
-ABOUT, KIND, ENCODER = "few_shot.json", "few-shot", "encoder"
+KIND, ENCODER = "few-shot", "encoder"
+LAYOUT = {"model_type": KIND, "architectures": ["FewShotClassifier"]}
+"""What its config.json says, as that of any model folder: jobs know by it what can be asked."""
 
 
 def save(
@@ -29,7 +32,9 @@ def save(
     """Write the folder; it appears when it is complete."""
     with sealed_folder(target, {"kind": KIND}, replace=replace) as aside:
         head.save(aside)
-        write_json(aside / ABOUT, {"encoder": encoder.provenance, **about})
+        at = getattr(encoder, "folder", None)
+        known = {"encoder": encoder.provenance, "encoder_at": None if at is None else str(at)}
+        write_json(aside / CONFIG, {**LAYOUT, **known, **about})
         write_atomic(aside / "README.md", _card(target.name, encoder, head, about).encode("utf-8"))
         _save_encoder(encoder, aside / ENCODER, about)
     return target
@@ -45,19 +50,19 @@ def read(source: Path) -> tuple[SentenceEncoder, LogisticHead, dict[str, Any]]:
     IntegrityError
         If a file is missing or was changed.
     """
-    if not (source / ABOUT).is_file():
+    about = read_json(source / CONFIG) if (source / CONFIG).is_file() else {}
+    if about.get("model_type") != KIND:
         raise ModelError(
             f"There is no few-shot classifier in {source}.",
-            f"A folder with {ABOUT} was expected.",
+            f"A folder was expected whose {CONFIG} says so.",
             'kb.FewShotClassifier.train(labels).save("models/topics")',
         )
     check_folder(source, contents=True)
-    about = read_json(source / ABOUT)
     if not {"encoder", "warnings", "provenance"} <= set(about):
         raise IntegrityError(
-            f"{source / ABOUT} does not say what its encoder is.", "Each saved one does."
+            f"{source / CONFIG} does not say what its encoder is.", "Each saved one does."
         )
-    return _encoder_of(source, dict(about["encoder"])), LogisticHead.open(source), about
+    return _encoder_of(source, about), LogisticHead.open(source), about
 
 
 def _save_encoder(encoder: TextVectors, folder: Path, about: Mapping[str, Any]) -> None:
@@ -73,15 +78,16 @@ def _save_encoder(encoder: TextVectors, folder: Path, about: Mapping[str, Any]) 
         shutil.copytree(engine.folder, folder)
 
 
-def _encoder_of(source: Path, said: dict[str, Any]) -> SentenceEncoder:
-    own = source / ENCODER
+def _encoder_of(source: Path, about: Mapping[str, Any]) -> SentenceEncoder:
+    own, said = source / ENCODER, dict(about["encoder"])
     if (own / MANIFEST).is_file():
         return SentenceEncoder.open(own)
-    encoder = SentenceEncoder.open(said["model"])
+    here = at is not None and (Path(at) / CONFIG).is_file()
+    encoder = SentenceEncoder.open(Path(at) if here else said["model"])
     if encoder.provenance != said:
-        here, then = (one.get("weights", "")[:12] for one in (encoder.provenance, said))
+        now, then = (one.get("weights", "")[:12] for one in (encoder.provenance, said))
         raise ModelError(
-            f"The encoder '{said['model']}' has the weights {here or 'of no known sum'} here.",
+            f"The encoder '{said['model']}' has the weights {now or 'of no known sum'} here.",
             f"The classifier in {source} was trained on vectors of {then or 'other ones'}: those "
             "of another encoder mean something else.",
             "Train it again on this one: kb.FewShotClassifier.train(labels, ...)",

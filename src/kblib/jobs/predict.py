@@ -41,6 +41,7 @@ _TASKS_OF = {
     "LMHeadModel": ("bits", "vectors"),
     "ForSequenceClassification": ("labels", "vectors"),
     "ForTokenClassification": ("words", "vectors"),
+    "FewShotClassifier": ("labels",),
 }
 """By the end of the name that transformers gives a class of models; the first is the usual one."""
 _WHAT = {
@@ -50,6 +51,7 @@ _WHAT = {
     "labels": "a classifier",
     "scale": "a model that was finetuned on numbers",
     "words": "a model that labels words",
+    "vectors": "a model of transformers",
 }
 _OTHER = ("vectors",)
 MOST_GUESSES = 1_000
@@ -131,7 +133,10 @@ class BatchPredict(BatchTask):
         folder = _folder_of(model)
         chosen = _checked_task(folder, task)
         _check_pairs(folder, corpus)
-        Tokenizer.open(folder)
+        if is_few_shot(folder):
+            _check_exact(folder, precision)  # its encoder has a tokenizer of its own
+        else:
+            Tokenizer.open(folder)
         arguments = {
             "model": str(folder),
             "weights": weights_of(folder),
@@ -207,6 +212,12 @@ def possible_tasks(folder: Path) -> tuple[str, ...]:
     return next((tasks for end, tasks in _TASKS_OF.items() if names[0].endswith(end)), _OTHER)
 
 
+def is_few_shot(folder: Path) -> bool:
+    """Tell whether a folder holds a classifier from a few labels."""
+    names = files.read_json(folder / CONFIG).get("architectures") or [""]
+    return bool(names[0] == "FewShotClassifier")
+
+
 def _checked_task(folder: Path, task: str | None) -> str:
     possible = possible_tasks(folder)
     if task is None:
@@ -248,6 +259,15 @@ def _check_judge(task: str | None, precision: str) -> None:
             f"BatchPredict got a classifier by words and {given}.",
             "Such a classifier says itself what is asked for, and answers in 32-bit floats.",
             "kb.BatchPredict(judge, corpus)",
+        )
+
+
+def _check_exact(folder: Path, precision: str) -> None:
+    if precision != "fp32":
+        raise JobError(
+            f"BatchPredict got precision={precision!r} for '{folder.name}', made of a few labels.",
+            "Its head was put on vectors in 32-bit floats.",
+            f'kb.BatchPredict("{folder.name}", corpus)',
         )
 
 

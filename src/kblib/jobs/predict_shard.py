@@ -19,7 +19,7 @@ from kblib.errors import IntegrityError, ModelError
 from kblib.files import MANIFEST, check_folder
 from kblib.finetuning.about import is_finetuned
 from kblib.jobs.judges import answers_of, as_json, open_judge, packaged_weights
-from kblib.jobs.predict import possible_tasks, weights_of
+from kblib.jobs.predict import is_few_shot, possible_tasks, weights_of
 
 TEXTS = ("text", "text_pair")
 """Columns of a corpus that are not repeated in the result: it would be as large as the corpus."""
@@ -145,7 +145,8 @@ def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32")
     _check_weights(model, weights_of(folder), weights)
     reader = opener_of(folder, task)(folder)
     if precision == "fp32":
-        _make_ready(reader, "fp32")
+        if hasattr(reader, "model"):
+            _make_ready(reader, "fp32")
         return Opened(_answers(reader, task, k), pairs=_reads_pairs(reader, task))
     exact = opener_of(folder, task)(folder)
     _make_ready(reader, precision)
@@ -204,6 +205,8 @@ def opener_of(folder: Path, task: str) -> Callable[[Path], Any]:
     """Return what opens a model for a task."""
     if is_finetuned(folder):
         return _finetuned
+    if is_few_shot(folder):
+        return _few_shot
     kind = possible_tasks(folder)[0] if task == "vectors" else task
     openers = {"fill": _masked, "surprisal": _masked, "bits": _causal, "labels": _classifier}
     openers["words"] = _word_labeller
@@ -248,6 +251,12 @@ def _finetuned(folder: Path) -> Any:
     from kblib.finetuning.model import FinetunedModel
 
     return FinetunedModel.open(folder)
+
+
+def _few_shot(folder: Path) -> Any:
+    from kblib.finetuning.few_shot import FewShotClassifier
+
+    return FewShotClassifier.open(folder)
 
 
 def _word_labeller(folder: Path) -> Any:
