@@ -5,11 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 
 import numpy as np
+import peft
 import pytest
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from kblib.adapters.lora import quiet_peft
 from kblib.errors import ModelError
 from kblib.models import linears
 from kblib.models.int8_loops import rescale, round_rows
@@ -63,6 +65,19 @@ def test_model_made_ready_gives_the_same_answers(masked_model: PreTrainedModel) 
     assert not [one for one in ready.modules() if type(one) is nn.Linear]
     with torch.inference_mode():
         torch.testing.assert_close(ready(ids).logits, masked_model(ids).logits, atol=1e-5, rtol=0)
+
+
+@needs_onednn
+def test_adapters_that_are_not_merged_are_made_ready_too(masked_model: PreTrainedModel) -> None:
+    config = peft.LoraConfig(target_modules="all-linear", r=2, init_lora_weights=False)
+    with quiet_peft():
+        adapted = peft.get_peft_model(deepcopy(masked_model), config).train(False)
+    ids = torch.arange(5, 30)[None]
+    with torch.inference_mode():
+        before = adapted(input_ids=ids).logits
+        assert (before - masked_model(ids).logits).abs().max() > 1e-3
+        make_ready(adapted.get_base_model())
+        torch.testing.assert_close(adapted(input_ids=ids).logits, before, atol=1e-4, rtol=0)
 
 
 def test_rows_are_rounded_by_their_largest_number() -> None:
