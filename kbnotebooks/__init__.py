@@ -66,6 +66,7 @@ _HOMES = {
     "kblib.ngrams.pieces": ("PieceNgrams",),
     "kblib.models.attention": ("attention",),
     "kblib.models.explaining": ("attention_control",),
+    "kblib.models.extended": ("extend_model",),
     "kblib.models.probe": ("probe",),
     "kblib.models.token_cuts": ("token_cuts",),
     "kblib.models.token_lens": ("token_lens",),

@@ -53,6 +53,7 @@ from kblib.models.attention import attention as attention
 from kblib.models.catalog import catalog as catalog
 from kblib.models.causal import CausalLM as CausalLM
 from kblib.models.explaining import attention_control as attention_control
+from kblib.models.extended import extend_model as extend_model
 from kblib.models.masked import MaskedLM as MaskedLM
 from kblib.models.probe import probe as probe
 from kblib.models.sampling import Sampling as Sampling
