@@ -82,8 +82,8 @@ def _encoder_of(source: Path, about: Mapping[str, Any]) -> SentenceEncoder:
     own, said = source / ENCODER, dict(about["encoder"])
     if (own / MANIFEST).is_file():
         return SentenceEncoder.open(own)
-    here = at is not None and (Path(at) / CONFIG).is_file()
-    encoder = SentenceEncoder.open(Path(at) if here else said["model"])
+    here = Path(about.get("encoder_at") or own)
+    encoder = SentenceEncoder.open(here if (here / CONFIG).is_file() else said["model"])
     if encoder.provenance != said:
         now, then = (one.get("weights", "")[:12] for one in (encoder.provenance, said))
         raise ModelError(
