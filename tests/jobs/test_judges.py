@@ -20,7 +20,7 @@ from kblib.runs import RunFolder
 from kblib.zeroshot.classifier import ZeroShotClassifier
 from tests.models.packaged import needs_package
 
-LABELS = ["kungen", "tåget", "matchen"]
+LABELS = ["tåget", "kungen", "matchen"]
 
 
 @pytest.fixture
@@ -47,6 +47,9 @@ def test_batch_has_the_answers_of_the_judge(corpus: Corpus, tmp_path: Path) -> N
             assert one == pytest.approx(other, abs=1e-5)
     assert set(table["model"]) == {"kb-mini-masked"}
     assert set(table["method"]) == {"masked"}
+    assert [name for name in table.columns if name.startswith("score_")] == [
+        f"score_{label}" for label in LABELS
+    ]  # in the order in which they were offered
 
 
 def test_other_labels_or_template_are_another_job(corpus: Corpus) -> None:

@@ -94,7 +94,8 @@ def test_older_python_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> No
 def test_full_disk_is_told_before_the_work(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout / ".venv" / "bin" / "pip").unlink()
     monkeypatch.setattr(set_up.shutil, "disk_usage", lambda _: SimpleNamespace(free=287e6))
-    with pytest.raises(set_up.SetUpError, match="has 287 MB free; about 2100 are needed"):
+    needed = set_up.SIZES_MB["lab"][1]
+    with pytest.raises(set_up.SetUpError, match=f"has 287 MB free; about {needed} are needed"):
         set_up.announce("lab")
 
 

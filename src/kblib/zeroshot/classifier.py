@@ -26,7 +26,7 @@ from kblib.zeroshot import asked as asking
 from kblib.zeroshot import result
 from kblib.zeroshot.asked import TEMPLATE, Asked, Labels
 from kblib.zeroshot.correction import Correction, correct
-from kblib.zeroshot.evidence import Floats, Ints, is_known, of_labels
+from kblib.zeroshot.evidence import Evidence, Floats, Ints, is_known, of_labels
 from kblib.zeroshot.keywords import Keywords
 from kblib.zeroshot.opening import open_method
 from kblib.zeroshot.result import ZeroShotLabels
@@ -111,7 +111,7 @@ class ZeroShotClassifier:
             given = SentenceEncoder.open(model, prefixes=content["prefixes"])
         judge = cls(
             given,
-            content["labels"],
+            {label: content["labels"][label] for label in content["order"]},
             method=content["method"],
             template=content["template"],
             multi=content["multi"],
@@ -128,6 +128,7 @@ class ZeroShotClassifier:
         return {
             "method": self.method.name,
             **self.asked.to_dict(),
+            "order": list(self.labels),  # which JSON with sorted names does not keep
             "multi": self.multi,
             "least": self.least,
             "corrected": self.correction.to_dict() if self.correction is not None else None,
@@ -239,15 +240,12 @@ class ZeroShotClassifier:
         different = list(dict.fromkeys(texts[n] for n in about))
         place = {text: number for number, text in enumerate(different)}
         values_NP = np.full((len(texts), len(self.asked.prompts)), np.nan)
-        zero = np.zeros(len(texts), dtype=np.int64)
         if not different:
-            return values_NP, pl.DataFrame({"n_tokens": zero, "n_windows": zero})
+            return values_NP, result.reading_of(Evidence(values_NP), about, about, len(texts))
         found = self.method.evidence(different, self.asked, multi=self.multi)
         rows = np.array([place[texts[n]] for n in about], dtype=np.int64)
         values_NP[about] = found.values[rows]
-        tokens, windows = zero.copy(), zero.copy()
-        tokens[about], windows[about] = found.n_tokens[rows], found.n_windows[rows]
-        return values_NP, pl.DataFrame({"n_tokens": tokens, "n_windows": windows})
+        return values_NP, result.reading_of(found, about, rows, len(texts))
 
     def _numbers_of(self, labels: Any) -> Ints:
         if not isinstance(labels, LabelledTexts) or labels.kind != "texts" or labels.is_scale:

@@ -32,12 +32,12 @@ class Evidence:
         In nats, (N, P). Only differences between sentences mean something, unless each was set
         against its contrary.
     n_tokens, n_windows
-        How each text was read, (N,); 0 tokens where the method does not count them.
+        How each text was read, (N,); None where the method does not count them.
     """
 
     values: Floats
-    n_tokens: Ints
-    n_windows: Ints
+    n_tokens: Ints | None = None
+    n_windows: Ints | None = None
 
 
 class Method(Protocol):

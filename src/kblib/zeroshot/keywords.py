@@ -49,9 +49,8 @@ class Keywords:
         ).reshape(len(texts), len(patterns))
         with np.errstate(divide="ignore"):
             values_NL = np.where(found_NL > 0, np.inf, -np.inf) if multi else np.log(found_NL)
-        words_N = np.array([len(text.split()) for text in texts], dtype=np.int64)
         labels = [prompt.label for prompt in asked.prompts]
-        return Evidence(values_NL[:, labels], words_N, np.ones_like(words_N))
+        return Evidence(values_NL[:, labels])
 
 
 def _pattern(wordings: Sequence[str]) -> re.Pattern[str]:

@@ -14,7 +14,7 @@ from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.ngrams.printed import Printed
 from kblib.zeroshot.asked import Asked
-from kblib.zeroshot.evidence import Floats, is_known, shares
+from kblib.zeroshot.evidence import Evidence, Floats, Ints, is_known, shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def rows_of(
     about
         What is known of each text: id, and text.
     reading
-        n_tokens and n_windows of each; null where a text was empty.
+        n_tokens and n_windows of each; 0 where a text was empty, null where nobody counted.
     """
     labels = np.array(asked.labels, dtype=object)
     known_N = is_known(scores_NL)
@@ -201,12 +201,31 @@ def _notes(reading: pl.DataFrame, known_N: npt.NDArray[np.bool_]) -> Iterator[st
     for (n_windows,), known in zip(
         reading.select("n_windows").iter_rows(), known_N.tolist(), strict=True
     ):
-        if not n_windows:
+        if n_windows == 0:
             yield EMPTY
         elif not known:
             yield NOTHING
         else:
-            yield f"Read in {n_windows} windows." if n_windows > 1 else None
+            yield f"Read in {n_windows} windows." if n_windows and n_windows > 1 else None
+
+
+def reading_of(found: Evidence, about: Ints, rows: Ints, n_texts: int) -> pl.DataFrame:
+    """Return how each text was read: 0 tokens of those that were empty.
+
+    Parameters
+    ----------
+    about
+        The numbers of the texts that were asked about.
+    rows
+        Where in what was found each of them stands.
+    """
+    columns: dict[str, pl.Series] = {}
+    for name, counted in (("n_tokens", found.n_tokens), ("n_windows", found.n_windows)):
+        values: list[int | None] = [0] * n_texts
+        for number, row in zip(about.tolist(), rows.tolist(), strict=True):
+            values[number] = None if counted is None else int(counted[row])
+        columns[name] = pl.Series(values, dtype=pl.Int64)
+    return pl.DataFrame(columns)
 
 
 def scores_of(evidence_NL: Floats, *, multi: bool) -> Floats:

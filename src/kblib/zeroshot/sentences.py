@@ -56,8 +56,7 @@ class Sentences:
         values_NP = self._cosines(text_ND, asked.prompts)
         if multi:
             values_NP = values_NP - self._cosines(text_ND, asked.others())
-        read = np.zeros(len(texts), dtype=np.int64)
-        return Evidence(values_NP / self.encoder.temperature, read, read + 1)
+        return Evidence(values_NP / self.encoder.temperature)
 
     def _cosines(self, text_ND: Floats, prompts: Sequence[Prompt]) -> Floats:
         label_PD = self.encoder.encode([prompt.sentence for prompt in prompts], as_="query")
