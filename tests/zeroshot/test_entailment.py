@@ -112,6 +112,13 @@ def test_label_without_contradiction_is_refused_where_each_stands_alone(
     assert Entailment(SequenceClassifier.open(two)).contradiction == 0
 
 
+def test_answers_are_known_by_the_numbers_of_their_names(bert_folder: Path) -> None:
+    model = SequenceClassifier.open(bert_folder)
+    model.model.config.id2label = {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
+    judge = Entailment(model)
+    assert (model.entailment, judge.contradiction) == (2, 0)
+
+
 def test_sentence_that_leaves_no_room_is_refused(bert_folder: Path) -> None:
     with pytest.raises(ModelError, match=rf"of the {SEQ_LEN} tokens that the model reads"):
         zero_shot("Kungen kom.", LABELS, model=bert_folder, template="{} " + "och så " * 30)

@@ -103,7 +103,7 @@ class SequenceClassifier:
         ModelError
             If none does.
         """
-        found = [n for n, label in enumerate(self.labels) if label.lower().startswith("entail")]
+        found = self.called("entail")
         if len(found) != 1:
             raise ModelError(
                 f"The model '{self.name}' has the labels {', '.join(self.labels)}.",
@@ -111,6 +111,11 @@ class SequenceClassifier:
                 "If one of them means it, name it so in id2label and label2id of config.json.",
             )
         return found[0]
+
+    def called(self, beginning: str) -> list[int]:
+        """Return the numbers of its labels whose names begin so, by label2id of config.json."""
+        numbers: dict[str, int] = self.model.config.label2id
+        return sorted({int(n) for name, n in numbers.items() if name.lower().startswith(beginning)})
 
     def logits(self, ids_BT: Tensor, mask_BT: Tensor | None) -> Tensor:
         """Return the scores of labels before they are made shares, (B, C)."""

@@ -95,8 +95,7 @@ class Entailment:
         ModelError
             If none does, and there are more than two to choose from.
         """
-        labels = self.model.labels
-        found = [n for n, label in enumerate(labels) if label.lower().startswith("contra")]
+        labels, found = self.model.labels, self.model.called("contra")
         if len(found) == 1:
             return found[0]
         if len(labels) == 2:
