@@ -20,6 +20,7 @@ _FACTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     (later("training loss (nats)"), "loss", lambda value: number(value, ".2f")),
     (later("loss on held-out text (nats)"), "eval_loss", lambda value: number(value, ".2f")),
     (later("held-out blanks filled right"), "eval_top1", _html.percent),
+    (later("score on held-out texts"), "eval_score", lambda value: number(value, ".3f")),
     (later("gradient norm"), "grad_norm", lambda value: number(value, ".2f")),
     (later("tokens seen"), "tokens", number),
     (later("tokens a second"), "tokens_per_s", number),

@@ -1,4 +1,4 @@
-"""A finetuning sent away on this machine, killed, and taken up again."""
+"""A finetuning sent away, on this machine and to a cluster, killed, and taken up again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from kblib.cluster import Run, submit
 from kblib.finetuning.model import FinetunedModel
 from kblib.jobs.finetune_job import Finetune
 from kblib.runs import Phase
-from tests.finetuning.labelled import sentences
+from tests.cluster.gangs import ended, send
+from tests.finetuning.labelled import names, sentences
 from tests.watching import PATIENCE_S, losses, rank_processes, until
 
 
@@ -50,3 +51,16 @@ def test_cancelled_finetuning_goes_on_when_it_is_submitted_again(tmp_home) -> No
     assert again.name == run.name
     until(lambda: again.state.step > run.state.step or again.state.phase is Phase.RUNNING)
     again.cancel()
+
+
+@pytest.mark.slow
+def test_finetuning_on_a_cluster_is_that_of_one_machine_to_rounding(cluster) -> None:
+    job = Finetune(names(96), "kb-mini-masked", steps=12, eval_every=6, dropout=0.0)
+    here = submit(job)
+    here.wait(PATIENCE_S)
+    there = send(job, fresh=True)  # an equal job has a run here already
+    ended(there)
+    assert losses(there) == pytest.approx(losses(here), rel=1e-3)
+    assert there.result().scores["test"]["span_f1"] == pytest.approx(
+        here.result().scores["test"]["span_f1"], abs=0.05
+    )

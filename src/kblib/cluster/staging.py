@@ -19,6 +19,7 @@ from kblib.cluster import environment, snapshot
 from kblib.cluster.access import Shell
 from kblib.cluster.job_parts import asked_model, corpora_in, models_in
 from kblib.errors import IntegrityError, SiteError
+from kblib.finetuning.recipe import PARTS_OF_METHODS
 from kblib.models import catalog, hub
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
@@ -131,8 +132,10 @@ def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
     if job.get("kind") == "batch":
         asked = environment.TRAINING if asked_model(job) else ()
         return (*environment.CORE, *asked, "dask", "distributed")
-    engine = ("deepspeed",) if job.get("engine") == "deepspeed" else ()
-    return (*environment.CORE, *environment.TRAINING, *engine)
+    more = PARTS_OF_METHODS.get(str(job.get("method")), ())
+    if job.get("engine") == "deepspeed":
+        more = ("deepspeed",)
+    return (*environment.CORE, *environment.TRAINING, *more)
 
 
 def _needed(

@@ -1,10 +1,13 @@
-"""A held-out part, read once, and scored as often as needed: its loss, and what decides."""
+"""A held-out part, read once, and scored as often as needed: its loss, and what decides.
+
+Letters on arrays: T tokens, C labels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -16,6 +19,9 @@ from kblib.finetuning.windows import Floats, Windows, logits_of, means_by_text, 
 from kblib.labels import Labels
 from kblib.models.word_windows import WordsRead, windows_of_words
 from kblib.tokens.subwords import Tokenizer
+
+Rows: TypeAlias = tuple[list[list[int]], list[list[int]] | None]
+"""Ids of windows, and their types where a model asks for them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +45,7 @@ class HeldOut:
     def of(cls, labels: Labels, tokenizer: Tokenizer, about: About, *, last: bool) -> HeldOut:
         """Encode labelled texts."""
         if about.task.kind != "words":
-            windows = windows_of_rows(labels, tokenizer, about)
-            return cls(labels, tokenizer, about, windows)
+            return cls(labels, tokenizer, about, windows_of_rows(labels, tokenizer, about))
         texts, spans = words_of_rows(labels)
         read = windows_of_words(tokenizer, texts, spans, seq_len=about.seq_len, last=last)
         return cls(labels, tokenizer, about, read)
@@ -49,59 +54,68 @@ class HeldOut:
         """Return loss, scores of the task, and ``score``, which decides."""
         training = model.training
         model.train(False)
-        found = self._of_words(model) if isinstance(self.read, WordsRead) else self._of_texts(model)
+        read, given = self.read, self.labels.rows["label"].to_list()
+        if isinstance(read, WordsRead):
+            loss, said = self._words_said(model, read, given)
+        elif self.about.task.is_scale:
+            loss, said = self._numbers_said(model, read, given)
+        else:
+            loss, said = self._labels_said(model, read, given)
         model.train(training)
-        return found
-
-    def _of_texts(self, model: PreTrainedModel) -> dict[str, float]:
-        assert isinstance(self.read, Windows)  # noqa: S101  asked for by the only caller
-        logits: list[Floats] = [np.empty(0)] * len(self.read.ids)
-        for number, one in logits_of(model, self.tokenizer, self.read.ids, self.read.types):
-            logits[number] = one
-        given = self.labels.rows["label"].to_list()
-        task = self.about.task
-        if task.is_scale:
-            said = [self._number(one) for one in means_by_text(self.read, logits)]
-            losses = [((a - b) / self.about.spread) ** 2 for a, b in zip(given, said, strict=True)]
-            return {"loss": float(np.mean(losses)), **points(task, given, said)}
-        number_of = {label: at for at, label in enumerate(task.labels)}
-        losses = [
-            _nats(one, number_of[given[text]])
-            for one, text in zip(logits, self.read.text_of, strict=True)
-        ]
-        means = means_by_text(self.read, [shares_of(one) for one in logits])
-        said_names = [None if one is None else task.labels[int(one.argmax())] for one in means]
-        weights = [1 / self.read.n_windows[text] for text in self.read.text_of]
-        loss = float(np.average(losses, weights=weights)) if losses else 0.0
-        return {"loss": loss, **points(task, given, said_names)}
-
-    def _of_words(self, model: PreTrainedModel) -> dict[str, float]:
-        assert isinstance(self.read, WordsRead)  # noqa: S101  asked for by the only caller
-        given: Sequence[Sequence[str]] = self.labels.rows["label"].to_list()
-        said: list[list[str | None]] = [[None] * len(row) for row in given]
-        number_of = {label: at for at, label in enumerate(self.about.task.labels)}
-        losses: list[float] = []
-        rows = [window.ids for window in self.read.windows]
-        for number, logits_TC in logits_of(model, self.tokenizer, rows):
-            window = self.read.windows[number]
-            for place, word in zip(window.places, window.words, strict=True):
-                losses.append(_nats(logits_TC[place], number_of[given[window.text][word]]))
-                said[window.text][word] = self.about.task.labels[int(logits_TC[place].argmax())]
-        loss = float(np.mean(losses)) if losses else 0.0
         return {"loss": loss, **points(self.about.task, given, said)}
 
-    def _number(self, mean: Floats | None) -> float:
-        """Return what was said; of a text that holds nothing to read, the mean."""
-        if mean is None:
-            return self.about.mean
-        return float(np.ravel(mean)[0]) * self.about.spread + self.about.mean
-
-    def rows(self, n: int) -> tuple[list[list[int]], list[list[int]] | None]:
+    def rows(self, n: int) -> Rows:
         """Return the first few windows, to be read before and after a model is saved."""
         if isinstance(self.read, WordsRead):
             return [window.ids for window in self.read.windows[:n]], None
         types = None if self.read.types is None else self.read.types[:n]
         return self.read.ids[:n], types
+
+    def _logits(self, model: PreTrainedModel, read: Windows) -> list[Floats]:
+        found: list[Floats] = [np.empty(0)] * len(read.ids)
+        for number, one in logits_of(model, self.tokenizer, read.ids, read.types):
+            found[number] = one
+        return found
+
+    def _numbers_said(
+        self, model: PreTrainedModel, read: Windows, given: Sequence[float]
+    ) -> tuple[float, list[Any]]:
+        """Return mean squared error in units of the spread, and numbers; unread texts the mean."""
+        mean, spread = self.about.mean, self.about.spread
+        found = means_by_text(read, self._logits(model, read))
+        said = [mean if one is None else float(np.ravel(one)[0]) * spread + mean for one in found]
+        errors = (np.asarray(given) - np.asarray(said)) / spread
+        return float(np.mean(errors**2)), said
+
+    def _labels_said(
+        self, model: PreTrainedModel, read: Windows, given: Sequence[str]
+    ) -> tuple[float, list[Any]]:
+        """Return nats a text, and labels; None of a text that holds nothing to read."""
+        labels, logits = self.about.task.labels, self._logits(model, read)
+        number_of = {label: at for at, label in enumerate(labels)}
+        losses = [
+            _nats(one, number_of[given[text]])
+            for one, text in zip(logits, read.text_of, strict=True)
+        ]
+        weights = [1 / read.n_windows[text] for text in read.text_of]
+        means = means_by_text(read, [shares_of(one) for one in logits])
+        said = [None if one is None else labels[int(one.argmax())] for one in means]
+        return (float(np.average(losses, weights=weights)) if losses else 0.0), said
+
+    def _words_said(
+        self, model: PreTrainedModel, read: WordsRead, given: Sequence[Sequence[str]]
+    ) -> tuple[float, list[Any]]:
+        """Return nats a word, and labels; None of a word without a piece of its own."""
+        labels = self.about.task.labels
+        number_of = {label: at for at, label in enumerate(labels)}
+        said: list[list[str | None]] = [[None] * len(row) for row in given]
+        losses: list[float] = []
+        for number, logits_TC in logits_of(model, self.tokenizer, [one.ids for one in read.windows]):
+            window = read.windows[number]
+            for place, word in zip(window.places, window.words, strict=True):
+                losses.append(_nats(logits_TC[place], number_of[given[window.text][word]]))
+                said[window.text][word] = labels[int(logits_TC[place].argmax())]
+        return (float(np.mean(losses)) if losses else 0.0), said
 
 
 def named(scores: dict[str, float]) -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 _COPIED = ("recipe.json", "scores.json", CARD, "NOTICE")
 _SHOWN = 8
+_COLUMNS = {
+    "measure": pl.String,
+    "label": pl.String,
+    "score": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
 
 
 class FinetunedModel:
@@ -123,6 +130,29 @@ class FinetunedModel:
             "base_fingerprint": base.fingerprint,
             "seed": self.about.seed,
         }
+
+    @property
+    def title(self) -> str:
+        """What the table is of, in one line."""
+        texts = self.scores.get("provenance", {}).get("texts", {}).get("test", 0)
+        return f"{self.name} ({self.about.method}) on {texts:,} texts of the test part"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Its scores on the test part: measure, label (none: all), score, low, high."""
+        intervals = self.scores.get("intervals", {})
+        rows = [
+            {"measure": name, "label": None, "score": value}
+            | dict(zip(("low", "high"), intervals.get(name, (None, None)), strict=True))
+            for name, value in self.scores.get("test", {}).items()
+        ]
+        rows += [{name: row[name] for name in _COLUMNS} for row in self.scores.get("by_label", [])]
+        return pandas_of(pl.DataFrame(rows, schema=_COLUMNS).lazy())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of its scores has to know, in sentences."""
+        return tuple(self.scores.get("notes", ()))
 
     @property
     def seeds(self) -> pd.DataFrame:

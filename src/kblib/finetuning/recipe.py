@@ -20,6 +20,11 @@ METHODS = {
     "probe": "the head alone",
 }
 """What is trained."""
+PARTS_OF_METHODS = {
+    "lora": ("peft",),
+    "qlora": ("peft", "bitsandbytes", "accelerate"),
+}
+"""What has to be installed for some of them, besides what trains."""
 _SMALL = 20_000_000
 """Parameters; below, models bear, and need, larger steps."""
 _RATES = {"lora": (3e-3, 2e-4), "qlora": (3e-3, 2e-4), "full": (5e-4, 3e-5), "probe": (2e-2, 1e-3)}

@@ -19,7 +19,7 @@ from kblib.corpora import Corpus
 from kblib.errors import MissingPartError, ModelError
 from kblib.finetuning.about import About, is_finetuned
 from kblib.finetuning.material import Material
-from kblib.finetuning.recipe import FinetuneRecipe
+from kblib.finetuning.recipe import PARTS_OF_METHODS, FinetuneRecipe
 from kblib.jobs.labelled_corpus import about_labels, corpus_of, parts_of
 from kblib.jobs.origin import origin_to_dict, same_origin
 from kblib.jobs.saved_corpus import corpus_to_dict, same_corpus
@@ -32,7 +32,6 @@ from kblib.tokens.tokenizer_files import require_tokenizer
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 ADAPTER = "adapter_config.json"
-_EXTRA = {"lora": ("peft",), "qlora": ("peft", "bitsandbytes", "accelerate")}
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def require_parts(method: str) -> None:
     MissingPartError
         Naming what is missing and the command that brings it.
     """
-    missing = [name for name in _EXTRA.get(method, ()) if find_spec(name) is None]
+    missing = [name for name in PARTS_OF_METHODS.get(method, ()) if find_spec(name) is None]
     if missing:
         raise MissingPartError(
             f"method='{method}' needs {', '.join(missing)}, not installed here.",
