@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from kblib.cluster import Run, submit
 from kblib.corpora import Corpus
+from kblib.errors import RunError
 from kblib.jobs.batch_result import BatchResult
 from kblib.jobs.predict import BatchPredict
 from kblib.jobs.predict_shard import predict
@@ -66,6 +67,21 @@ def test_killed_worker_leaves_the_table_of_a_quiet_run(blanks: Corpus) -> None:
         _worker_of(run).kill()
     same(table_of(run), undisturbed(job))
     assert {n: one for n, one in results(run).items() if n in before} == before
+
+
+@pytest.mark.slow
+def test_budget_stops_a_run_and_a_larger_one_lets_it_go_on(films: Corpus) -> None:
+    job = BatchPredict("kb-mini-masked", films.sample(60, seed=3), task="surprisal", rows=2)
+    run = submit(job, workers=1, budget_gpu_hours=1e-6)  # of milliseconds
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.STOPPED
+    assert run.state.why.startswith("Its budget of 1e-06 GPU-hours is used up: ")
+    kept = results(run)
+    assert len(kept) < job.n_shards
+    with pytest.raises(RunError, match=r"resume\(budget_gpu_hours=2e-06\)"):
+        submit(job)
+    same(table_of(run.resume(budget_gpu_hours=1)), undisturbed(job))
+    assert {n: one for n, one in results(run).items() if n in kept} == kept
 
 
 @pytest.mark.slow
