@@ -101,6 +101,7 @@ _HOMES = {
     "kblib.cluster.rate_probe": ("probe_rate",),
     "kblib.cluster.comparison": ("compare",),
     "kblib.cluster.sweep": ("sweep",),
+    "kblib.publishing.bundle": ("Bundle",),
     "kbnotebooks.compare_view": ("CompareView",),
     "kbnotebooks.corpus": ("CorpusView",),
     "kbnotebooks.trend_view": ("TrendView",),

@@ -92,6 +92,7 @@ from kblib.planner import plan as plan
 from kblib.planner import training_gpu_hours as training_gpu_hours
 from kblib.planner.check import check_runs as check_runs
 from kblib.planner.known_shapes import known_shape as known_shape
+from kblib.publishing.bundle import Bundle as Bundle
 from kblib.zeroshot.abstaining import abstention as abstention
 from kblib.zeroshot.classifier import ZeroShotClassifier as ZeroShotClassifier
 from kblib.zeroshot.classifier import zero_shot as zero_shot
