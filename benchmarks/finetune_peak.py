@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from kblib.evaluation.baselines import OF_KIND, baselines
-from kblib.finetuning.tasks import TASKS
+from kblib.finetuning.task_list import TASKS
 from kblib.labels import read_labels
 from kblib.labels.parts import Parts
 

@@ -11,10 +11,11 @@ import pytest
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.finetuning import task_topics
+from kblib.finetuning.task_list import TASKS
 from kblib.finetuning.task_material import balanced
 from kblib.finetuning.task_order import moved
 from kblib.finetuning.task_tokens import LABELS, stripped
-from kblib.finetuning.tasks import TASKS, example_labels
+from kblib.finetuning.tasks import example_labels
 from kblib.labels import Labels
 from kblib.labels.given import version_of
 from tests.finetuning.made_cues import made_cues
@@ -171,18 +172,24 @@ def test_second_reading_is_compared_with_the_first():
 
 
 @pytest.mark.slow
-def test_real_newsreels_make_every_task_without_a_leak():
-    found = example_labels()
+@pytest.mark.parametrize("name", list(TASKS))
+def test_real_newsreels_make_every_task_without_a_leak(name):
+    labels = example_labels(name)
+    if name == "topics":
+        assert set(labels.rows["label"]) == set(task_topics.LABELS)
+        assert labels.provenance["guideline"] == task_topics.guideline()
+    else:
+        assert len(labels) > 2_800
+        check_leaks(labels)
+
+
+@pytest.mark.slow
+def test_table_of_tasks_is_true_and_fits_a_terminal():
+    found = example_labels(texts=300)
     assert found.table["name"].tolist() == list(TASKS)
     assert "Krippendorff's alpha" in found.table["caveat"].iloc[-1]
     assert max(map(len, repr(found).splitlines())) <= 100
-    assert "sentences: sentences: spoken or shown; 3,000 texts of" in repr(found)
-    for name in TASKS:
-        labels = example_labels(name)
-        row = found.rows.filter(name=name).row(0, named=True)
-        assert row["texts"] == len(labels)
-        if name == "topics":
-            assert set(labels.rows["label"]) == set(task_topics.LABELS)
-        else:
-            assert len(labels) > 2_800
-            check_leaks(labels)
+    assert "sentences: sentences: spoken or shown; 300 texts of" in repr(found)
+    labels = example_labels("relation", texts=300)
+    row = found.rows.filter(name="relation").row(0, named=True)
+    assert (row["texts"], row["films"]) == (len(labels), labels.rows["film"].n_unique())

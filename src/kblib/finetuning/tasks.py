@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -13,108 +13,13 @@ import polars as pl
 from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
-from kblib.finetuning import (
-    task_order,
-    task_pairs,
-    task_tokens,
-    task_topics,
-    task_windows,
-)
+from kblib.finetuning import task_topics
+from kblib.finetuning.task_list import TASKS, caveat_of
 from kblib.finetuning.task_material import Row, cues_of, newsreels
 from kblib.labels import Labels, read_labels
 from kblib.ngrams.printed import Printed
 
 TEXTS, SEED = 3_000, 1
-Make = Callable[[pl.DataFrame, int, int], list[Row]]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task, and what has to be known of it.
-
-    Attributes
-    ----------
-    task
-        What is asked, as the field calls it.
-    labels
-        In their order.
-    made_from
-        Where the labels come from.
-    caveat
-        What scores on them do not show.
-    make
-        Cues, how many rows at most, and a seed, to rows with id, text, label, film.
-    needs
-        Columns beside those that every task needs.
-    """
-
-    task: str
-    labels: tuple[str, ...]
-    made_from: str
-    caveat: str
-    make: Make
-    needs: tuple[str, ...] = ()
-
-
-TASKS = {
-    "tokens": Task(
-        "tokens: capitals and marks to be put back",
-        task_tokens.LABELS,
-        "speech itself: its words in lower case without marks, each with what it had",
-        "Capitals and marks are those of the speech recogniser, not of an editor: a model that "
-        "agrees with them writes as it does. The last word of a passage nearly always had a mark.",
-        task_tokens.restored,
-    ),
-    "sentences": Task(
-        "sentences: spoken or shown",
-        task_windows.MEDIA,
-        f"the folder of the file: windows of {task_windows.MEDIUM_WORDS} bare words of "
-        f"{task_windows.BOTH_MEDIA[0]}-{task_windows.BOTH_MEDIA[1]}, "
-        "each decade with equally many of both",
-        "Misread letters give intertitles away as well as how they are written: a model may have "
-        "learnt to see poor OCR.",
-        task_windows.of_media,
-    ),
-    "collections": Task(
-        "sentences: which collection",
-        task_windows.COLLECTIONS,
-        f"the folder of the file: windows of {task_windows.COLLECTION_WORDS} bare words of the "
-        "1950s, equally many of each collection",
-        "Collections differ in what they show and in how many films they have (Kino has the "
-        "fewest): names of a few films tell much, and the intervals are wide.",
-        task_windows.of_collections,
-        ("collection",),
-    ),
-    "correctness": Task(
-        "correctness: word order",
-        task_order.LABELS,
-        "sentences of speech in lower case without marks; of every second one a word was moved "
-        f"by 2 to {task_order.FARTHEST} places",
-        "Swedish lets some words move, so a moved one may still be right, and what the recogniser "
-        "misheard is wrong though it was not moved: nobody can reach 100 %. Both labels have "
-        "words alike; what remains as a cue are broken word pairs, which n-grams see too.",
-        task_order.word_order,
-    ),
-    "relation": Task(
-        "relation: what follows",
-        task_pairs.LABELS,
-        "two sentences of speech that follow one another; for the other label the second ones of "
-        "two films of the same collection and decade are exchanged",
-        "Words that both texts share help: the two belong to one subject, which is less than that "
-        "one follows from the other. Some neighbours are where one item of the "
-        "newsreel ends and the next begins.",
-        task_pairs.next_segment,
-    ),
-    "topics": Task(
-        "sentences: topic",
-        task_topics.LABELS,
-        "read and labelled for this project by a written guideline "
-        "(kblib/finetuning/topics/guideline.md)",
-        "A small set by one reader, who is no historian: it shows how a model is taught topics; "
-        "nothing that is published should rest on it.",
-        task_topics.topics,
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -181,9 +86,12 @@ def example_labels(
 
     Examples
     --------
-    >>> from kblib.finetuning.tasks import TASKS
-    >>> list(TASKS)
-    ['tokens', 'sentences', 'collections', 'correctness', 'relation', 'topics']
+    >>> films = Corpus.from_table(pl.DataFrame([
+    ...     {"id": f"R1/speech/{n}", "text": f"Kungen reser till ort {n} i dag.", "film": "F1",
+    ...      "title": "R1", "medium": "speech", "year": 1935, "start_s": n, "end_s": n + 1}
+    ...     for n in range(4)]))
+    >>> example_labels("correctness", corpus=films).counts["count"].tolist()
+    [2, 2]
     """
     _check_number(texts)
     if name is not None and name not in TASKS:
@@ -200,19 +108,6 @@ def example_labels(
     about = {"corpus": given.name, "fingerprint": given.fingerprint, "version": __version__}
     rows = [_row(one, labels) for one, labels in made.items()]
     return ExampleTasks(pl.DataFrame(rows), about | {"texts": texts, "seed": seed})
-
-
-def caveat_of(name: str) -> str:
-    """Return what scores on a task do not show; of topics, how far two readings agree."""
-    said = TASKS[name].caveat
-    if name != "topics":
-        return said
-    alpha, twice = task_topics.agreement(), len(task_topics.read_twice())
-    return (
-        f"{said} {twice} passages were read a second time by the same reader, on the same day in "
-        f"another order: Krippendorff's alpha {alpha:.2f}, which is one reader's constancy and "
-        "memory, and not how far two readers agree."
-    )
 
 
 def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
