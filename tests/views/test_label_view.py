@@ -9,6 +9,7 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.evaluation.counts import corrected_counts
+from kblib.evaluation.label_next import label_next
 from kblib.evaluation.texts import sample_texts
 from kbnotebooks._words import language
 from kbnotebooks.label_view import LabelView
@@ -47,6 +48,20 @@ def test_text_is_shown_in_the_order_of_the_sample_with_source_and_guideline(view
     assert f"Text 4 · {corpus.table.set_index('id')['year'][sample['id'][3]]}" in view._line.value
     assert RULE in view._progress.value
     assert 'lang="sv"' in view._line.value
+
+
+def test_texts_to_label_next_come_without_a_word_on_why_they_were_drawn(corpus, path):
+    sample = sample_texts(corpus, 2)
+    given = sample.table[["id"]].assign(label="weather")
+    said = corpus.table[["id"]].assign(label="trade", score=0.6)
+    texts = label_next(sample, given, 5, predictions=said, seed=3)
+    assert {*texts.rows["part"]} == {"random", "chosen"}
+    view = LabelView(texts, path, labels=LABELS, who="Selma")
+    for number, text in enumerate(texts.rows["text"], start=1):
+        view.selection = number
+        assert text.replace("<", "&lt;").replace(">", "&gt;") in view._line.value
+        assert "chosen" not in view._line.value
+    assert f"0 of {texts.rows.height} texts labelled" in view._progress.value
 
 
 def test_key_labels_saves_who_and_which_guideline_and_goes_on(view, path):
