@@ -313,6 +313,16 @@ def test_one_kind_of_labels_is_refused():
         learning_curve(read_labels(rows))
 
 
+def test_prompts_say_how_many_examples_fit(labels, tmp_path):
+    wish = {"sizes": (8,), "seeds": 1, "cache": tmp_path}
+    words = {"weather": "väder", "sport": "sport", "court": "hov"}
+    few = made_labels(36, films=12)
+    found = learning_curve(few, [CurveMethod("prompt", words=words)], **wish)
+    (told,) = [one for one in found.warnings if "are shown" in one]
+    assert told.startswith("prompt: ")
+    assert told.endswith("'kb-mini-causal' reads 128 tokens at once.")
+
+
 def test_abstaining_counts_as_wrong(labels, tmp_path):
     silent = CurveMethod("own", name="silent", answer=lambda _, test, __: [None] * len(test))
     found = learning_curve(labels, [silent], sizes=(8,), seeds=1, cache=tmp_path)

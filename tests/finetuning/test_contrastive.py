@@ -105,6 +105,48 @@ def test_loss_is_the_squared_error_of_cosines(folder):
     assert float(loss) == pytest.approx(((cosines[0] - 1) ** 2 + cosines[1] ** 2) / 2, rel=1e-4)
 
 
+def test_training_is_that_of_a_plain_loop(labels, folder):
+    """Text by text, without padding, with torch's own AdamW and the rate by hand."""
+    texts, names = (labels.rows[one].to_list() for one in ("text", "label"))
+    recipe = Contrast(batch_size=4, most_steps=3, learning_rate=1e-3, warmup=0.5)
+    made = contrast(MaskedLM.open(folder), texts, names, recipe, seed=2)
+    plain = MaskedLM.open(folder)
+    body = plain.model.base_model.train()
+    groups = [
+        [one for one in body.parameters() if (one.ndim > 1) == many] for many in (True, False)
+    ]
+    optimizer = torch.optim.AdamW(
+        [{"params": groups[0], "weight_decay": 0.01}, {"params": groups[1], "weight_decay": 0.0}],
+        betas=(0.9, 0.98),
+        eps=1e-6,
+    )
+    draw, losses = PairDraw(names, batch_size=4, seed=2), []
+    for step, rate in enumerate([0.5e-3, 1e-3, 1e-3]):
+        vectors = {}
+        pairs = draw.step(step)
+        for place in {*pairs.first.tolist(), *pairs.second.tolist()}:
+            ids = torch.tensor([plain.tokenizer.encode(texts[place])])
+            vectors[place] = body(input_ids=ids)[0][0].mean(0)
+        apart = [
+            (torch.cosine_similarity(vectors[a], vectors[b], dim=0) - same) ** 2
+            for a, b, same in zip(
+                pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist(), strict=True
+            )
+        ]
+        loss = torch.stack(apart).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(body.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert made.losses == pytest.approx(losses, rel=1e-4)
+    ours = made.reader.model.base_model.state_dict()
+    for name, value in body.state_dict().items():
+        torch.testing.assert_close(ours[name], value, atol=2e-5, rtol=1e-3)
+
+
 def test_texts_of_a_label_come_near_each_other(labels, folder, classifier):
     names = np.array(labels.rows["label"].to_list())
     alike = names[:, None] == names[None, :]

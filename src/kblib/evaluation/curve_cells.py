@@ -42,12 +42,15 @@ class Method:
     about
         All that decides its answers besides, as plain values; None if that is not known, and then
         nothing is kept.
+    notes
+        What a reader of its scores has to know, in sentences.
     """
 
     name: str
     learns: bool
     answer: Callable[[Labels, Labels, int], Sequence[str | None]]
     about: Mapping[str, Any] | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

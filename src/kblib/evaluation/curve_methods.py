@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -161,18 +162,26 @@ def _ngrams(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
     return Method(one.shown, True, answer, _known(one, {}))
 
 
-def _prompt(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
-    model = str(one.model or prompt_examples.EMBEDDED)
+def _prompt(one: CurveMethod, parts: Parts, _folder: Path) -> Method:
+    from kblib.finetuning.prompt_scores import opened_model
+
+    name = str(one.model or prompt_examples.EMBEDDED)
+    model = opened_model(name)
+    words = {label: str(word) for label, word in (one.words or {}).items()}
+
+    def shown(train: Labels, seed: int) -> prompt_examples.PromptedClassifier:
+        rarest = min(Counter(train.rows["label"]).values())
+        shots = min(rarest, prompt_examples.MOST_SHOTS)
+        return prompt_examples.PromptedClassifier.of_examples(
+            train, model, shots=shots, words=words, seed=seed
+        )
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
-        words = {label: str(word) for label, word in (one.words or {}).items()}
-        shown = prompt_examples.PromptedClassifier.of_examples(
-            train, model, shots=prompt_examples.MOST_SHOTS, words=words, seed=seed
-        )
-        found: list[str] = shown.predict(test)["label"].tolist()
+        found: list[str] = shown(train, seed).predict(test)["label"].tolist()
         return found
 
-    return Method(one.shown, True, answer, _known(one, _of_folder(model)))
+    notes = shown(parts.train, 1).warnings
+    return Method(one.shown, True, answer, _known(one, _of_folder(name)), notes)
 
 
 def _zero_shot(one: CurveMethod, parts: Parts, _folder: Path) -> Method:

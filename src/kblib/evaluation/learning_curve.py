@@ -100,6 +100,7 @@ def _curve(
     places = list(dict.fromkeys((cell.method, cell.size) for cell in found))
     if scores.n_units < FEWEST_UNITS:
         said.append(f"{scores.n_units} groups are tested on: too few for intervals.")
+    said += [f"{one.name}: {note}" for one in methods for note in one.notes]
     known = parts.train.provenance
     about = {
         "labels": parts.train.name.removesuffix("-train"),
