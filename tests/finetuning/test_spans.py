@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import f1_score as macro_f1
 
 from kblib.finetuning.points import label_points, scale_points, span_points
-from kblib.finetuning.spans import is_iob, spans_of
+from kblib.finetuning.spans import are_of_spans, spans_of
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-PER", "S-LOC")
 
@@ -66,5 +66,13 @@ def test_no_answer_is_wrong() -> None:
 
 
 def test_names_of_parts_of_speech_are_no_spans() -> None:
-    assert not is_iob(["NOUN", "B-PER", "O"])
-    assert not is_iob(["O"])
+    assert not are_of_spans(["NOUN", "B-PER", "O"])
+    assert not are_of_spans(["O"])
+
+
+def test_names_without_letters_are_spans_of_neighbours() -> None:
+    assert are_of_spans(["O", "PER", "LOC"])
+    found = [(span.kind, span.first, span.stop) for span in spans_of(["PER", "PER", "O", "LOC"])]
+    assert found == [("PER", 0, 2), ("LOC", 3, 4)]
+    both = [f"I-{label}" if label != "O" else "O" for label in ("PER", "LOC", "O", "PER")]
+    assert list(spans_of(both)) == list(spans_of(["PER", "LOC", "O", "PER"]))

@@ -6,13 +6,13 @@ Nothing here imports torch.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from kblib.errors import LabelError
-from kblib.finetuning.spans import is_iob
+from kblib.finetuning.spans import are_of_spans
 from kblib.labels import Labels
 from kblib.labels.intake import counted
 from kblib.labels.labelled import Kind
@@ -52,8 +52,8 @@ class Task:
 
     @property
     def has_spans(self) -> bool:
-        """Whether words are labelled as parts of spans, such as ``B-PER`` and ``I-PER``."""
-        return self.kind == "words" and is_iob(self.labels)
+        """Whether words are labelled as parts of spans, such as ``B-PER`` or ``PER``."""
+        return self.kind == "words" and are_of_spans(self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -182,7 +182,8 @@ def _validation_from(
     except LabelError:
         few = "No validation part: there are too few groups for one, so nothing stops early."
         return train, None, [few]
-    return again.train, again.test, []
+    name = _OF_A_PART.sub("", train.name)
+    return replace(again.train, name=train.name), replace(again.test, name=f"{name}-valid"), []
 
 
 def _check_texts(part: Labels) -> None:

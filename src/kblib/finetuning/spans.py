@@ -1,7 +1,8 @@
 """Spans of words: ``B-PER I-PER O`` as one name of a person, and how many of them were found.
 
 Read leniently, as conlleval and seqeval do by default: a span begins at ``B-``, and also where
-``I-`` follows nothing of its own kind.
+``I-`` follows nothing of its own kind. Labels without such letters, ``PER PER O``, are read as if
+each were ``I-``: neighbours of one kind are one span, for nothing tells them apart.
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ class Span:
     stop: int
 
 
-def is_iob(labels: Sequence[str]) -> bool:
-    """Say whether labels are parts of spans: all but ``O`` begin with ``B-``, ``I-``, ...
+def are_of_spans(labels: Sequence[str]) -> bool:
+    """Say whether labels are parts of spans: all but ``O`` have ``B-``, ``I-``, ... or none has.
+
+    Without such letters ``O`` must be among them.
 
     Examples
     --------
-    >>> is_iob(["O", "B-PER", "I-PER"]), is_iob(["NOUN", "VERB"])
-    (True, False)
+    >>> are_of_spans(["O", "B-PER", "I-PER"]), are_of_spans(["PER", "O"])
+    (True, True)
+    >>> are_of_spans(["NOUN", "VERB"])
+    False
     """
     parts = [label for label in labels if label != OUTSIDE]
-    return bool(parts) and all(label[:1] in _INSIDE and label[1:2] == "-" for label in parts)
+    lettered = sum(_has_letter(label) for label in parts)
+    return bool(parts) and (lettered == len(parts) or (lettered == 0 and OUTSIDE in labels))
 
 
 def spans_of(labels: Sequence[str | None]) -> Iterator[Span]:
@@ -45,7 +51,7 @@ def spans_of(labels: Sequence[str | None]) -> Iterator[Span]:
     """
     kind, first, ended = "", 0, True
     for number, label in enumerate([*labels, None]):
-        prefix, _, own = (label or OUTSIDE).partition("-")
+        prefix, own = _parts(label)
         begins = prefix in ("B", "S") or own != kind or ended
         if kind and (begins or prefix == OUTSIDE):
             yield Span(kind, first, number)
@@ -53,6 +59,17 @@ def spans_of(labels: Sequence[str | None]) -> Iterator[Span]:
         if prefix != OUTSIDE and begins:
             kind, first = own, number
         ended = prefix in ("E", "S")
+
+
+def _has_letter(label: str) -> bool:
+    return label[:1] in _INSIDE and label[1:2] == "-"
+
+
+def _parts(label: str | None) -> tuple[str, str]:
+    """Return the letter of a label and its kind."""
+    if label is None or label == OUTSIDE:
+        return OUTSIDE, ""
+    return (label[0], label[2:]) if _has_letter(label) else ("I", label)
 
 
 def span_counts(
