@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks import engines
 from benchmarks.engines import COMPARISONS, Comparison, check_same_work, missed
+from benchmarks.kept_parts import forget
 from benchmarks.outcome import BenchmarkError
 from benchmarks.pairs import Pair
 
@@ -56,3 +59,24 @@ def test_note_says_what_a_second_rank_gains() -> None:
     }
     note = engines._note(engines.CONFIG, found)
     assert note.endswith("faster: ours 2.00 times, bare torch.distributed 1.60 times.")
+
+
+def test_comparison_that_was_made_today_is_gone_on_from(
+    tmp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Comparison] = []
+
+    def compare(wanted: Comparison, _: object) -> list[Pair]:
+        made.append(wanted)
+        return [Pair(1.0, 2.0), Pair(1.5, 2.0)]
+
+    monkeypatch.setattr(engines, "_compare", compare)
+    once = engines._compare_once(BESIDE_BARE, engines.CONFIG)
+    assert engines._compare_once(BESIDE_BARE, engines.CONFIG) == once == compare(BESIDE_BARE, None)
+    assert len(made) == 2
+    longer = replace(BESIDE_BARE, pairs=BESIDE_BARE.pairs + 1)
+    engines._compare_once(longer, engines.CONFIG)
+    assert made[-1] == longer
+    forget("engines")
+    engines._compare_once(BESIDE_BARE, engines.CONFIG)
+    assert made[-1] == BESIDE_BARE
