@@ -180,12 +180,15 @@ class _FolderEngine:
     def __init__(
         self, folder: Path, name: str, prefixes: Mapping[str, str] | None, device: str | None
     ) -> None:
+        from kblib.models.linears import make_ready
+
         _check_pooling(folder, name)
         self.name = name
         self.folder = folder
         self.prefixes = _prefixes_of(folder, name) if prefixes is None else dict(prefixes)
         self.temperature = E5_TEMPERATURE if self.prefixes == PREFIXES else TEMPERATURE
         self._reader = reader_of(folder, device)
+        self._reader.model = make_ready(self._reader.model)  # it is never trained
         self.width = int(self._reader.model.config.hidden_size)
 
     @property
