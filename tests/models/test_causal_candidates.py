@@ -91,7 +91,7 @@ def test_many_words_are_read_in_several_batches(
     model: CausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = CausalCandidates(model, WORDS).scores(BEFORE, AFTER, sides="both")
-    monkeypatch.setattr("kblib.models.causal_candidates._TOKENS", 1)
+    monkeypatch.setattr("kblib.models.remembered._TOKENS", 1)
     one_by_one = CausalCandidates(model, WORDS).scores(BEFORE, AFTER, sides="both")
     assert np.allclose(whole, one_by_one, atol=1e-3)
 

@@ -10,6 +10,7 @@ Letters on arrays: N texts, C answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from kblib.models.causal import CausalLM
 from kblib.models.masked import MaskedLM
 from kblib.models.masked_candidates import MaskedCandidates
 from kblib.models.prompting import Example, answer_ids, prompt_of
-from kblib.models.reading import IGNORED, begin_id, target_nats
+from kblib.models.reading import begin_id
+from kblib.models.remembered import Remembered
 
 SAYS_NOTHING = ("", "…")
 _MASKED, _CAUSAL = ("ForMaskedLM", "ForPreTraining"), ("ForCausalLM", "LMHeadModel")
@@ -79,14 +81,20 @@ def nats_of(
 
 
 def _causal(model: CausalLM, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+    """Read what all prompts begin with, the examples, once."""
     begin, said = begin_id(model.tokenizer), [answer_ids(model, one) for one in answers]
-    windows = []
-    for ids in model.tokenizer.encode_batch(list(prompts), special=False):
-        for answer in said:
-            stream = [begin, *ids, *answer]
-            windows.append((stream[:-1], [IGNORED] * len(ids) + answer))
-    nats = [float(part.sum()) for part in target_nats(model.model, windows)]
-    return -np.array(nats).reshape(len(prompts), len(answers))
+    asked = [[begin, *ids] for ids in model.tokenizer.encode_batch(list(prompts), special=False)]
+    alike = takewhile(lambda each: len(set(each)) == 1, zip(*asked, strict=False))
+    n_shared = min(sum(1 for _ in alike), min(map(len, asked)) - 1)
+    begun = Remembered.of(model, asked[0][:n_shared])
+    rows = [[*ids[n_shared:], *answer] for ids in asked for answer in said]
+    found_R = np.empty(len(rows))
+    for chosen, logs_BTV in begun.after([row[:-1] for row in rows]):
+        for i, logs_TV in zip(chosen, logs_BTV, strict=True):
+            answer = said[i % len(said)]
+            places = np.arange(len(rows[i]) - len(answer), len(rows[i])) - 1
+            found_R[i] = logs_TV[places, answer].sum(dtype=np.float64)
+    return found_R.reshape(len(prompts), len(answers))
 
 
 def _masked(model: MaskedLM, prompts: Sequence[str], answers: Sequence[str]) -> Floats:

@@ -22,27 +22,22 @@ Pimentel and Meister (2024), How to compute the probability of a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import signature
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from transformers import DynamicCache
 
 from kblib.models.causal import CausalLM
 from kblib.models.masked_candidates import too_long
 from kblib.models.next_words import PieceTable
 from kblib.models.reading import begin_id
+from kblib.models.remembered import Remembered
 from kblib.ngrams.discounts import Floats
 
 Sides = Literal["left", "both"]
-_TOKENS = 4096  # read at once; more falls out of a processor's cache
 _LEAD = "a"  # a piece of its own before a space: tokenizers drop a space that begins a text
 
 
@@ -89,13 +84,13 @@ class CausalCandidates:
         left = [begin_id(self.model.tokenizer), *self._encode(before.rstrip(" "))]
         right = [*self._after(after), self.model.tokenizer.end_id] if sides == "both" else []
         self._check_length(left, pieces, right)
-        begun_V, cache = self._begin(left)
-        first_N = begun_V[[ids[0] for ids in pieces]]
+        begun = Remembered.of(self.model, left)
+        first_N = begun.last[[ids[0] for ids in pieces]]
         if self.examined is None or self.examined >= len(pieces):
-            return first_N + self._later_logs(cache, pieces, right)
+            return first_N + self._later_logs(begun, pieces, right)
         score_N = first_N + self._screened(spaced, more, right)
         best = np.argsort(-score_N, kind="stable")[: self.examined]
-        exact = first_N[best] + self._later_logs(cache, [pieces[i] for i in best], right)
+        exact = first_N[best] + self._later_logs(begun, [pieces[i] for i in best], right)
         score_N += np.median(exact - score_N[best])
         score_N[best] = exact
         return score_N
@@ -131,20 +126,12 @@ class CausalCandidates:
         if longest > self.model.seq_len:
             raise too_long(longest, self.model.name, self.model.seq_len)
 
-    @torch.inference_mode()
-    def _begin(self, left: list[int]) -> tuple[Floats, DynamicCache]:
-        """Read the left side once: log-probabilities of the next piece, and what is remembered."""
-        ids_BT = torch.tensor([left], device=self.model.model.device)
-        memory = DynamicCache(config=self.model.model.config)
-        logits_BTV = self._read(ids_BT, memory)
-        return logits_BTV[0, -1].float().log_softmax(-1).double().cpu().numpy(), memory
-
-    def _later_logs(self, cache: DynamicCache, pieces: list[list[int]], right: list[int]) -> Floats:
+    def _later_logs(self, begun: Remembered, pieces: list[list[int]], right: list[int]) -> Floats:
         """Return log P(later pieces, right | left, first piece); the word ends if right is none."""
         later_N = np.empty(len(pieces))
         ends_V = self.word_ends
         texts = [[*ids, *right[:-1]] for ids in pieces]
-        for chosen, logs_BTV in self._continue(cache, texts):
+        for chosen, logs_BTV in begun.after(texts):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
                 asked = [*pieces[i][1:], *right]
                 later_N[i] = logs_TV[np.arange(len(asked)), asked].sum(dtype=np.float64)
@@ -163,53 +150,13 @@ class CausalCandidates:
         """Ask what follows the first piece of each word with nothing before it."""
         logs_NV = np.empty((len(pieces), self.model.tokenizer.vocab_size), dtype=np.float32)
         later_N = np.zeros(len(pieces))
-        _, cache = self._begin([begin_id(self.model.tokenizer)])
-        for chosen, logs_BTV in self._continue(cache, pieces):
+        begun = Remembered.of(self.model, [begin_id(self.model.tokenizer)])
+        for chosen, logs_BTV in begun.after(pieces):
             for i, logs_TV in zip(chosen, logs_BTV, strict=True):
                 logs_NV[i] = logs_TV[len(pieces[i]) - 1]
                 later_N[i] = logs_TV[np.arange(len(pieces[i]) - 1), pieces[i][1:]].sum()
         ends_N = np.logaddexp.reduce(logs_NV[:, self.word_ends], axis=1)
         return _Alone(later_N, logs_NV, ends_N)
-
-    @torch.inference_mode()
-    def _continue(
-        self, cache: DynamicCache, texts: list[list[int]]
-    ) -> Iterator[tuple[list[int], Floats]]:
-        """Read texts after what is remembered: log-probabilities after each piece, (B, T, V).
-
-        Texts of like length are read together, padded on the right, where no piece looks.
-        """
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        start = 0
-        while start < len(order):
-            stop = start + 1
-            while stop < len(order) and (stop + 1 - start) * len(texts[order[stop]]) <= _TOKENS:
-                stop += 1
-            chosen = order[start:stop]
-            yield chosen, self._logs(cache, [texts[i] for i in chosen])
-            start = stop
-
-    def _logs(self, cache: DynamicCache, texts: list[list[int]]) -> Floats:
-        longest = max(map(len, texts))
-        end = self.model.tokenizer.end_id
-        ids_BT = torch.tensor(
-            [[*ids, *[end] * (longest - len(ids))] for ids in texts],
-            device=self.model.model.device,
-        )
-        past = deepcopy(cache)
-        past.batch_repeat_interleave(len(texts))
-        logits_BTV = self._read(ids_BT, past)
-        logs: Floats = logits_BTV.float().log_softmax(-1).cpu().numpy()
-        return logs
-
-    def _read(self, ids_BT: Tensor, memory: DynamicCache) -> Tensor:
-        """Read tokens after those that are remembered, which they join; shape (B, T, V)."""
-        model = self.model.model
-        # transformers 5.24 gave the argument another name.
-        new = "cache" in signature(model.forward).parameters
-        kept = {"cache" if new else "past_key_values": memory}
-        logits: Tensor = model(input_ids=ids_BT, use_cache=True, **kept).logits
-        return logits[..., : self.model.tokenizer.vocab_size]  # many heads are rounded up
 
 
 @dataclass(frozen=True, eq=False)
