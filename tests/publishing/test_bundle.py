@@ -172,6 +172,14 @@ def test_model_without_a_card_is_refused_by_name(make: Make) -> None:
         Bundle(folder, texts).check()
 
 
+def test_result_of_a_run_is_called_as_the_run_is(make: Make, tmp_path: Path) -> None:
+    texts = corpus(licence="CC0-1.0")
+    result = tmp_path / "runs" / "films-1a2b" / "result"
+    result.mkdir(parents=True)
+    make(texts).rename(result / "model")
+    assert Bundle(result / "model", texts).name == "films-1a2b"
+
+
 def test_command_shows_and_writes(
     make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,12 @@ class Bundle:
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", folder_of(self.model))
 
+    @property
+    def name(self) -> str:
+        """What the model is called: the result of a run as the run is."""
+        of_a_run = self.folder.name == "model" and self.folder.parent.name == "result"
+        return self.folder.parents[1].name if of_a_run else self.folder.name
+
     @cached_property
     def sources(self) -> list[Source]:
         """What the model was made from."""
@@ -128,7 +134,7 @@ class Bundle:
         check_folder(self.folder, contents=True)
         if not self.sources:
             raise ModelError(
-                f"The recipe of '{self.folder.name}' names nothing that it was made from.",
+                f"The recipe of '{self.name}' names nothing that it was made from.",
                 "What a model has read decides whether it may leave.",
                 "Train it with kb.Pretrain: its recipe names the corpora.",
             )
@@ -142,7 +148,7 @@ class Bundle:
         if unknown is None:
             return
         happened = (
-            f"'{self.folder.name}' was made from the {unknown.what} '{unknown.name}'; what may be "
+            f"'{self.name}' was made from the {unknown.what} '{unknown.name}'; what may be "
             "done with them is not known here."
         )
         expected = "What a model was made from decides whether it may leave."
@@ -160,7 +166,7 @@ class Bundle:
         made_from = f"{one.documents:,} documents of" if one.documents else f"the {one.what}"
         stated = " and ".join(f"'{said}'" for said in (one.licence, one.rights) if said)
         raise ModelError(
-            f"'{self.folder.name}' was made from {made_from} '{one.name}', whose licence and "
+            f"'{self.name}' was made from {made_from} '{one.name}', whose licence and "
             f"rights say {stated or 'nothing'}: {one.terms}.",
             "Weights leave the house where the terms of each text allow something derived from it "
             "to be passed on.",

@@ -26,7 +26,7 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
     yield bundle.table.astype(object).fillna("").to_string(index=False)
     if arguments.show:
         bundle.check()
-        yield f"'{bundle.folder.name}' may leave the house: {bundle.terms.value}."
+        yield f"'{bundle.name}' may leave the house: {bundle.terms.value}."
         return
     _refuse_what_is_there(Path(arguments.out), replace=arguments.replace)
     target = bundle.save(arguments.out, replace=arguments.replace)
