@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from kblib.finetuning.contrastive import Contrasted, contrast
 from kblib.finetuning.contrastive_recipe import Contrast
 from kblib.models.catalog import find_model
 from kblib.models.folder import fingerprint, save_model
+from kblib.models.linears import make_ready
 from kblib.models.sentence_encoder import TEMPERATURE, Vectors, mean_vectors, reader_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ class ContrastedEngine:
         self._base = base
         self._recipe = recipe
         self._seed = seed
+        # As the saved encoder is read, so that both give the same vectors; `made` can be saved.
+        self._reader = copy(made.reader)
+        self._reader.model = make_ready(deepcopy(made.reader.model))
 
     @property
     def width(self) -> int:
@@ -73,7 +78,7 @@ class ContrastedEngine:
 
     def vectors(self, texts: Sequence[str], as_: str) -> Vectors:  # noqa: ARG002  knows no prefix
         """Return unit vectors of texts that are not empty, (N, D)."""
-        return mean_vectors(self.made.reader, texts, self.name)
+        return mean_vectors(self._reader, texts, self.name)
 
     def save(self, folder: Path, scores: dict[str, Any]) -> Path:
         """Save the encoder as a model folder, which batch jobs and transformers open."""
