@@ -11,6 +11,7 @@ from kblib.errors import LabelError
 from kblib.evaluation.confusion import adjusted_counts
 from kblib.evaluation.counts import corrected_counts
 from kblib.evaluation.texts import sample_texts
+from kblib.labels import read_labels
 from kblib.methods import methods
 
 
@@ -59,6 +60,12 @@ def test_all_labelled_gives_the_truth_itself(reports, predictions, truth):
     rows = counts.table.dropna(subset="period").set_index("period")
     for decade, share in shares.items():
         assert rows.loc[decade, ["low", "share", "high"]].tolist() == pytest.approx([share] * 3)
+
+
+def test_labels_that_were_read_from_a_file_count_as_their_table_does(sample, predictions, read):
+    labels = read_labels(read, corpus=sample.corpus)
+    counts = [corrected_counts(sample, predictions, one, label="rain") for one in (read, labels)]
+    assert counts[0].rows.equals(counts[1].rows)
 
 
 def test_abstained_texts_stay_in_the_denominator(sample, predictions, read):

@@ -31,7 +31,9 @@ def html_outputs(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
                 yield cell.id, output.data["text/html"]
 
 
-DRAWN = re.compile(r"kb\.(\w*(Corpus|Trend|Run|Probe|TokenLens|Perplexity)View|figure)\(")
+DRAWN = re.compile(
+    r"kb\.(\w*(Corpus|Trend|Run|Probe|TokenLens|Perplexity|Counts|Scores|Curve)View|figure)\("
+)
 """Views with a picture; others, such as a concordance, are tables."""
 
 

@@ -42,6 +42,8 @@ def code_of(cell: str) -> str:
     return next(one.source for one in read(LESSON).cells if one.id == cell)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group(LESSON)
 def test_where_no_cluster_is_up_a_recording_is_played_and_the_lesson_says_so(executed: Any):
     notebook = executed(LESSON).notebook
     said = printed(notebook, "send")

@@ -12,11 +12,12 @@ import polars as pl
 from kblib.errors import LabelError
 from kblib.evaluation.powered import Judged
 from kblib.evaluation.texts import PERIOD, UNIT, TextSample
+from kblib.labels import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Table = pl.DataFrame | pd.DataFrame
+    Table = pl.DataFrame | pd.DataFrame | Labels
 
 UNSURE = "unsure"
 """The label of a text that was read, but not decided; it counts as no, and the bounds tell."""
@@ -183,7 +184,9 @@ def _check_label(label: str, judged: pl.DataFrame, given: pl.DataFrame) -> None:
 
 
 def frame_of(table: Table, name: str) -> pl.DataFrame:
-    """Return a table of labels or predictions; it must have the columns ``id`` and ``label``."""
+    """Return labels or predictions as a table; it must have the columns ``id`` and ``label``."""
+    if isinstance(table, Labels):
+        table = table.rows
     if not hasattr(table, "columns"):
         raise LabelError(
             f"The {name} are a {type(table).__name__}.",

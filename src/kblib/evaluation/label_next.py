@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kblib.evaluation.joined import Table
+    from kblib.evaluation.wanted import Vectors
 
 RANDOM, CHOSEN = "random", "chosen"
 
@@ -93,7 +94,7 @@ def label_next(
     n: int = 40,
     *,
     predictions: Table | None = None,
-    vectors: Table | None = None,
+    vectors: Vectors | None = None,
     random_share: float = 0.5,
     seed: int = 1,
 ) -> NextTexts:
@@ -183,7 +184,7 @@ def _without(texts: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
 
 
 def _wanted(
-    ids: pl.Series, given: pl.DataFrame, predictions: Table | None, vectors: Table | None
+    ids: pl.Series, given: pl.DataFrame, predictions: Table | None, vectors: Vectors | None
 ) -> Any:
     if predictions is None and vectors is None:
         raise LabelError(

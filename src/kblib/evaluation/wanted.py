@@ -13,7 +13,7 @@ from kblib.errors import LabelError
 if TYPE_CHECKING:
     import pandas as pd
 
-    Table = pl.DataFrame | pd.DataFrame
+    Vectors = pl.DataFrame | pd.DataFrame
 
 Floats = NDArray[np.float64]
 SCORE, SCORES = "score", "score_"
@@ -51,7 +51,7 @@ def uncertainty(ids: pl.Series, predictions: pl.DataFrame) -> Floats:
     return found.to_numpy()
 
 
-def density(ids: pl.Series, labelled: pl.Series, vectors: Table) -> Floats:
+def density(ids: pl.Series, labelled: pl.Series, vectors: Vectors) -> Floats:
     """Return how typical each text is of all, times how unlike it is to those that are labelled.
 
     Typical is the cosine to the mean of all directions; unlike is one less the cosine to the
@@ -87,7 +87,7 @@ def _unlike(texts: NDArray[np.float32], known: NDArray[np.float32]) -> Floats:
     if not len(known):
         return np.ones(len(texts))
     nearest = [(texts[at : at + ROWS] @ known.T).max(axis=1) for at in range(0, len(texts), ROWS)]
-    return np.clip(1 - np.concatenate(nearest), 0, 1).astype(np.float64)
+    return np.asarray(np.clip(1 - np.concatenate(nearest), 0, 1), dtype=np.float64)
 
 
 def _directions(ids: pl.Series, table: pl.DataFrame) -> NDArray[np.float32]:
