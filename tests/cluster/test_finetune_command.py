@@ -55,7 +55,7 @@ def test_command_sends_the_job_and_saves_what_it_made(
     assert "macro_f1" in printed
     assert (saved / "adapter_model.safetensors").is_file()
     assert sent[0].model == "kb-mini-masked"
-    assert list(scores_lines(model))[0].startswith("<FinetunedModel model: weather, sport")
+    assert next(scores_lines(model)).startswith("<FinetunedModel model: weather, sport")
     assert set(model.table.columns) == {"measure", "label", "score", "low", "high"}
     assert "on 12 texts" in model.title
 

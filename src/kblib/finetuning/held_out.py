@@ -110,7 +110,8 @@ class HeldOut:
         number_of = {label: at for at, label in enumerate(labels)}
         said: list[list[str | None]] = [[None] * len(row) for row in given]
         losses: list[float] = []
-        for number, logits_TC in logits_of(model, self.tokenizer, [one.ids for one in read.windows]):
+        rows = [window.ids for window in read.windows]
+        for number, logits_TC in logits_of(model, self.tokenizer, rows):
             window = read.windows[number]
             for place, word in zip(window.places, window.words, strict=True):
                 losses.append(_nats(logits_TC[place], number_of[given[window.text][word]]))
