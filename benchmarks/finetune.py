@@ -209,7 +209,7 @@ def _saved(cells: _Cells, steps: dict[str, list[float]]) -> str:
 def _note(cells: _Cells, seeds: Sequence[int]) -> str:
     parts = cells.parts
     grid = "; ".join(
-        f"{name} {', '.join(f'{one:g}' for one in cells.tried[name])}" for name in METHODS
+        f"{name} {', '.join(f'{one:.2g}' for one in cells.tried[name])}" for name in METHODS
     )
     films = parts.test.rows["film"].n_unique()
     valid = parts.valid
