@@ -53,3 +53,25 @@ def test_result_is_the_whole_model(
     assert parts["n"] == plain["n"] > 0
     assert parts["loss"] == pytest.approx(plain["loss"], abs=tolerance)
     assert parts["loss"] < math.log(job.shape.vocab_size)
+
+
+@pytest.mark.slow
+def test_two_ranks_go_on_from_a_model_that_one_of_them_reads(
+    uninterrupted: Run, job: Pretrain, tolerance: float
+) -> None:
+    """Each keeps a part from the first weight on; torch's engine holds all of it."""
+    origin = str(uninterrupted.folder / "result" / "model")
+    further = replace(job, continue_from=origin, steps=6, warmup_steps=1, dropout=0.0)
+    plain = submit(further).wait(2 * PATIENCE_S)
+    shared = submit(replace(further, engine="deepspeed", zero_stage=3), ranks=2)
+    assert losses(shared.wait(2 * PATIENCE_S)) == pytest.approx(losses(plain), abs=tolerance)
+    assert losses(plain)[1] < losses(uninterrupted)[1] - tolerance
+
+
+@pytest.mark.slow
+def test_minutes_are_turned_into_steps_with_a_model_of_parts(job: Pretrain) -> None:
+    """What is tried for its speed is built anew: a part of a model cannot be copied."""
+    asked = replace(job, steps=None, minutes=0.05, engine="deepspeed", zero_stage=3)
+    run = submit(replace(asked, warmup_steps=None, save_every=1000), ranks=2).wait(2 * PATIENCE_S)
+    assert len(losses(run)) >= 1
+    assert run.result().shape == job.shape
