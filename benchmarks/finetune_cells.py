@@ -78,7 +78,7 @@ def step_seconds(parts: Parts, *, quick: bool) -> dict[str, list[float]]:
 
 def stored_bytes(parts: Parts, method: str) -> int:
     """Return the bytes of the weights in the folder that a method saves."""
-    trained, data = few_steps(parts, method, lambda _line: None)
+    trained, data = few_steps(parts, method, lambda _line: None, steps=1)
     with tempfile.TemporaryDirectory() as aside:
         saved = save_seed(Path(aside) / "model", trained, data, lambda *_: {})
         return sum(one.stat().st_size for one in saved.folder.rglob("*.safetensors"))
@@ -103,12 +103,12 @@ def _trained(
 
 
 def few_steps(
-    parts: Parts, method: str, record: Callable[[Mapping[str, Any]], None]
+    parts: Parts, method: str, record: Callable[[Mapping[str, Any]], None], *, steps: int = _STEPS
 ) -> tuple[Trained, Prepared]:
     """Train a few steps, and look at few held-out windows."""
     valid = parts.valid or parts.test
     few = replace(parts, valid=_head(valid), test=_head(parts.test))
-    return _train(few, {"method": method, "steps": _STEPS, "patience": None}, 1, record)
+    return _train(few, {"method": method, "steps": steps, "patience": None}, 1, record)
 
 
 def _train(
