@@ -155,8 +155,9 @@ def _note(
         f"{middle}, in the order drawn; {torch.get_num_threads()} threads for all, 32-bit floats, "
         f"cutting into tokens included, medians of {rounds} rounds in turns. At least {BAR:g} "
         f"times the pipeline's best was wanted, {AIM:g} was the aim. The largest difference of a "
-        f"logit is over all texts, labels and answers. Both models were taught {steps} steps "
-        "whether a passage has a word, so that their answers differ: the logits of entailment "
-        f"spread by {spread} (standard deviation). They are fast or slow as other models of their "
+        f"logit is over all texts, labels and answers. So that answers differ, {OWN} was "
+        f"finetuned for {steps} steps to tell whether a passage has a word, and the head of the "
+        "other, whose body has random weights, was fitted to it: the logits of entailment spread "
+        f"by {spread} (standard deviation). They are as fast as other models of their "
         "size, and good for nothing else."
     )
