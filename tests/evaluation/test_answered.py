@@ -56,14 +56,14 @@ def test_interval_is_that_of_films_drawn_by_hand(labelled) -> None:
     names = sorted(set(films))
     own = {name: [n for n, film in enumerate(films) if film == name] for name in names}
     random_, drawn = np.random.default_rng(7), []
-    for _ in range(400):
+    for _ in range(150):
         rows = [n for at in random_.integers(len(names), size=len(names)) for n in own[names[at]]]
         report = classification_report(
             [so[n] for n in rows], [said[n] for n in rows], output_dict=True
         )
         drawn.append(report["micro avg"]["f1-score"])
     low, high = np.percentile(drawn, [2.5, 97.5])
-    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=0.02)
+    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=0.03)
 
 
 def test_numbers_are_compared_by_rank_and_distance() -> None:

@@ -64,6 +64,18 @@ def test_balanced_loss_is_torchs_with_class_weights(tiny) -> None:
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-5)
 
 
+@pytest.mark.parametrize(("balance", "said"), [("none", "lets them"), ("classes", "they weigh")])
+def test_rare_labels_are_told_of(balance: str, said: str, tiny) -> None:
+    parts = sentences(96)
+    rows = parts.train.rows
+    few = pl.concat([rows.filter(label="sport"), rows.filter(label="weather").head(2)])
+    parts.train.__dict__["rows"] = few
+    notes = prepared(parts, tiny("bert"), balance=balance).notes
+    assert any("'weather' is labelled 2 times to learn from" in n and said in n for n in notes)
+    usual = prepared(sentences(), tiny("bert"), balance=balance).notes
+    assert not any("is labelled" in note for note in usual)
+
+
 def test_one_step_is_that_of_transformers_trainer(tiny, tmp_path: Path) -> None:
     from transformers import Trainer, TrainingArguments
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -30,6 +31,7 @@ _MOST_TOKENS = 256
 """A window by default: longer ones cost more than twice as much, and most texts are shorter."""
 _LEAST_TOKENS = 8
 _MOST_EVALUATIONS = 20
+_MUCH_RARER = 10  # times; below, weights change scores little
 _PADS = ("pad_token", "eos_token", "sep_token", "unk_token")
 ADAPTER = "adapter_config.json"
 TYPES = "token_type_ids"
@@ -134,7 +136,7 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
         examples,
         None if valid is None else HeldOut.of(valid, tokenizer, about, last=last),
         HeldOut.of(material.test, tokenizer, about, last=last),
-        (*material.warnings, *examples.notes),
+        (*material.warnings, *_rare_labels(recipe, material), *examples.notes),
         count_parameters(folder),
     )
 
@@ -207,6 +209,22 @@ def _scale(labels: Labels) -> tuple[float, float]:
         return 0.0, 1.0
     values = labels.rows["label"].to_numpy()
     return float(np.mean(values)), float(np.std(values)) or 1.0
+
+
+def _rare_labels(recipe: FinetuneRecipe, material: Material) -> Iterator[str]:
+    """Say it where a label is much rarer than another, and what may be done."""
+    if material.task.is_scale:
+        return
+    counts = material.train.counts.query("count > 0").sort_values("count")
+    rare, often = counts.iloc[0], counts.iloc[-1]
+    if often["count"] >= _MUCH_RARER * rare["count"]:
+        done = "they weigh as much as others here" if recipe.balance == "classes" else (
+            "balance='classes' lets them weigh as much as others"
+        )  # fmt: skip
+        yield (
+            f"'{rare['label']}' is labelled {rare['count']:,} times to learn from, "
+            f"'{often['label']}' {often['count']:,} times. Of rare labels: {done}."
+        )
 
 
 def _is_balanced(recipe: FinetuneRecipe, material: Material) -> bool:
