@@ -73,6 +73,16 @@ def learning_curve(
     References
     ----------
     Bouthillier et al. (2021), Accounting for variance in machine learning benchmarks.
+
+    Examples
+    --------
+    >>> from kblib.labels import read_labels
+    >>> told = [("sol och värme", "sun"), ("regn och blåst", "rain")] * 40
+    >>> rows = [{"text": f"{text} {n}", "label": label, "film": n // 2}
+    ...         for n, (text, label) in enumerate(told)]
+    >>> curve = learning_curve(read_labels(rows), ["tf-idf", "majority"], sizes=(8, 16), seeds=2)
+    >>> curve.crossings.of("tf-idf", "majority")["surely_from"]
+    8
     """
     check_confidence(confidence)
     _check_seeds(seeds)

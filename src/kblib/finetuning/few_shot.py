@@ -107,6 +107,17 @@ class FewShotClassifier:
             If there is no such encoder.
         MissingPartError
             If the encoder, or scikit-learn, is not installed.
+
+        Examples
+        --------
+        >>> from kblib.labels import read_labels
+        >>> court = ["Kungen kom till slottet.", "Drottningen och kungen reste.", "Prinsen i dag."]
+        >>> sport = ["Laget vann matchen.", "Matchen slutade med seger.", "Ett mål av laget."]
+        >>> rows = [{"text": text, "label": "court"} for text in court]
+        >>> rows += [{"text": text, "label": "sport"} for text in sport]
+        >>> model = FewShotClassifier.train(read_labels(rows), "kb-mini-masked")
+        >>> model.predict(["Kungen och drottningen kom i dag.", "Laget vann."])["label"].tolist()
+        ['court', 'sport']
         """
         check_few(labels)
         encoder = opened(model)
