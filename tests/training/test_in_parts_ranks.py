@@ -50,7 +50,7 @@ def check(seen: list[dict[str, dict[str, Any]]], world: int, width: int) -> None
             assert told["opened whole"] != told["built whole"]
             foretold = most_bytes(architecture, world, width)
             assert told["most built"] == pytest.approx(foretold, rel=0.05)
-            assert told["most opened"] < foretold
+            assert told["most opened"] < 1.05 * foretold  # a rank alone keeps all in the end
 
 
 def most_bytes(architecture: str, world: int, width: int) -> float:
