@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -31,6 +33,24 @@ LIMIT_S = 120.0
 """What a lesson may take on two quiet cores."""
 CELL_LIMIT_S = 600
 """After so long a cell hangs; no lesson should come near it."""
+
+
+NOTEBOOK = re.compile(r"\[([^\[\]]+\.ipynb)\]$")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadgroup``, give all tests of a notebook to one process: it runs it once."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByNotebook(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            found = NOTEBOOK.search(nodeid)
+            return found[1] if found else nodeid.partition("::")[0]
+
+    return ByNotebook(config, log)
 
 
 @dataclass(frozen=True)

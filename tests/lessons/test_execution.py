@@ -59,12 +59,9 @@ ones. The others are run by `make matrix` and in CI, two at a time."""
 
 
 def marked(names: list[str], each_time: tuple[str, ...]) -> list[Any]:
-    """Return the notebooks as parameters: each to one process, the long ones marked."""
-    long = [pytest.mark.slow]
-    return [
-        pytest.param(one, marks=[pytest.mark.xdist_group(one), *(long * (one not in each_time))])
-        for one in names
-    ]
+    """Return the notebooks as parameters, the long ones marked."""
+    slow = pytest.mark.slow
+    return [one if one in each_time else pytest.param(one, marks=slow) for one in names]
 
 
 def english(names: list[str]) -> list[Any]:

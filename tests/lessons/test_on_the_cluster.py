@@ -43,7 +43,6 @@ def code_of(cell: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group(LESSON)
 def test_where_no_cluster_is_up_a_recording_is_played_and_the_lesson_says_so(executed: Any):
     notebook = executed(LESSON).notebook
     said = printed(notebook, "send")
@@ -93,7 +92,6 @@ def live(emulator: Emulator, home: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.slurm
 @pytest.mark.slow
-@pytest.mark.xdist_group("live")
 def test_where_a_cluster_is_up_the_run_is_a_real_one(live: Executed):
     notebook = live.notebook
     assert all(cell.execution_count for cell in code_cells(notebook))
@@ -109,7 +107,6 @@ def test_where_a_cluster_is_up_the_run_is_a_real_one(live: Executed):
 
 @pytest.mark.slurm
 @pytest.mark.slow
-@pytest.mark.xdist_group("live")
 def test_no_view_fails_on_a_cluster(live: Executed):
     shown = [html.split("</style>")[-1] for _, html in html_outputs(live.notebook)]
     assert shown
@@ -118,7 +115,6 @@ def test_no_view_fails_on_a_cluster(live: Executed):
 
 @pytest.mark.slurm
 @pytest.mark.slow
-@pytest.mark.xdist_group("live")
 def test_run_of_the_lesson_was_stopped_and_went_on_to_its_end(live: Executed, home: Path):
     name = printed(live.notebook, "open").split("'")[1]
     run = Run.open(home / "runs" / name)
