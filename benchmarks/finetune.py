@@ -30,11 +30,15 @@ from benchmarks.finetune_data import parts_of
 from benchmarks.kept_parts import forget, kept
 from benchmarks.outcome import Outcome, measured
 from benchmarks.tables import Cell
+from kblib.baselines import linear as baseline_linear
 from kblib.evaluation import matrices as m
 from kblib.evaluation.baselines import baselines
 from kblib.evaluation.scores import RESAMPLES, SEED
-from kblib.finetuning import baseline_linear, passages, task_material, task_windows, training
+from kblib.finetuning import training
 from kblib.labels.parts import Parts
+from kblib.tasks import material as task_material
+from kblib.tasks import passages
+from kblib.tasks import windows as task_windows
 
 SEEDS = (1, 2, 3, 4, 5)
 LEAST_TESTED = 2_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kblib.finetuning.tasks import example_labels
 from kblib.labels.parts import Parts
+from kblib.tasks.asked import example_labels
 
 TEXTS = 3_600
 _TEST, _VALID = 0.64, 0.12

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from kblib.evaluation.baselines import OF_KIND, baselines
-from kblib.finetuning.task_list import TASKS
 from kblib.labels import read_labels
 from kblib.labels.parts import Parts
+from kblib.tasks.listed import TASKS
 
 
 def main(name: str, folder: Path) -> None:

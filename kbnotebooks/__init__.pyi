@@ -25,11 +25,10 @@ from kblib.evaluation.significance import differences as differences
 from kblib.evaluation.stopping import when_to_stop as when_to_stop
 from kblib.evaluation.texts import sample_texts as sample_texts
 from kblib.evaluation.weighed import weighed_share as weighed_share
-from kblib.finetuning.contrastive_recipe import Contrast as Contrast
-from kblib.finetuning.few_shot import FewShotClassifier as FewShotClassifier
+from kblib.fewshot.classifier import FewShotClassifier as FewShotClassifier
+from kblib.fewshot.contrastive_recipe import Contrast as Contrast
+from kblib.fewshot.prompted import PromptedClassifier as PromptedClassifier
 from kblib.finetuning.model import FinetunedModel as FinetunedModel
-from kblib.finetuning.prompt_examples import PromptedClassifier as PromptedClassifier
-from kblib.finetuning.tasks import example_labels as example_labels
 from kblib.jobs.batch import BatchTask as BatchTask
 from kblib.jobs.finetune_here import finetune as finetune
 from kblib.jobs.finetune_job import Finetune as Finetune
@@ -93,6 +92,7 @@ from kblib.planner import training_gpu_hours as training_gpu_hours
 from kblib.planner.check import check_runs as check_runs
 from kblib.planner.known_shapes import known_shape as known_shape
 from kblib.publishing.bundle import Bundle as Bundle
+from kblib.tasks.asked import example_labels as example_labels
 from kblib.zeroshot.abstaining import abstention as abstention
 from kblib.zeroshot.classifier import ZeroShotClassifier as ZeroShotClassifier
 from kblib.zeroshot.classifier import zero_shot as zero_shot

@@ -53,14 +53,14 @@ def _lines_that_one_stands_for() -> float:
 
 @cache
 def _windows() -> Any:
-    from kblib.finetuning.tasks import example_labels
+    from kblib.tasks.asked import example_labels
 
     return example_labels("sentences", texts=WINDOWS).split(test=0.3, seed=1)
 
 
 @cache
 def _topics() -> Any:
-    from kblib.finetuning.tasks import example_labels
+    from kblib.tasks.asked import example_labels
 
     found = example_labels("topics")
     return found.take([label for label in found.labels if label != "other"])

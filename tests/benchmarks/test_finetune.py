@@ -11,9 +11,9 @@ import pytest
 from benchmarks import finetune
 from benchmarks.finetune_cells import METHODS, Answered, stored_bytes
 from kblib.evaluation import matrices as m
-from kblib.finetuning.tasks import example_labels
 from kblib.labels.parts import Parts
-from tests.finetuning.made_cues import made_cues
+from kblib.tasks.asked import example_labels
+from tests.tasks.made_cues import made_cues
 
 metrics = pytest.importorskip("sklearn.metrics")
 

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from kblib.baselines.counts import majority_by_word, ngrams
+from kblib.baselines.linear import word_overlap
 from kblib.errors import LabelError
 from kblib.evaluation.baselines import baselines
-from kblib.finetuning.baseline_counts import majority_by_word, ngrams
-from kblib.finetuning.baseline_linear import word_overlap
 from kblib.labels import read_labels
 from kblib.labels.parts import Parts
 from kblib.ngrams.language_model import NgramLM

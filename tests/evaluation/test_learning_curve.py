@@ -17,9 +17,9 @@ from kblib.evaluation.curve_scores import means_of_draws
 from kblib.evaluation.learning_curve import learning_curve
 from kblib.evaluation.scores import evaluate
 from kblib.evaluation.significance import differences
-from kblib.finetuning.few_shot import FewShotClassifier
+from kblib.fewshot.classifier import FewShotClassifier
 from kblib.labels import read_labels
-from tests.finetuning.few_made import WORDS, WordVectors, made_labels
+from tests.fewshot.few_made import WORDS, WordVectors, made_labels
 
 SIZES = (8, 32, 64)
 KEYS = {label: [f"{word}*" for word in words.split()[:2]] for label, words in WORDS.items()}

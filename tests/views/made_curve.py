@@ -7,7 +7,7 @@ from functools import cache
 from kblib.evaluation.curve_methods import CurveMethod
 from kblib.evaluation.curve_result import LearningCurve
 from kblib.evaluation.learning_curve import learning_curve
-from tests.finetuning.few_made import WORDS, WordVectors, made_labels
+from tests.fewshot.few_made import WORDS, WordVectors, made_labels
 
 KEYS = {label: [f"{word}*" for word in words.split()[:2]] for label, words in WORDS.items()}
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import polars as pl
 
 from kblib import __version__
+from kblib.baselines.counts import majority, majority_by_word, ngrams
+from kblib.baselines.linear import neighbours, tfidf, word_overlap
+from kblib.baselines.vectors import frozen_vectors
+from kblib.baselines.words import check_names, word_rows, words_of
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.joined import frame_of
 from kblib.evaluation.scores import SEED, Scores, evaluate
 from kblib.evaluation.significance import differences
-from kblib.finetuning.baseline_counts import majority, majority_by_word, ngrams
-from kblib.finetuning.baseline_linear import neighbours, tfidf, word_overlap
-from kblib.finetuning.baseline_vectors import frozen_vectors
-from kblib.finetuning.few_shot import opened
-from kblib.finetuning.labelled_words import check_names, word_rows, words_of
+from kblib.fewshot.classifier import opened
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
 from kblib.ngrams.printed import Printed
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kblib.evaluation.joined import Table
-    from kblib.finetuning.few_shot import TextVectors
+    from kblib.fewshot.classifier import TextVectors
 
 ENCODER = "kb-mini-masked"
 OF_KIND = {

@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 
+from kblib.baselines.counts import majority, ngrams
+from kblib.baselines.linear import tfidf
 from kblib.errors import LabelError
 from kblib.evaluation.curve_cells import Method
 from kblib.evaluation.curve_vectors import VectorStore
-from kblib.finetuning import few_shot, prompt_examples
-from kblib.finetuning.baseline_counts import majority, ngrams
-from kblib.finetuning.baseline_linear import tfidf
-from kblib.finetuning.contrastive_recipe import Contrast
+from kblib.fewshot import classifier as few_shot
+from kblib.fewshot import prompted as prompt_examples
+from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
 from kblib.zeroshot.classifier import ZeroShotClassifier
@@ -163,7 +164,7 @@ def _ngrams(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
 
 
 def _prompt(one: CurveMethod, parts: Parts, _folder: Path) -> Method:
-    from kblib.finetuning.prompt_scores import opened_model
+    from kblib.fewshot.prompt_scores import opened_model
 
     name = str(one.model or prompt_examples.EMBEDDED)
     model = opened_model(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kblib.finetuning.few_shot import TextVectors
+from kblib.fewshot.classifier import TextVectors
 
 Vectors = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from kblib.evaluation.curve_draws import sizes_of
 from kblib.evaluation.curve_methods import DEFAULT, CurveMethod, methods_of
 from kblib.evaluation.curve_result import LearningCurve, rows_of
 from kblib.evaluation.curve_scores import CurveScores
-from kblib.finetuning.few_labels import check_few
+from kblib.fewshot.few_labels import check_few
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
 from kblib.ngrams.resampling import FEWEST_UNITS, check_confidence

@@ -1,1 +1,1 @@
-"""Floor 4: models that are taught a task by labels, and the tasks to try them on."""
+"""Floor 4: models that are taught a task by labels."""

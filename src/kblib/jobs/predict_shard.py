@@ -254,7 +254,7 @@ def _finetuned(folder: Path) -> Any:
 
 
 def _few_shot(folder: Path) -> Any:
-    from kblib.finetuning.few_shot import FewShotClassifier
+    from kblib.fewshot.classifier import FewShotClassifier
 
     return FewShotClassifier.open(folder)
 

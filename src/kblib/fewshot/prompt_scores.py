@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from kblib.errors import ModelError
+from kblib.fewshot.logistic_head import Floats
 from kblib.files import read_json
-from kblib.finetuning.logistic_head import Floats
 from kblib.models.catalog import CONFIG, find_model
 from kblib.models.causal import CausalLM
 from kblib.models.masked import MaskedLM

@@ -1,7 +1,7 @@
 """A classifier from a few labels: an encoder of sentences, and a logistic head on its vectors.
 
 The encoder is frozen as it was made, or finetuned on pairs of the labelled texts first
-(`kblib.finetuning.contrastive`). A saved one is a plain folder::
+(`kblib.fewshot.contrastive`). A saved one is a plain folder::
 
     config.json   encoder, labels, what was learnt from      head.json  head.safetensors
     encoder/      a model folder, if it was finetuned here   README.md  manifest.json
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from kblib import __version__
 from kblib.corpora.tables import pandas_of
 from kblib.errors import ModelError
-from kblib.finetuning import few_shot_folder as folders
-from kblib.finetuning.contrastive_recipe import Contrast
-from kblib.finetuning.few_labels import check_few, texts_of
-from kblib.finetuning.logistic_head import LogisticHead
-from kblib.finetuning.predicted import table_of
+from kblib.fewshot import folder as folders
+from kblib.fewshot.contrastive_recipe import Contrast
+from kblib.fewshot.few_labels import check_few, texts_of
+from kblib.fewshot.logistic_head import LogisticHead
+from kblib.fewshot.predicted import table_of
 from kblib.labels.parts import GROUPS
 from kblib.models.catalog import find_model
 from kblib.models.sentence_encoder import SentenceEncoder
@@ -154,7 +154,7 @@ class FewShotClassifier:
         LabelError, ModelError, MissingPartError
             As `train`; or if the labels make no pairs.
         """
-        from kblib.finetuning.contrasted import contrasted
+        from kblib.fewshot.contrasted import contrasted
 
         check_few(labels)
         engine = contrasted(labels, model, recipe or Contrast(), seed, progress)

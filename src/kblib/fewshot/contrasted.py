@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kblib.finetuning.contrastive import Contrasted, contrast
-from kblib.finetuning.contrastive_recipe import Contrast
+from kblib.fewshot.contrastive import Contrasted, contrast
+from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.models.catalog import find_model
 from kblib.models.folder import fingerprint, save_model
 from kblib.models.linears import make_ready

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from kblib.errors import LabelError
-from kblib.finetuning.contrastive import CosineObjective, contrast
-from kblib.finetuning.contrastive_pairs import PairDraw
-from kblib.finetuning.contrastive_recipe import Contrast
-from kblib.finetuning.few_shot import FewShotClassifier
+from kblib.fewshot.classifier import FewShotClassifier
+from kblib.fewshot.contrastive import CosineObjective, contrast
+from kblib.fewshot.contrastive_pairs import PairDraw
+from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.jobs.predict_shard import predict
 from kblib.models.build import build_masked
 from kblib.models.folder import save_model
@@ -21,7 +21,7 @@ from kblib.models.masked import MaskedLM
 from kblib.models.sentence_encoder import SentenceEncoder
 from kblib.models.shape import ModelShape
 from kblib.tokens.subwords import Tokenizer
-from tests.finetuning.few_made import made_labels
+from tests.fewshot.few_made import made_labels
 
 FAST = Contrast(pairs_per_text=4, batch_size=8, learning_rate=3e-3, most_steps=24)
 

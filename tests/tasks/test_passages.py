@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kblib.finetuning.passages import bare_words, joined_ranges, passages, plain, windows
+from kblib.tasks.passages import bare_words, joined_ranges, passages, plain, windows
 
 SAID = (
     ("R1/speech/1", "Kungen reser.", 0.0),

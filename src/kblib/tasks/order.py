@@ -7,8 +7,8 @@ import re
 
 import polars as pl
 
-from kblib.finetuning.passages import KEPT, bare_words
-from kblib.finetuning.task_material import Row, once, unshared
+from kblib.tasks.material import Row, once, unshared
+from kblib.tasks.passages import KEPT, bare_words
 
 LABELS = ("as said", "moved")
 WORDS = (6, 20)

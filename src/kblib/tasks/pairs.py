@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from kblib.finetuning.passages import plain
-from kblib.finetuning.task_material import Row, decade_of, ranked, unshared
+from kblib.tasks.material import Row, decade_of, ranked, unshared
+from kblib.tasks.passages import plain
 
 LABELS = ("next", "other film")
 OF_TWO_FILMS = 8

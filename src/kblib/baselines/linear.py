@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from kblib.finetuning.labelled_words import word_rows
-from kblib.finetuning.logistic_head import STRENGTHS, require_sklearn
-from kblib.finetuning.passages import bare_words
-from kblib.finetuning.predicted import table_of
+from kblib.baselines.words import word_rows
+from kblib.fewshot.logistic_head import STRENGTHS, require_sklearn
+from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
+from kblib.tasks.passages import bare_words
 
 FOLDS = 3
 PENALTIES = (1e-6, 1e-5, 1e-4)

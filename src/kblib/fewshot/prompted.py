@@ -19,9 +19,9 @@ from kblib import __version__
 from kblib.corpora.parts import rank
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError, ModelError
-from kblib.finetuning.few_labels import check_few, texts_of
-from kblib.finetuning.logistic_head import Floats
-from kblib.finetuning.predicted import table_of
+from kblib.fewshot.few_labels import check_few, texts_of
+from kblib.fewshot.logistic_head import Floats
+from kblib.fewshot.predicted import table_of
 from kblib.models.prompting import LAYOUT, Example
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class PromptedClassifier:
         ModelError
             If it is no language model, or one example of each label does not fit its window.
         """
-        from kblib.finetuning.prompt_scores import opened_model
+        from kblib.fewshot.prompt_scores import opened_model
 
         check_few(labels)
         met = tuple(one for one in labels.labels if one in set(labels.rows["label"]))
@@ -145,7 +145,7 @@ class PromptedClassifier:
         return pandas_of(table_of(ids, given, self.labels, shares_NC).lazy())
 
     def _shares(self, texts: Sequence[str]) -> Floats:
-        from kblib.finetuning.prompt_scores import SAYS_NOTHING, nats_of
+        from kblib.fewshot.prompt_scores import SAYS_NOTHING, nats_of
 
         asked = (self.words, self.layout)
         usual_C = nats_of(self.model, self.examples, SAYS_NOTHING, *asked).mean(axis=0)
@@ -193,7 +193,7 @@ def _fitting(
     model: CausalLM | MaskedLM, rounds: list[list[Example]], words: Sequence[str], layout: str
 ) -> tuple[list[list[Example]], int]:
     """Return the rounds that fit the window beside a question, and how many texts were cut."""
-    from kblib.finetuning.prompt_scores import longest_answer, n_tokens
+    from kblib.fewshot.prompt_scores import longest_answer, n_tokens
 
     most = model.seq_len // _EXAMPLE
     short = [[(shortened(model, text, most), word) for text, word in some] for some in rounds]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from kblib.errors import LabelError, ModelError
-from kblib.finetuning.prompt_examples import PromptedClassifier, shortened
-from kblib.finetuning.prompt_scores import SAYS_NOTHING, nats_of, opened_model
+from kblib.fewshot.prompt_scores import SAYS_NOTHING, nats_of, opened_model
+from kblib.fewshot.prompted import PromptedClassifier, shortened
 from kblib.labels import Labels
 from kblib.models.build import build_causal, build_masked
 from kblib.models.causal import CausalLM
@@ -18,7 +18,7 @@ from kblib.models.masked import MaskedLM
 from kblib.models.prompting import LAYOUT, prompt_of
 from kblib.models.shape import ModelShape
 from kblib.tokens.subwords import Tokenizer
-from tests.finetuning.few_made import made_labels
+from tests.fewshot.few_made import made_labels
 
 WORDS = {"weather": "regn", "sport": "match", "court": "kungen"}
 EXAMPLES = [("sol nu", "regn"), ("lag vinst", "match")]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kblib.errors import IntegrityError, ModelError
+from kblib.fewshot.logistic_head import LogisticHead
 from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, write_atomic, write_json
-from kblib.finetuning.logistic_head import LogisticHead
 from kblib.models.catalog import CONFIG
 from kblib.models.sentence_encoder import SentenceEncoder
 
 if TYPE_CHECKING:
-    from kblib.finetuning.few_shot import TextVectors
+    from kblib.fewshot.classifier import TextVectors
 
 KIND, ENCODER = "few-shot", "encoder"
 LAYOUT = {"model_type": KIND, "architectures": ["FewShotClassifier"]}
@@ -67,7 +67,7 @@ def read(source: Path) -> tuple[SentenceEncoder, LogisticHead, dict[str, Any]]:
 
 def _save_encoder(encoder: TextVectors, folder: Path, about: Mapping[str, Any]) -> None:
     """Put an encoder that was finetuned for this classifier beside its head."""
-    from kblib.finetuning.contrasted import ContrastedEngine
+    from kblib.fewshot.contrasted import ContrastedEngine
 
     engine = getattr(encoder, "engine", None)
     if isinstance(engine, ContrastedEngine):

@@ -9,8 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from kblib.errors import IntegrityError, LabelError
-from kblib.finetuning import logistic_head
-from kblib.finetuning.logistic_head import HEAD, STRENGTHS, TENSORS, USUAL, LogisticHead
+from kblib.fewshot import logistic_head
+from kblib.fewshot.logistic_head import HEAD, STRENGTHS, TENSORS, USUAL, LogisticHead
 
 
 def drawn(n: int = 90, kinds: int = 3, seed: int = 1):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from kblib.finetuning.passages import windows
-from kblib.finetuning.task_material import Row, balanced, unshared
+from kblib.tasks.material import Row, balanced, unshared
+from kblib.tasks.passages import windows
 
 MEDIA = ("speech", "intertitle")
 BOTH_MEDIA = (1930, 1949)

@@ -10,15 +10,15 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
-from kblib.finetuning import task_topics
-from kblib.finetuning.task_list import TASKS
-from kblib.finetuning.task_material import balanced
-from kblib.finetuning.task_order import moved
-from kblib.finetuning.task_tokens import LABELS, stripped
-from kblib.finetuning.tasks import example_labels
 from kblib.labels import Labels
 from kblib.labels.given import version_of
-from tests.finetuning.made_cues import made_cues
+from kblib.tasks import topics
+from kblib.tasks.asked import example_labels
+from kblib.tasks.listed import TASKS
+from kblib.tasks.material import balanced
+from kblib.tasks.order import moved
+from kblib.tasks.tokens import LABELS, stripped
+from tests.tasks.made_cues import made_cues
 
 MADE = [name for name in TASKS if name != "topics"]
 
@@ -152,23 +152,23 @@ def test_unknown_task_and_unfit_corpus_are_refused_in_words(cues):
 def test_topics_follow_one_guideline_and_hold_no_text():
     lines = [
         json.loads(line)
-        for name in (task_topics.FIRST, task_topics.AGAIN)
-        for line in (task_topics.folder() / name).read_text(encoding="utf-8").splitlines()
+        for name in (topics.FIRST, topics.AGAIN)
+        for line in (topics.folder() / name).read_text(encoding="utf-8").splitlines()
     ]
-    assert {line["version"] for line in lines} == {version_of(task_topics.guideline())}
-    assert {line["label"] for line in lines} <= {*task_topics.LABELS, "unsure"}
-    assert all(f"**{label}**" in task_topics.guideline() for label in task_topics.LABELS)
+    assert {line["version"] for line in lines} == {version_of(topics.guideline())}
+    assert {line["label"] for line in lines} <= {*topics.LABELS, "unsure"}
+    assert all(f"**{label}**" in topics.guideline() for label in topics.LABELS)
     assert {"text"} & set().union(*lines) == set()
 
 
 def test_second_reading_is_compared_with_the_first():
-    pairs = task_topics.read_twice()
+    pairs = topics.read_twice()
     assert len(pairs) == 60
     equal = sum(one == other for one, other in pairs) / len(pairs)
     totals = Counter(label for pair in pairs for label in pair)
     n = totals.total()
     chance = sum(count * (count - 1) for count in totals.values()) / (n * (n - 1))
-    assert task_topics.agreement() == pytest.approx((equal - chance) / (1 - chance))
+    assert topics.agreement() == pytest.approx((equal - chance) / (1 - chance))
 
 
 @pytest.mark.slow
@@ -176,8 +176,8 @@ def test_second_reading_is_compared_with_the_first():
 def test_real_newsreels_make_every_task_without_a_leak(name):
     labels = example_labels(name)
     if name == "topics":
-        assert set(labels.rows["label"]) == set(task_topics.LABELS)
-        assert labels.provenance["guideline"] == task_topics.guideline()
+        assert set(labels.rows["label"]) == set(topics.LABELS)
+        assert labels.provenance["guideline"] == topics.guideline()
     else:
         assert len(labels) > 2_800
         check_leaks(labels)

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kblib.finetuning import (
-    task_order,
-    task_pairs,
-    task_tokens,
-    task_topics,
-    task_windows,
-)
-from kblib.finetuning.task_material import Row
+from kblib.tasks import order, pairs, tokens, topics, windows
+from kblib.tasks.material import Row
 
 Make = Callable[[pl.DataFrame, int, int], list[Row]]
 
@@ -50,60 +44,60 @@ class Task:
 TASKS = {
     "tokens": Task(
         "tokens: capitals and marks to be put back",
-        task_tokens.LABELS,
+        tokens.LABELS,
         "speech itself: its words in lower case without marks, each with what it had",
         "Capitals and marks are those of the speech recogniser, not of an editor: a model that "
         "agrees with them writes as it does. The last word of a passage nearly always had a mark.",
-        task_tokens.restored,
+        tokens.restored,
     ),
     "sentences": Task(
         "sentences: spoken or shown",
-        task_windows.MEDIA,
-        f"the folder of the file: windows of {task_windows.MEDIUM_WORDS} bare words of "
-        f"{task_windows.BOTH_MEDIA[0]}-{task_windows.BOTH_MEDIA[1]}, "
+        windows.MEDIA,
+        f"the folder of the file: windows of {windows.MEDIUM_WORDS} bare words of "
+        f"{windows.BOTH_MEDIA[0]}-{windows.BOTH_MEDIA[1]}, "
         "each decade with equally many of both",
         "Misread letters give intertitles away as well as how they are written: a model may have "
         "learnt to see poor OCR.",
-        task_windows.of_media,
+        windows.of_media,
     ),
     "collections": Task(
         "sentences: which collection",
-        task_windows.COLLECTIONS,
-        f"the folder of the file: windows of {task_windows.COLLECTION_WORDS} bare words of the "
+        windows.COLLECTIONS,
+        f"the folder of the file: windows of {windows.COLLECTION_WORDS} bare words of the "
         "1950s, equally many of each collection",
         "Collections differ in what they show and in how many films they have (Kino has the "
         "fewest): names of a few films tell much, and the intervals are wide.",
-        task_windows.of_collections,
+        windows.of_collections,
         ("collection",),
     ),
     "correctness": Task(
         "correctness: word order",
-        task_order.LABELS,
+        order.LABELS,
         "sentences of speech in lower case without marks; of every second one a word was moved "
-        f"by 2 to {task_order.FARTHEST} places",
+        f"by 2 to {order.FARTHEST} places",
         "Swedish lets some words move, so a moved one may still be right, and what the recogniser "
         "misheard is wrong though it was not moved: nobody can reach 100 %. Both labels have "
         "words alike; what remains as a cue are broken word pairs, which n-grams see too.",
-        task_order.word_order,
+        order.word_order,
     ),
     "relation": Task(
         "relation: what follows",
-        task_pairs.LABELS,
+        pairs.LABELS,
         "two sentences of speech that follow one another; for the other label the second ones of "
         "two films of the same collection and decade are exchanged",
         "Words that both texts share help: the two belong to one subject, which is less than that "
         "one follows from the other. Some neighbours are where one item of the "
         "newsreel ends and the next begins.",
-        task_pairs.next_segment,
+        pairs.next_segment,
     ),
     "topics": Task(
         "sentences: topic",
-        task_topics.LABELS,
+        topics.LABELS,
         "read and labelled for this project by a written guideline "
-        "(kblib/finetuning/topics/guideline.md)",
+        "(kblib/tasks/topic_labels/guideline.md)",
         "A small set by one reader, who is no historian: it shows how a model is taught topics; "
         "nothing that is published should rest on it.",
-        task_topics.topics,
+        topics.topics,
     ),
 }
 
@@ -113,7 +107,7 @@ def caveat_of(name: str) -> str:
     said = TASKS[name].caveat
     if name != "topics":
         return said
-    alpha, twice = task_topics.agreement(), len(task_topics.read_twice())
+    alpha, twice = topics.agreement(), len(topics.read_twice())
     return (
         f"{said} {twice} passages were read a second time by the same reader, on the same day in "
         f"another order: Krippendorff's alpha {alpha:.2f}, which is one reader's constancy and "

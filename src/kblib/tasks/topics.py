@@ -12,10 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from kblib.errors import LabelError
-from kblib.finetuning.passages import joined_ranges
-from kblib.finetuning.task_material import Row, once
 from kblib.labels import GivenLabels, krippendorff_alpha
 from kblib.labels.readers import UNSURE, lines
+from kblib.tasks.material import Row, once
+from kblib.tasks.passages import joined_ranges
 
 LABELS = ("royalty", "sport", "war", "work", "culture", "society", "nature", "other")
 FIRST, AGAIN, GUIDELINE = "labels.jsonl", "again.jsonl", "guideline.md"
@@ -23,7 +23,7 @@ FIRST, AGAIN, GUIDELINE = "labels.jsonl", "again.jsonl", "guideline.md"
 
 def folder() -> Path:
     """Return where labels and guideline are."""
-    return Path(str(resources.files("kblib.finetuning"))) / "topics"
+    return Path(str(resources.files("kblib.tasks"))) / "topic_labels"
 
 
 def guideline() -> str:

@@ -13,11 +13,11 @@ import polars as pl
 from kblib import __version__
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
-from kblib.finetuning import task_topics
-from kblib.finetuning.task_list import TASKS, caveat_of
-from kblib.finetuning.task_material import Row, cues_of, newsreels
 from kblib.labels import Labels, read_labels
 from kblib.ngrams.printed import Printed
+from kblib.tasks import topics
+from kblib.tasks.listed import TASKS, caveat_of
+from kblib.tasks.material import Row, cues_of, newsreels
 
 TEXTS, SEED = 3_000, 1
 
@@ -120,7 +120,7 @@ def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
     caveat = caveat_of(name)
     about = {"made_from": task.made_from, "caveat": caveat, "seed": seed}
     if name == "topics":
-        about["guideline"] = task_topics.guideline()
+        about["guideline"] = topics.guideline()
     known = {"corpus": corpus.name, "of_corpus": corpus.fingerprint, "where": "example_labels"}
     notes = (*found.warnings, caveat)
     return replace(found, provenance={**found.provenance, **known, **about}, warnings=notes)

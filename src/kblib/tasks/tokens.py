@@ -6,8 +6,8 @@ import re
 
 import polars as pl
 
-from kblib.finetuning.passages import passages
-from kblib.finetuning.task_material import Row, once, unshared
+from kblib.tasks.material import Row, once, unshared
+from kblib.tasks.passages import passages
 
 LABELS = ("low", "low,", "low.", "low?", "cap", "cap,", "cap.", "cap?")
 """Lower case or capital, with the mark that followed: ``,`` stands for ``; :`` too, ``.`` for !."""

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 import numpy as np
 import polars as pl
 
-from kblib.finetuning.labelled_words import word_rows
-from kblib.finetuning.passages import bare_words
-from kblib.finetuning.predicted import table_of
+from kblib.baselines.words import word_rows
+from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
 from kblib.ngrams.language_model import NgramLM
+from kblib.tasks.passages import bare_words
 
 ORDER = 3
 

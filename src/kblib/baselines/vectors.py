@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from kblib.finetuning.few_shot import TextVectors
-from kblib.finetuning.logistic_head import LogisticHead
-from kblib.finetuning.predicted import table_of
+from kblib.fewshot.classifier import TextVectors
+from kblib.fewshot.logistic_head import LogisticHead
+from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
 
 

@@ -11,12 +11,12 @@ from sklearn.linear_model import LogisticRegression
 
 from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, JobError, LabelError, ModelError
-from kblib.finetuning import few_shot_folder
-from kblib.finetuning.few_shot import FewShotClassifier
+from kblib.fewshot import folder as few_shot_folder
+from kblib.fewshot.classifier import FewShotClassifier
 from kblib.jobs.predict import BatchPredict, weights_of
 from kblib.jobs.predict_shard import predict
 from kblib.labels import read_labels
-from tests.finetuning.few_made import WordVectors, made_labels
+from tests.fewshot.few_made import WordVectors, made_labels
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ from torch.nn.functional import cosine_similarity, mse_loss
 from transformers import PreTrainedModel
 
 from kblib.errors import LabelError
-from kblib.finetuning.contrastive_pairs import PairDraw, Pairs
-from kblib.finetuning.contrastive_recipe import Contrast
+from kblib.fewshot.contrastive_pairs import PairDraw, Pairs
+from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.models.batch_texts import Reader
 from kblib.models.batches import Frame, filler_of, padded
 from kblib.training.config import TrainingConfig

@@ -1,0 +1,1 @@
+"""Classifiers that learn from a few labels: heads on frozen vectors, encoders on pairs, prompts."""

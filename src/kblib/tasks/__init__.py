@@ -1,0 +1,1 @@
+"""Example tasks, made from the embedded newsreels."""
