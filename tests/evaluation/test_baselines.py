@@ -9,15 +9,23 @@ import numpy as np
 import polars as pl
 import pytest
 
+from kblib.baselines import linear
 from kblib.baselines.counts import majority_by_word, ngrams
-from kblib.baselines.linear import word_overlap
+from kblib.baselines.linear import tfidf, word_overlap
 from kblib.errors import LabelError
 from kblib.evaluation.baselines import baselines
+from kblib.fewshot.logistic_head import STRENGTHS
 from kblib.labels import read_labels
 from kblib.labels.parts import Parts
 from kblib.ngrams.language_model import NgramLM
+from tests.ngrams.conftest import BEGIN, END
+from tests.ngrams.conftest import _textbook as textbook
 
 metrics = pytest.importorskip("sklearn.metrics")
+LogisticRegression = pytest.importorskip("sklearn.linear_model").LogisticRegression
+StratifiedGroupKFold = pytest.importorskip("sklearn.model_selection").StratifiedGroupKFold
+TfidfVectorizer = pytest.importorskip("sklearn.feature_extraction.text").TfidfVectorizer
+make_pipeline = pytest.importorskip("sklearn.pipeline").make_pipeline
 
 WEATHER = {"sun": ("sol", "värme", "sommar"), "rain": ("regn", "blåst", "åska"), "snow": ("snö",)}
 
@@ -96,26 +104,85 @@ def test_same_seed_gives_the_same_table(parts):
     assert some[0].equals(some[1])
 
 
-def test_ngrams_are_bayes_with_a_model_a_label(parts):
+def test_ngrams_are_bayes_with_a_model_a_label_and_one_vocabulary(parts):
     train, test = parts.train, parts.test
-    of_label = {
-        label: [
-            text for text, one in train.rows.select("text", "label").iter_rows() if one == label
-        ]
-        for label in train.labels
-    }
-    models = {label: NgramLM.train(texts, order=3) for label, texts in of_label.items()}
-    for text, row in zip(
-        test.rows["text"][:20], ngrams(train, test).iter_rows(named=True), strict=False
-    ):
+    rows = [(text.split(), label) for text, label in train.rows.select("text", "label").iter_rows()]
+    n_guessed = len({word for text, _ in rows for word in text}) + 2  # the unknown word, the end
+    texts = {label: [text for text, one in rows if one == label] for label in train.labels}
+    prob = {label: textbook(own, 3, n_guessed) for label, own in texts.items()}
+    said = ngrams(train, test).iter_rows(named=True)
+    for text, row in zip(test.rows["text"][:20], said, strict=False):
+        words = [BEGIN, *text.split(), END]
         logs = {
-            label: model.log10_score(text) + math.log10(len(of_label[label]) / len(train))
-            for label, model in models.items()
+            label: math.log(len(texts[label]) / len(rows))
+            + sum(math.log(one(words[at], tuple(words[:at]))) for at in range(1, len(words)))
+            for label, one in prob.items()
         }
         assert row["label"] == max(logs, key=logs.__getitem__)
-        whole = sum(10**one for one in logs.values())
+        whole = sum(math.exp(one) for one in logs.values())
         for label, one in logs.items():
-            assert row[f"score_{label}"] == pytest.approx(10**one / whole, abs=1e-9)
+            assert row[f"score_{label}"] == pytest.approx(math.exp(one) / whole, rel=1e-6)
+
+
+def test_ngrams_of_a_rare_label_do_not_win_by_knowing_few_words():
+    draw = np.random.default_rng(7)
+    often = [" ".join(f"ord{k}" for k in draw.integers(0, 30, 3)) for _ in range(80)]
+    told = [(text, "often") for text in often] + [("sällan sedd", "rare")] * 4
+    rows = [{"text": text, "label": label, "film": n % 2} for n, (text, label) in enumerate(told)]
+    parts = read_labels(rows).split(test=0.5, by="film")
+    asked = parts.test.rows.filter(label="often")["text"].to_list()
+    own = [
+        NgramLM.train(parts.train.take([label]).rows["text"], order=3).log10_scores(asked)
+        for label in ("often", "rare")
+    ]
+    assert (own[1] - math.log10(20) > own[0]).mean() > 0.5  # each with a vocabulary of its own
+    assert ngrams(parts.train, parts.test)["label"].to_list() == parts.test.rows["label"].to_list()
+
+
+def test_tf_idf_chooses_penalty_and_weight_of_labels_by_groups_left_out():
+    draw = np.random.default_rng(8)
+    told = ["rare" if n % 9 == 0 else "often" for n in range(90)]
+    words = {"rare": ["sol", "regn", "snö"], "often": ["sol", "regn", "tåg"]}
+    rows = [
+        {"text": " ".join(draw.choice(words[one], 3)), "label": one, "film": n // 3}
+        for n, one in enumerate(told)
+    ]
+    parts = read_labels([*rows, {"text": "ensam", "label": "once", "film": 31}]).split(test=0.3)
+    train, films = parts.train.rows, parts.train.rows["film"].to_list()
+    texts, so = train["text"].to_numpy(), train["label"].to_numpy()
+    folds = list(StratifiedGroupKFold(3, shuffle=True, random_state=1).split(texts, so, films))
+
+    def fitted(places, penalty, weight):
+        head = LogisticRegression(C=penalty, class_weight=weight, max_iter=1_000)
+        weigh = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+")
+        return make_pipeline(weigh, head).fit(texts[places], so[places])
+
+    def score(penalty, weight):
+        each = [(so[left], fitted(known, penalty, weight).predict(texts[left]))
+                for known, left in folds]  # fmt: skip
+        return np.mean([metrics.f1_score(*one, average="macro", zero_division=0.0) for one in each])
+
+    tried = {(c, one): score(c, one) for c in STRENGTHS for one in (None, "balanced")}
+    best = max(tried, key=tried.__getitem__)
+    assert best[1] == "balanced"
+    asked = parts.test.rows["text"].to_numpy()
+    model = fitted(np.arange(len(so)), *best)
+    said = tfidf(parts.train, parts.test, films, 1)
+    assert said["label"].to_list() == model.predict(asked).tolist()
+    shares = said.select(f"score_{one}" for one in model.classes_).to_numpy()
+    np.testing.assert_allclose(shares, model.predict_proba(asked), atol=1e-9)
+
+
+def test_words_of_one_film_are_left_out_together(words, monkeypatch):
+    seen = []
+    searched = linear._searched
+    monkeypatch.setattr(
+        linear, "_searched", lambda *given: (seen.append(given[4]), searched(*given))[1]
+    )
+    baselines(words, only=["neighbouring words"])
+    train = words.train.rows
+    films = [film for film, tokens in train.select("film", "tokens").iter_rows() for _ in tokens]
+    assert len(set(zip(films, seen[0], strict=True))) == len(set(films)) == len(set(seen[0]))
 
 
 def test_word_overlap_finds_what_tf_idf_of_each_text_cannot(pairs):

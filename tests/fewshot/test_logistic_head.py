@@ -83,7 +83,7 @@ def test_label_that_no_text_has_is_left_out():
 
 
 def test_texts_without_a_group_are_their_own():
-    assert logistic_head._numbered(["a", None, "a", None]).tolist() == [0, 1, 0, 2]
+    assert logistic_head.numbered(["a", None, "a", None]).tolist() == [0, 1, 0, 2]
 
 
 def test_one_label_is_refused():

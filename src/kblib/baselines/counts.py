@@ -11,7 +11,9 @@ import polars as pl
 from kblib.baselines.words import word_rows
 from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
+from kblib.ngrams.kneser_ney import KneserNey
 from kblib.ngrams.language_model import NgramLM
+from kblib.ngrams.vocabulary import BEGIN_ID, END_ID, Vocabulary, number_words
 from kblib.tasks.passages import bare_words
 
 ORDER = 3
@@ -39,6 +41,9 @@ def majority_by_word(train: Labels, test: Labels) -> pl.DataFrame:
 def ngrams(train: Labels, test: Labels) -> pl.DataFrame:
     """Give each text the label whose texts it is likest: a Kneser-Ney model a label, and Bayes.
 
+    All models have the words of the whole train part for their vocabulary. Each with its own would
+    give unknown words the more, the fewer it knows, and the rarest labels would be said most.
+
     References
     ----------
     Peng, Schuurmans and Wang (2004), Augmenting naive Bayes classifiers with statistical language
@@ -47,17 +52,25 @@ def ngrams(train: Labels, test: Labels) -> pl.DataFrame:
     texts = {label: _bare(train.take([label])) for label in train.labels}
     met = [label for label in train.labels if texts[label]]
     asked = _bare(test)
-    nats_CN = np.stack([_nats(texts[label], asked) for label in met])
+    words, _ = number_words(_bare(train))
+    logs_CN = np.stack([_model(texts[label], words).log10_scores(asked) for label in met])
     prior_C = np.log([len(texts[label]) / len(train) for label in met])
-    logs_NC = nats_CN.T + prior_C
+    logs_NC = logs_CN.T * math.log(10) + prior_C
     raised_NC = np.exp(logs_NC - logs_NC.max(axis=1, keepdims=True))
     shares_NC = raised_NC / raised_NC.sum(axis=1, keepdims=True)
     rows = test.rows
     return table_of(rows["id"].to_list(), rows["text"].to_list(), met, shares_NC)
 
 
-def _nats(texts: list[str], asked: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return NgramLM.train(texts, order=ORDER).log10_scores(asked) * math.log(10)
+def _model(texts: list[str], words: Vocabulary) -> NgramLM:
+    model = KneserNey.train(
+        words.encode_texts(texts),
+        order=ORDER,
+        vocab_size=len(words),
+        begin_id=BEGIN_ID,
+        end_id=END_ID,
+    )
+    return NgramLM(model, words, {"order": ORDER, "unit": "text"})
 
 
 def _bare(labels: Labels) -> list[str]:

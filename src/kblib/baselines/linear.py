@@ -1,7 +1,7 @@
 """Linear baselines: words weighted by tf-idf, words that two texts share, and a word's neighbours.
 
 How strong the penalty is, is chosen by cross-validation on the train part, whole groups left out at
-a time, as it is for every other model here.
+a time, by macro F1; for texts also whether each label weighs the same, however many it has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kblib.baselines.words import word_rows
-from kblib.fewshot.logistic_head import STRENGTHS, require_sklearn
+from kblib.fewshot.logistic_head import STRENGTHS, numbered, require_sklearn
 from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
 from kblib.tasks.passages import bare_words
@@ -23,6 +23,8 @@ from kblib.tasks.passages import bare_words
 FOLDS = 3
 PENALTIES = (1e-6, 1e-5, 1e-4)
 """What is tried for the many rows of words: the alpha of scikit-learn's stochastic descent."""
+WEIGHTS = (None, "balanced")
+"""The class_weight of scikit-learn: each text weighs the same, or each label."""
 USUAL = 1.0
 _STEPS = 1_000
 _HASHED = 2**18  # numbers that features of words are put into
@@ -57,7 +59,7 @@ def word_overlap(train: Labels, test: Labels, groups: Sequence[Any], seed: int) 
     return _fitted(StandardScaler(), known, asked, (train, test), groups, seed)
 
 
-def neighbours(train: Labels, test: Labels, seed: int) -> pl.DataFrame:
+def neighbours(train: Labels, test: Labels, groups: Sequence[Any], seed: int) -> pl.DataFrame:
     """Logistic regression on a word, its ending and the words beside it, for labels of words."""
     require_sklearn()
     from sklearn.feature_extraction import FeatureHasher
@@ -66,9 +68,9 @@ def neighbours(train: Labels, test: Labels, seed: int) -> pl.DataFrame:
     hashed = FeatureHasher(_HASHED, input_type="string")  # learns nothing, so it cannot leak
     known, asked = (hashed.transform(_around(labels)) for labels in (train, test))
     answers = word_rows(train)["label"].to_list()
-    groups = np.repeat(np.arange(len(train)), train.rows["tokens"].list.len()).tolist()
+    of_words = np.repeat(numbered(groups), train.rows["tokens"].list.len()).tolist()
     descent = SGDClassifier(loss="log_loss", random_state=seed, max_iter=20, tol=1e-3)
-    model = _searched(descent, {"alpha": list(PENALTIES)}, known, answers, groups, seed)
+    model = _searched(descent, {"alpha": list(PENALTIES)}, known, answers, of_words, seed)
     return word_rows(test).select("id").with_columns(label=pl.Series(model.predict(asked)))
 
 
@@ -86,7 +88,8 @@ def _fitted(
     head = require_sklearn().LogisticRegression(C=USUAL, max_iter=_STEPS)
     pipeline = Pipeline([("columns", columns), ("head", head)])
     answers = parts[0].rows["label"].to_list()
-    model = _searched(pipeline, {"head__C": list(STRENGTHS)}, known, answers, groups, seed)
+    grid = {"head__C": list(STRENGTHS), "head__class_weight": list(WEIGHTS)}
+    model = _searched(pipeline, grid, known, answers, groups, seed)
     rows, labels = parts[1].rows, [str(one) for one in model.classes_]
     shares_NC = model.predict_proba(asked)
     return table_of(rows["id"].to_list(), rows["text"].to_list(), labels, shares_NC)
@@ -94,25 +97,36 @@ def _fitted(
 
 def _searched(
     model: Any,
-    grid: dict[str, list[float]],
+    grid: dict[str, list[Any]],
     known: Any,
     answers: Sequence[str],
     groups: Sequence[Any],
     seed: int,
 ) -> Any:
-    """Fit with the penalty that is best on groups left out; with too few of them, the usual one."""
-    from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+    """Fit with what is best on groups left out; with too few of them, as the model is given."""
+    from sklearn.model_selection import GridSearchCV
 
-    numbered = np.unique([str(one) for one in groups], return_inverse=True)[1]
-    least = min(int((np.array(answers) == one).sum()) for one in set(answers))
-    folds = min(FOLDS, int(numbered.max()) + 1, least)
-    if folds < 2:
-        return model.fit(known, answers)
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a fold has a label too few of
-        search = GridSearchCV(model, grid, cv=cut, scoring="f1_macro")
-        return search.fit(known, answers, groups=numbered)
+        folds = _folds(np.array(answers), numbered(groups), seed)
+        if not folds:
+            return model.fit(known, answers)
+        return GridSearchCV(model, grid, cv=folds, scoring="f1_macro").fit(known, answers)
+
+
+def _folds(
+    answers_N: NDArray[Any], groups_N: NDArray[np.int64], seed: int
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return what is learnt from and what is left out; only where two labels are learnt."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    most = int(np.unique(answers_N, return_counts=True)[1].max())
+    n_folds = min(FOLDS, len(np.unique(groups_N)), most)
+    if n_folds < 2:
+        return []
+    cut = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    found = cut.split(answers_N, answers_N, groups_N)
+    return [(train, left) for train, left in found if len(np.unique(answers_N[train])) > 1]
 
 
 def _texts(labels: Labels, names: Sequence[str]) -> NDArray[Any]:

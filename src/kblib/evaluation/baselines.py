@@ -173,11 +173,9 @@ def _made(name: str, parts: Parts, encoder: Any, seed: int) -> pl.DataFrame:
     if name == "frozen vectors":
         return frozen_vectors(train, test, groups, seed, opened(encoder))
     linear: dict[str, Callable[..., pl.DataFrame]]
-    linear = {"tf-idf": tfidf, "word overlap": word_overlap}
+    linear = {"tf-idf": tfidf, "word overlap": word_overlap, "neighbouring words": neighbours}
     if name in linear:
         return linear[name](train, test, groups, seed)
-    if name == "neighbouring words":
-        return neighbours(train, test, seed)
     counting = {"n-grams": ngrams, "majority by word": majority_by_word}
     return counting.get(name, majority)(train, test)
 

@@ -23,7 +23,7 @@ from kblib.labels.parts import Parts
 
 Said = tuple[str | None, ...]
 Progress = Callable[[int, int, str], None]
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,7 +99,7 @@ class LogisticHead:
         answers_N = np.array([met.index(one) for one in labels])
         middle_D, spread = _measure(vectors_ND)
         scaled_ND = (vectors_ND.astype(np.float64) - middle_D) / spread
-        apart = np.arange(len(answers_N)) if groups is None else _numbered(groups)
+        apart = np.arange(len(answers_N)) if groups is None else numbered(groups)
         weights_N = _weights(answers_N, balanced)
         tried = _tried(scaled_ND, answers_N, weights_N, apart, seed)
         strength = min(tried, key=lambda one: (tried[one], one)) if tried else USUAL
@@ -177,7 +177,7 @@ def _measure(vectors_ND: NDArray[Any]) -> tuple[Floats, float]:
     return middle_D, spread if spread > 0 else 1.0
 
 
-def _numbered(groups: Sequence[Any]) -> Ints:
+def numbered(groups: Sequence[Any]) -> Ints:
     """Return a number for each group; a text without one is its own."""
     places: dict[Any, int] = {}
     keys = [("", n) if one is None else ("of", one) for n, one in enumerate(groups)]
