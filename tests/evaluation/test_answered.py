@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from kblib.errors import LabelError
 from kblib.evaluation.answered import scale_scores, span_scores, word_scores
+from kblib.finetuning.points import label_points
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 
@@ -47,6 +48,20 @@ def test_words_are_those_of_scikit_learn(labelled) -> None:
     so, said = ([word for row in side for word in row] for side in labelled[:2])
     assert score(table, "macro F1")["score"] == pytest.approx(f1_score(so, said, average="macro"))
     for label, one in zip(LABELS, f1_score(so, said, average=None, labels=LABELS), strict=True):
+        assert score(table, "F1", label)["score"] == pytest.approx(one)
+
+
+def test_words_that_nothing_is_said_of_are_wrong_and_no_class(labelled) -> None:
+    so, said, films = labelled
+    silent = [[None, *row[1:]] for row in said]
+    table = word_scores(so, silent, films)
+    flat = [word for row in so for word in row], [word or "" for row in silent for word in row]
+    f1 = f1_score(*flat, labels=LABELS, average="macro")
+    assert score(table, "macro F1")["score"] == pytest.approx(f1)
+    assert label_points(flat[0], [word or None for word in flat[1]])["macro_f1"] == pytest.approx(
+        f1
+    )
+    for label, one in zip(LABELS, f1_score(*flat, average=None, labels=LABELS), strict=True):
         assert score(table, "F1", label)["score"] == pytest.approx(one)
 
 

@@ -243,6 +243,24 @@ def test_words_of_a_model_are_lists_rows_or_what_a_finetuned_model_answers(words
     assert found.rows["accuracy"].to_list()[1:4] == [1.0] * 3
 
 
+def test_words_of_one_text_hang_together_where_no_film_is_known(words):
+    rows = words.train.rows.select("tokens", "label").to_dicts()
+    parts = read_labels(rows, text="tokens").split(test=0.5)
+    found = baselines(parts, only=["majority"]).scores["majority"]
+    assert found.rows["units"].to_list()[0] == len(parts.test)
+
+
+def test_no_answer_beside_baselines_is_wrong_and_no_class(parts):
+    so = parts.test.rows.select("id", "label")
+    silent = so.with_columns(label=pl.when(pl.int_range(pl.len()) % 3 > 0).then("label"))
+    found = baselines(parts, {"silent": silent}, only=["majority"])
+    told = silent["label"].fill_null("").to_list()
+    f1 = metrics.f1_score(so["label"].to_list(), told, labels=parts.test.labels, average="macro")
+    assert found.rows["macro_f1"][1] == pytest.approx(f1)
+    apart = f1 - found.rows["macro_f1"][0]
+    assert found.warnings[0].startswith(f"silent is better than majority: macro F1 {apart:+.3f}")
+
+
 def test_model_beside_baselines_is_asked_about_the_test_part(parts):
     class Sunny:
         def predict(self, texts):

@@ -90,6 +90,10 @@ def test_abstaining_is_right_about_nothing(pages, said, read):
     right = (silent["label"] == read["label"]).mean()
     assert rows["score"].iloc[0] == pytest.approx(right)
     assert "(abstained)" not in rows["label"].to_list()
+    asked = sorted(set(read["label"]))
+    f1 = metrics.f1_score(read["label"], silent["label"].fillna(""), labels=asked, average="macro")
+    assert rows["score"].iloc[1] == pytest.approx(f1)  # no answer is no class beside the others
+    assert rows["low"].iloc[1] <= f1 <= rows["high"].iloc[1]
 
 
 def test_errors_come_with_their_texts_the_surest_first(pages, said, read):

@@ -62,7 +62,7 @@ def word_scores(
     true = [word for row in so for word in row]
     told = [ABSTAINED if word is None else word for row in said for word in row]
     unit = [str(units[n]) for n, row in enumerate(so) for _ in row]
-    names = sorted({*true, *told})
+    names = sorted({*true, *told} - {ABSTAINED})
     counted = m.matrices(true, told, unit, names)
     many = counted.resampled(RESAMPLES, seed) if counted.n_units >= FEWEST_UNITS else None
     support = counted.whole.sum(axis=1)
@@ -72,9 +72,8 @@ def word_scores(
         rows.append(_row(measure, None, float(read(counted.whole)), drawn, len(true), confidence))
     f1, f1_drawn = m.f1(counted.whole), None if many is None else m.f1(many)
     for at, name in enumerate(names):
-        if name != ABSTAINED:
-            drawn = None if f1_drawn is None else f1_drawn[:, at]
-            rows.append(_row("F1", name, float(f1[at]), drawn, int(support[at]), confidence))
+        drawn = None if f1_drawn is None else f1_drawn[:, at]
+        rows.append(_row("F1", name, float(f1[at]), drawn, int(support[at]), confidence))
     return _table(rows, counted.n_units)
 
 

@@ -41,6 +41,7 @@ OF_KIND = {
 }
 """The baselines of each kind of labels, in the order in which they are shown."""
 MEASURES = ("macro F1", "accuracy")
+OF_TEXT = "of_text"
 
 
 class Predicts(Protocol):
@@ -145,7 +146,7 @@ def baselines(
         name: _said(name, table, parts.test, made) for name, table in (beside or {}).items()
     }
     corpus, labels = _tested(parts.test)
-    unit = parts.by if parts.by in corpus.columns and parts.by != "text" else None
+    unit = _unit(parts, corpus)
     scores = {
         name: evaluate(corpus, table, labels, unit=unit, seed=seed) for name, table in said.items()
     }
@@ -193,8 +194,17 @@ def _said(name: str, table: Any, test: Labels, made: Mapping[str, Any]) -> pl.Da
 def _tested(test: Labels) -> tuple[Corpus, pl.DataFrame]:
     """Return the texts, or words, that are tested as a corpus, and their labels."""
     rows = word_rows(test) if test.kind == "words" else test.rows
+    if test.kind == "words":
+        rows = rows.with_columns(pl.col("id").str.replace(r"#\d+$", "").alias(OF_TEXT))
     corpus = Corpus.from_table(rows.drop("label"), name=test.name)
     return corpus, rows.select("id", "label")
+
+
+def _unit(parts: Parts, corpus: Corpus) -> str | None:
+    """Return what hangs together: what the parts were split by; of words at least their text."""
+    if parts.test.kind == "words" and parts.by in ("text", "id"):
+        return OF_TEXT
+    return parts.by if parts.by in corpus.columns and parts.by != "text" else None
 
 
 def _row(name: str, scores: Scores, is_baseline: bool) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class CurveScores:
     def matrices(self) -> dict[Place, list[m.Matrices]]:
         """The confusion matrices of each place, a seed each."""
         said = {one for cell in self.cells for one in cell.said if one is not None}
-        names = [*sorted({*self.so, *said}), ABSTAINED]
+        names = sorted({*self.so, *said})
         found: dict[Place, list[m.Matrices]] = {}
         for cell in self.cells:
             given = [ABSTAINED if one is None else one for one in cell.said]

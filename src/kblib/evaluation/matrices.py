@@ -1,6 +1,7 @@
 """Confusion matrices of units, and what is read off them: accuracy, precision, recall, F1.
 
-Of the two axes of labels, the first is what is so, the second what the model says.
+Of the two axes of labels, the first is what is so, the second what the model says. The second has
+a last place for no answer: right about no text, and no class of its own, for nothing is ever so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from kblib.ngrams.resampling import ON_ONE_CORE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+ABSTAINED = "(abstained)"
+"""What stands for an empty label of the model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class Matrices:
     labels
         The names of the classes.
     counts
-        Shape (units, labels, labels).
+        Shape (units, labels, labels + 1).
     """
 
     labels: tuple[str, ...]
@@ -34,7 +37,7 @@ class Matrices:
 
     @property
     def whole(self) -> Floats:
-        """The matrix of all units, shape (labels, labels)."""
+        """The matrix of all units, shape (labels, labels + 1)."""
         return np.asarray(self.counts.sum(axis=0), dtype=np.float64)
 
     @property
@@ -43,31 +46,32 @@ class Matrices:
         return int((self.counts.sum(axis=(1, 2)) > 0).sum())
 
     def resampled(self, resamples: int, seed: int) -> Floats:
-        """Return the matrices of units drawn with replacement, shape (resamples, labels, labels).
+        """Return the matrices of units drawn with replacement: (resamples, labels, labels + 1).
 
         The draws depend on the seed and the number of units alone, so that two models on the same
         units are drawn together.
         """
         n, k = len(self.counts), len(self.labels)
-        flat = self.counts.reshape(n, k * k).astype(np.float64)
-        draw, rows = np.random.default_rng(seed), max(ON_ONE_CORE // (n * k * k), 1)
+        flat = self.counts.reshape(n, k * (k + 1)).astype(np.float64)
+        draw, rows = np.random.default_rng(seed), max(ON_ONE_CORE // flat.size, 1)
         parts = [
             draw.multinomial(n, np.full(n, 1 / n), size=min(rows, resamples - at)) @ flat
             for at in range(0, resamples, rows)
         ]
-        return np.concatenate(parts).reshape(resamples, k, k)
+        return np.concatenate(parts).reshape(resamples, k, k + 1)
 
 
 def matrices(
     so: Sequence[str], said: Sequence[str], units: Sequence[str], labels: Sequence[str]
 ) -> Matrices:
-    """Count what is so against what was said, unit by unit."""
-    number = {label: at for at, label in enumerate(labels)}
+    """Count what is so against what was said, unit by unit; `ABSTAINED` is no answer."""
+    named = [label for label in labels if label != ABSTAINED]
+    number = {label: at for at, label in enumerate([*named, ABSTAINED])}
     _, unit = np.unique(np.asarray(units, dtype=str), return_inverse=True)
-    counts = np.zeros((int(unit.max()) + 1, len(labels), len(labels)), dtype=np.int64)
+    counts = np.zeros((int(unit.max()) + 1, len(named), len(named) + 1), dtype=np.int64)
     rows = np.array([number[one] for one in so]), np.array([number[one] for one in said])
     np.add.at(counts, (unit, *rows), 1)
-    return Matrices(tuple(labels), counts)
+    return Matrices(tuple(named), counts)
 
 
 def accuracy(matrix: Floats) -> Floats:
@@ -78,7 +82,7 @@ def accuracy(matrix: Floats) -> Floats:
 
 def precision(matrix: Floats) -> Floats:
     """Return of each label how much of what was said is so, shape (..., labels)."""
-    return _ratio(_right(matrix), matrix.sum(axis=-2))
+    return _ratio(_right(matrix), _said(matrix))
 
 
 def recall(matrix: Floats) -> Floats:
@@ -91,7 +95,7 @@ def f1(matrix: Floats) -> Floats:
 
     A label that is neither so nor said has none (nan); one that is missed wholly has 0.
     """
-    return _ratio(2 * _right(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
+    return _ratio(2 * _right(matrix), matrix.sum(axis=-1) + _said(matrix))
 
 
 def macro_f1(matrix: Floats) -> Floats:
@@ -99,6 +103,10 @@ def macro_f1(matrix: Floats) -> Floats:
     found = f1(matrix)
     known = ~np.isnan(found)
     return _ratio(np.where(known, found, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+def _said(matrix: Floats) -> Floats:
+    return np.asarray(matrix.sum(axis=-2)[..., :-1])
 
 
 def _right(matrix: Floats) -> Floats:

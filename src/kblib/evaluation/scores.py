@@ -39,8 +39,7 @@ OF_LABELS: dict[str, Callable[[Floats], Floats]] = {
     "recall": m.recall,
     "F1": m.f1,
 }
-ABSTAINED = "(abstained)"
-"""What stands for an empty label of the model: it is right about no text."""
+ABSTAINED = m.ABSTAINED
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,7 +144,6 @@ def evaluate(
     unit = unit or next((name for name in UNITS if name in corpus.columns), "id")
     judged, said = _judged(corpus, predictions, labels, (*by, unit), unit)
     names = sorted({*judged["so"], *judged["said"]} - {ABSTAINED})
-    names += [ABSTAINED] if ABSTAINED in judged["said"].unique().to_list() else []
     rows = list(_rows(judged, names, by, confidence, seed))
     about = {"by": list(by), "unit": unit, "confidence": confidence, "seed": seed}
     known = {"corpus": corpus.name, "fingerprint": corpus.fingerprint, "version": __version__}
@@ -244,7 +242,7 @@ def _scores(
         score = read(counted.whole)
         ends = _interval(read(many), confidence) if many is not None else (score * np.nan,) * 2
         for at, label in enumerate(names):
-            if label != ABSTAINED and not np.isnan(score[at]):
+            if not np.isnan(score[at]):
                 told = {"score": float(score[at]), "low": float(ends[0][at])}
                 size = {"texts": int(support[at]), "units": counted.n_units, "note": note}
                 told |= {"high": float(ends[1][at])}

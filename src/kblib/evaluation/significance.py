@@ -122,11 +122,11 @@ def _p_value(ours: m.Matrices, theirs: m.Matrices, measure: str, seen: float, se
     """Return how often exchanged units differ as much; the order that was seen counts as one."""
     n, k = len(ours.counts), len(ours.labels)
     both = ours.whole + theirs.whole
-    apart = (ours.counts - theirs.counts).reshape(n, k * k).astype(np.float64)
+    apart = (ours.counts - theirs.counts).reshape(n, k * (k + 1)).astype(np.float64)
     draw, as_much, rows = np.random.default_rng([seed, 1]), 1, 500
     for at in range(0, EXCHANGES, rows):
         sign = draw.choice([-1.0, 1.0], size=(min(rows, EXCHANGES - at), n))
-        shift = (sign @ apart).reshape(-1, k, k)
+        shift = (sign @ apart).reshape(-1, k, k + 1)
         read = OF_ALL[measure]
         found = read((both + shift) / 2) - read((both - shift) / 2)
         as_much += int((np.abs(found) >= seen - 1e-12).sum())

@@ -18,7 +18,7 @@ class Contrast:
     Parameters
     ----------
     pairs_per_text
-        How often a text is drawn, on average, into a pair of one label and into one of two.
+        Pairs of one label for each text, and as many of two labels.
     batch_size
         Pairs a step.
     most_steps

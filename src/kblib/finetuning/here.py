@@ -36,7 +36,7 @@ def finetune(
 ) -> FinetunedModel:
     """Finetune a model on labelled texts, and return it when it is done.
 
-    What `kblib.jobs.finetuning` sends away as a run, done here: for small models, and minutes.
+    What `kblib.jobs.finetune` sends away as a run, done here: for small models, and minutes.
 
     Parameters
     ----------

@@ -47,8 +47,7 @@ def test_scores(opened: FinetunedModel, test: Labels, by: str) -> pl.DataFrame:
         given = answers["value"].fill_null(opened.about.mean).to_list()
         return scale_scores(test.rows["label"].to_list(), given, units)
     labels = test.rows.select("id", "label")
-    predictions = answers.select("id", "label", "score").with_columns(pl.col("label").fill_null(""))
-    rows = evaluate(test.corpus, predictions, labels, unit=unit).rows
+    rows = evaluate(test.corpus, answers.select("id", "label", "score"), labels, unit=unit).rows
     wanted = rows.filter(pl.col("group").is_null()).rename({"texts": "n"})
     return wanted.select("measure", "label", "score", "low", "high", "n", "units").with_columns(
         pl.col("low", "high").fill_nan(None)
