@@ -15,9 +15,9 @@ from kblib.zeroshot.correction import Correction, correct
 BIASES = np.array([1.5, 0.0, -1.5])
 
 
-def drawn(n: int, *, multi: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def drawn(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return evidence that is three times too sure and leans, and what is so."""
-    draw = np.random.default_rng(1)
+    draw = np.random.default_rng(seed)
     true_NL = draw.normal(size=(n, 3))
     share_NL = np.exp(true_NL) / np.exp(true_NL).sum(1, keepdims=True)
     so_N = np.array([draw.choice(3, p=share) for share in share_NL])
@@ -66,6 +66,15 @@ def test_more_labels_are_advised_while_biases_are_unsure() -> None:
     assert few.wanted > 12
     assert few.errors.max() > many.errors.max()
     assert any(f"About {few.wanted:,} labels would be needed" in note for note in few.notes)
+    assert many.wanted == 2000
+    assert not any("would be needed" in note for note in many.notes)
+
+
+def test_errors_are_how_much_biases_differ_between_draws() -> None:
+    found = [correct(*drawn(300, seed), list(range(300)), multi=False) for seed in range(30)]
+    biases = np.array([one.biases - one.biases.mean() for one in found])
+    errors = np.mean([one.errors for one in found], axis=0)
+    np.testing.assert_allclose(errors, biases.std(axis=0, ddof=1), rtol=0.4)
 
 
 def test_evidence_that_points_the_wrong_way_counts_for_nothing() -> None:

@@ -44,7 +44,8 @@ class Correction:
     biases
         What is added to each label, in nats, (L,).
     errors
-        Their standard errors, (L,).
+        Their standard errors, (L,); where scores are shares, those of their distance from the mean
+        of all: what is added to every label changes no share.
     n_texts
         How many labels it was made of.
     measured
@@ -166,7 +167,10 @@ def _likeliest(evidence_NL: Floats, so_NL: Floats, multi: bool) -> tuple[Floats,
         if np.abs(step_K).max() < _SMALL:
             break
     _, bend_KK = _derivatives(evidence_NL, so_NL, at_K, multi)
-    return at_K, np.sqrt(np.diag(np.linalg.inv(bend_KK + prior_KK)))
+    spread_K = np.diag(np.linalg.inv(bend_KK + prior_KK)).copy()
+    if not multi:  # of what is added to all biases alike, labels say nothing: it is the prior's
+        spread_K[1:] -= 1 / evidence_NL.shape[1]
+    return at_K, np.sqrt(spread_K)
 
 
 def _derivatives(
