@@ -95,6 +95,12 @@ def test_empty_text_has_no_label_and_a_reason() -> None:
     nothing = judge.predict([])
     assert nothing.rows.height == 0
     assert judge.predict(["", ""]).rows["label"].null_count() == 2
+    both = ZeroShotClassifier(
+        "kb-mini-masked", ["kungen", "tåget"], method="sentences", multi=True, least=0
+    )
+    found = both.predict(["", "Kungen kom."])
+    assert found.rows["labels"].to_list() == [[], ["kungen", "tåget"]]
+    assert found.counts["texts"].to_list() == [1, 1, 1]
 
 
 def test_equal_texts_are_asked_once(monkeypatch: Any) -> None:

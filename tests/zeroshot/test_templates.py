@@ -83,6 +83,8 @@ def test_limits_trade_texts_for_right_ones(encoder: SentenceEncoder, labels: Lab
     assert found.rows["least"][0] == 0
     assert found.least(0.0) == 0
     assert found.least(1.0) is None or found.least(1.0) > 0
+    limited = abstention(result.abstain(float(np.median(scores))), labels)
+    assert limited.rows.equals(found.rows)
 
 
 def test_limits_need_labels(encoder: SentenceEncoder, labels: Labels) -> None:

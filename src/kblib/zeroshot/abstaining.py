@@ -60,7 +60,7 @@ def abstention(result: ZeroShotLabels, labels: Labels) -> Limits:
     Parameters
     ----------
     result
-        Of these texts, without a limit.
+        Of these texts; a limit that it has is put aside.
     labels
         What each of them is: kept apart from the texts that the method is judged by afterwards.
 
@@ -70,7 +70,7 @@ def abstention(result: ZeroShotLabels, labels: Labels) -> Limits:
         If fewer than ten of the texts are labelled.
     """
     given = labels.rows.select(pl.col("id").cast(pl.String), so=pl.col("label"))
-    both = result.rows.select("id", "label", "score").join(given, on="id", how="inner")
+    both = result.abstain(0.0).rows.select("id", "label", "score").join(given, on="id", how="inner")
     both = both.filter(pl.col("label").is_not_null() & pl.col("so").is_not_null())
     if both.height < _FEWEST:
         raise LabelError(

@@ -184,7 +184,8 @@ def rows_of(
         "score": np.where(known_N, top_N, np.nan),
     }
     if multi:
-        columns["labels"] = [labels[row >= least].tolist() for row in safe_NL]
+        reached_NL = known_N[:, None] & (safe_NL >= least)
+        columns["labels"] = [labels[row].tolist() for row in reached_NL]
     for at, label in enumerate(asked.labels):
         columns[f"score_{label}"] = scores_NL[:, at]
     columns["note"] = list(_notes(reading, known_N))
