@@ -35,5 +35,6 @@ def test_model_that_does_not_move_is_found_by_its_name() -> None:
     cached = "/cache/hub/models--KB--bert-base-swedish-cased/snapshots/5dfe"
     batch = {**BATCH, "arguments": {"model": cached}}
     assert with_models_at(batch, {}.get)["arguments"]["model"] == "KB/bert-base-swedish-cased"
+    assert list(models_in(batch)) == [("KB/bert-base-swedish-cased", cached)]
     job = {"continue_from": MODEL}
     assert with_models_at(job, {}.get) == {"continue_from": {**MODEL, "folder": None}}

@@ -107,6 +107,25 @@ def test_shard_has_the_answers_of_one_by_one_at_their_documents(blanks: Corpus) 
     assert first.equals(last)  # equal texts have equal answers
 
 
+def test_model_is_found_by_its_name_where_a_site_has_it_otherwise(blanks: Corpus) -> None:
+    job = BatchPredict(MASKED, blanks)
+    by_name = predict_shard.predict(job.shard(0), **{**job.arguments, "model": MASKED})
+    assert by_name.equals(predict_shard.predict(job.shard(0), **job.arguments))
+
+
+def test_model_in_the_cache_of_the_hub_is_called_as_on_the_hub(
+    blanks: Corpus, tmp_path: Path
+) -> None:
+    cached = tmp_path / "models--KB--small" / "snapshots" / "5dfe"
+    shutil.copytree(find_model(MASKED), cached)
+    job = BatchPredict(cached, blanks)
+    assert job.label == "KB-small-fill"
+    table = predict_shard.predict(job.shard(0), **job.arguments)
+    assert table["model"].unique().to_list() == ["KB/small"]
+    with pytest.raises(JobError, match=r'kb\.BatchPredict\("KB/small", corpus, task="fill"\)'):
+        BatchPredict(cached, blanks, task="labels")
+
+
 def test_equal_texts_are_asked_once(blanks: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from kblib.models.origin import name_of_origin
@@ -38,7 +37,7 @@ def asked_model(job: Mapping[str, Any]) -> Mapping[str, str] | None:
     folder = (job.get("arguments") or {}).get("model")
     if not str(job.get("function", "")).startswith(_OWN_FUNCTIONS) or not folder:
         return None
-    return {"name": Path(folder).name, "folder": str(folder)}
+    return {"name": name_of_origin(str(folder)), "folder": str(folder)}
 
 
 def with_models_at(job: Mapping[str, Any], place: Callable[[str], str | None]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from kblib.finetuning.about import About, is_finetuned
 from kblib.jobs.batch import USUAL_ROWS, BatchTask
 from kblib.jobs.judges import is_judge, judge_arguments
 from kblib.models.catalog import CONFIG, find_model
+from kblib.models.origin import name_of_origin
 from kblib.tokens.subwords import Tokenizer
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class BatchPredict(BatchTask):
             arguments["k"] = _checked_k(k)
         if _checked_precision(precision) != "fp32":
             arguments["precision"] = precision
-        super().__init__(FUNCTION, corpus, arguments, rows, name or f"{folder.name}-{chosen}")
+        super().__init__(FUNCTION, corpus, arguments, rows, name or f"{_called(folder)}-{chosen}")
 
     @property
     def task(self) -> str:
@@ -234,9 +235,9 @@ def _checked_task(folder: Path, task: str | None) -> str:
             0
         ]
         raise JobError(
-            f"The model '{folder.name}' is a {layout}; task={task!r} was asked of it.",
+            f"The model '{_called(folder)}' is a {layout}; task={task!r} was asked of it.",
             f"That needs {_WHAT[task]}. This one can do: {', '.join(possible)}.",
-            f'kb.BatchPredict("{folder.name}", corpus, task="{possible[0]}")',
+            f'kb.BatchPredict("{_called(folder)}", corpus, task="{possible[0]}")',
         )
     return task
 
@@ -296,6 +297,11 @@ def _check_corpus(corpus: object) -> None:
             "A corpus was expected, so that each answer keeps the id of its text.",
             "kb.BatchPredict(model, kb.Corpus.from_texts(texts))",
         )
+
+
+def _called(folder: Path) -> str:
+    """Return what a model is called: in the hub's cache the folder has the name of a commit."""
+    return name_of_origin(str(folder))
 
 
 def _folder_of(model: Any) -> Path:

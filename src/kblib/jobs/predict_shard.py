@@ -20,6 +20,8 @@ from kblib.files import MANIFEST, check_folder
 from kblib.finetuning.about import is_finetuned
 from kblib.jobs.judges import answers_of, as_json, open_judge, packaged_weights
 from kblib.jobs.predict import is_few_shot, possible_tasks, weights_of
+from kblib.models.catalog import find_model
+from kblib.models.origin import name_of_origin
 
 TEXTS = ("text", "text_pair")
 """Columns of a corpus that are not repeated in the result: it would be as large as the corpus."""
@@ -48,7 +50,8 @@ def predict(
     shard
         Documents.
     model
-        Its folder; empty for a judge whose model is a package, or who has none.
+        Its folder, or its name where a site finds it by that; empty for a judge whose model is a
+        package, or who has none.
     weights
         The SHA-256 it had at submit.
     judge
@@ -72,7 +75,7 @@ def predict(
     if judge is not None:
         asked, name = opened_judge(model, weights, as_json(judge)), str(judge["name"])
     else:
-        asked, name = opened(model, weights, task, k, precision), Path(model).name
+        asked, name = opened(model, weights, task, k, precision), name_of_origin(model)
     texts: list[Any] = shard["text"].fill_null("").to_list()
     if asked.pairs:
         texts = list(zip(texts, shard["text_pair"].fill_null("").to_list(), strict=True))
@@ -139,7 +142,7 @@ def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32")
     ModelError
         If the device has no units for the precision.
     """
-    folder = Path(model)
+    folder = find_model(model)
     if (folder / MANIFEST).is_file():
         check_folder(folder, contents=True)
     _check_weights(model, weights_of(folder), weights)

@@ -122,7 +122,7 @@ def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
     answers = predict(sample, **job.arguments)
     seconds = time.perf_counter() - began
     characters = pl.col("text").str.len_chars().sum()
-    said = {"model": job.model.name, "weights": job.arguments["weights"], "task": job.task}
+    said = {"model": answers["model"][0], "weights": job.arguments["weights"], "task": job.task}
     said["precision"] = str(job.arguments.get("precision", "fp32"))
     return Preview(
         n_texts=len(corpus),
