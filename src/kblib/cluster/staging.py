@@ -21,6 +21,7 @@ from kblib.cluster.job_parts import asked_model, corpora_in, models_in
 from kblib.errors import IntegrityError, SiteError
 from kblib.finetuning.recipe import PARTS_OF_METHODS
 from kblib.models import catalog, hub
+from kblib.models.sentence_encoder_packaged import PACKAGE
 from kblib.runs import RunFolder
 from kblib.sites import Cluster
 
@@ -130,12 +131,18 @@ def _check_library(run: RunFolder) -> None:
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
     if job.get("kind") == "batch":
-        asked = environment.TRAINING if asked_model(job) else ()
+        asked = environment.TRAINING if asked_model(job) else _packaged(job)
         return (*environment.CORE, *asked, "dask", "distributed")
     more = PARTS_OF_METHODS.get(str(job.get("method")), ())
     if job.get("engine") == "deepspeed":
         more = ("deepspeed",)
     return (*environment.CORE, *environment.TRAINING, *more)
+
+
+def _packaged(job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the package that is the model of a classifier by words, where there is no folder."""
+    judge = (job.get("arguments") or {}).get("judge") or {}
+    return (PACKAGE,) if judge.get("name") == PACKAGE else ()
 
 
 def _needed(
