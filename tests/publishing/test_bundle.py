@@ -142,6 +142,12 @@ def test_agreement_stands_in_the_notice_and_the_rights(make: Make, tmp_path: Pat
     assert read_json(out / "rights.json")["terms"] == "in copyright"
 
 
+def test_agreement_that_says_nothing_is_none(make: Make) -> None:
+    texts = corpus(rights="InC")
+    with pytest.raises(ModelError, match="in copyright"):
+        Bundle(make(texts), texts, agreement=" ").check()
+
+
 def test_texts_that_are_not_here_are_asked_for(make: Make) -> None:
     texts = corpus(licence="CC0-1.0")
     with pytest.raises(ModelError) as caught:

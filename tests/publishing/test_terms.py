@@ -23,6 +23,8 @@ from kblib.publishing.terms import Terms, stricter_of, terms_of
         ("CC-BY-SA-4.0", Terms.ALIKE),
         ("CC-BY-NC-4.0", Terms.NOT_FOR_SALE),
         ("CC BY-NC-SA 4.0", Terms.NOT_FOR_SALE),
+        ("CC BY NC 4.0", Terms.NOT_FOR_SALE),
+        ("CC_BY_NC_ND", Terms.NOT_CHANGED),
         ("https://rightsstatements.org/vocab/NoC-NC/1.0/", Terms.NOT_FOR_SALE),
         ("CC-BY-ND-4.0", Terms.NOT_CHANGED),
         ("CC-BY-NC-ND-4.0", Terms.NOT_CHANGED),

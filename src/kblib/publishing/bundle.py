@@ -138,7 +138,7 @@ class Bundle:
                 "What a model has read decides whether it may leave.",
                 "Train it with kb.Pretrain: its recipe names the corpora.",
             )
-        if self.agreement is None:
+        if not (self.agreement or "").strip():
             self._refuse_what_is_not_known()
             self._refuse_what_may_not_leave()
         return self

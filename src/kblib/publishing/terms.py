@@ -48,6 +48,7 @@ _KNOWN = (
 written as these, and the ends of the addresses of rightsstatements.org."""
 _CC = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+).*")
 _CC_FREE = re.compile(r"https?://creativecommons\.org/publicdomain/(zero|mark)/.*")
+_GAPS = re.compile(r"[\s_-]+")
 _STATEMENT = re.compile(r"https?://rightsstatements\.org/(?:vocab|page)/([A-Za-z-]+)/.*")
 
 
@@ -64,7 +65,9 @@ def terms_of(statement: str) -> Terms:
         return Terms.NOT_STATED
     said = _CC.sub(r"cc-\1-\2", said)
     said = _CC_FREE.sub("cc0", said)
-    said = _STATEMENT.sub(r"\1", said).lower().replace("cc by", "cc-by")
+    said = _STATEMENT.sub(r"\1", said).lower()
+    if said.startswith("cc"):  # people write CC BY-NC, CC BY NC and CC_BY_NC
+        said = _GAPS.sub("-", said)
     return next((terms for start, terms in _KNOWN if re.match(start, said)), Terms.UNKNOWN)
 
 
