@@ -87,6 +87,17 @@ def test_of_several_methods_the_one_that_ends_best_is_told_or_the_one_asked_for(
         when_to_stop(curve, method="majority")
 
 
+def test_method_that_ends_best_is_so_on_average_and_not_by_its_luckiest_seed():
+    rows = [
+        {"method": name, "labels": size, "seed": seed, "score": score}
+        for name, size, seed, score in [
+            ("steady", 8, 1, 0.7), ("steady", 16, 1, 0.8), ("steady", 16, 2, 0.8),
+            ("lucky", 8, 1, 0.7), ("lucky", 16, 1, 0.9), ("lucky", 16, 2, 0.5),
+        ]
+    ]  # fmt: skip
+    assert "steady" in str(when_to_stop(pl.DataFrame(rows)))
+
+
 @pytest.mark.parametrize(
     ("curve", "said"),
     [

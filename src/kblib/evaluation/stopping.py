@@ -68,7 +68,8 @@ def when_to_stop(
         one point. Taken from the largest size of at most half the last one, on a logarithmic axis,
         where learning curves are nearly straight (Hestness et al. 2017).
     method
-        Of a curve of several methods: which; by default the one that is best at the end.
+        Of a curve of several methods: which; by default the one that is best at the end, by the
+        mean of its seeds.
 
     Raises
     ------
@@ -130,7 +131,8 @@ def _method(curve: pl.DataFrame, asked: str | None) -> str:
     learners = curve.filter(pl.col(LABELS).is_not_null())
     names = learners[METHOD].unique(maintain_order=True).to_list()
     if asked is None and names:
-        return str(learners.sort(LABELS, SCORE)[METHOD][-1])
+        means = learners.group_by(METHOD, LABELS).agg(pl.col(SCORE).mean())
+        return str(means.sort(LABELS, SCORE)[METHOD][-1])
     if asked not in names:
         raise LabelError(
             f"The curve has no method {asked!r} that learns from labels.",

@@ -58,8 +58,9 @@ def weighed_share(
     label
         The label that is counted.
     predictions
-        What a model says of each text. Then only what it got wrong is weighed, which leaves less to
-        chance; without bias it is either way.
+        What a model says of each text that has not learned from the chosen labels: of those it
+        would be too right. Then only what it got wrong is weighed, which leaves less to chance;
+        without bias it is either way.
 
     Raises
     ------
