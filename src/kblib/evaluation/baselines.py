@@ -41,7 +41,7 @@ OF_KIND = {
 }
 """The baselines of each kind of labels, in the order in which they are shown."""
 MEASURES = ("macro F1", "accuracy")
-OF_TEXT = "of_text"
+OF_TEXT = "text_id"
 
 
 class Predicts(Protocol):

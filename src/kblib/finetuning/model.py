@@ -14,7 +14,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError, ModelError
 from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, write_json
-from kblib.finetuning.about import About, is_finetuned
+from kblib.finetuning.about import FINETUNED, About, is_finetuned
 from kblib.finetuning.answers import answers_of_texts, answers_of_words
 from kblib.finetuning.examples import words_of_rows
 from kblib.finetuning.opening import open_weights
@@ -247,7 +247,7 @@ class FinetunedModel:
         manifest["method"] = "full"
         save_weights(folder, self.model)
         self.tokenizer.save(folder, seq_len=self.about.seq_len)
-        write_json(folder / "finetuned.json", {**self.about.to_dict(), "method": "full"})
+        write_json(folder / FINETUNED, {**self.about.to_dict(), "method": "full"})
         for name in _COPIED:
             if (self.folder / name).is_file():
                 shutil.copyfile(self.folder / name, folder / name)

@@ -30,7 +30,12 @@ from kblib.tokens.subwords import Tokenizer
 
 OfWhat = Literal["texts", "words"]
 Quantized = Literal["nf4", "int8"]
-CAUSAL = ("gpt_neox", "gpt2", "llama", "mistral", "qwen2", "gemma", "gptj", "opt")
+CAUSAL = (
+    "gpt_neox", "gpt_neo", "gpt2", "gptj", "gpt_bigcode", "bloom", "opt", "falcon", "mpt",
+    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe",
+    "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "olmo3", "phi", "phi3",
+    "smollm3", "stablelm",
+)  # fmt: skip
 """Layouts that read from left to right: only the last piece has seen all before it."""
 LAST_LAYERS = ("classifier", "score")
 """What transformers calls the layer that gives the labels, whatever the layout."""

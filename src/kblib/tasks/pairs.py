@@ -1,8 +1,8 @@
 """What follows: a segment of speech and the next one, or one from another film.
 
 Films are put together two by two, of one collection and decade. Of half of their segments what
-follows is exchanged between the two: so both labels have the very same first and second texts, and
-only how they fit together tells. The two films are one group: a split never parts them.
+follows is exchanged between the two: so both labels have equally many texts of each film, first and
+second, and only how they fit together tells. The two films are one group: a split never parts them.
 """
 
 from __future__ import annotations
