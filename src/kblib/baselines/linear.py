@@ -88,6 +88,7 @@ def _fitted(
     head = require_sklearn().LogisticRegression(C=USUAL, max_iter=_STEPS)
     pipeline = Pipeline([("columns", columns), ("head", head)])
     answers = parts[0].rows["label"].to_list()
+    grid: dict[str, list[Any]]
     grid = {"head__C": list(STRENGTHS), "head__class_weight": list(WEIGHTS)}
     model = _searched(pipeline, grid, known, answers, groups, seed)
     rows, labels = parts[1].rows, [str(one) for one in model.classes_]
