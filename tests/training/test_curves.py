@@ -51,7 +51,6 @@ def check(case: dict[str, Any], seen: Seen, hand: dict[str, list[float]]) -> Non
     assert told["same_logits"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", FEW, ids=name_of)
 def test_case_stays_on_the_curve_and_is_exported_whole(
     case: dict[str, Any], few: Seen, hand: dict[str, list[float]]
