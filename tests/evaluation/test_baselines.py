@@ -229,6 +229,14 @@ def test_model_beside_baselines_is_compared_with_the_best(parts, words):
     assert same.warnings[0].startswith("copy is not surely better or worse than tf-idf")
 
 
+def test_few_units_do_not_say_which_is_better(words):
+    so = words.test.rows.select("id", "label")
+    assert words.test.rows["film"].n_unique() < 10
+    found = baselines(words, {"oracle": so}, only=["majority"])
+    apart = 1 - found.rows["macro_f1"][0]
+    assert found.warnings[0].startswith(f"oracle beside majority: macro F1 {apart:+.3f}; how sure")
+
+
 def test_words_of_a_model_are_lists_rows_or_what_a_finetuned_model_answers(words):
     lists = words.test.rows.select("id", "label")
     answered = pl.DataFrame(

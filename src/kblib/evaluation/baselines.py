@@ -26,6 +26,7 @@ from kblib.fewshot.classifier import opened
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
 from kblib.ngrams.printed import Printed
+from kblib.ngrams.resampling import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,12 +229,19 @@ def _best(rows: pl.DataFrame) -> str:
 
 def _beside(scores: Mapping[str, Scores], models: Sequence[str], best: str, seed: int) -> list[str]:
     """Return how each model stands to the best baseline, in sentences."""
-    said = []
+    said, units = [], scores[best].rows["units"][0]
     for name in models:
         found = differences({name: scores[name], best: scores[best]}, seed=seed).rows.row(
             0, named=True
         )
         apart, low, high = found["difference"], found["low"], found["high"]
+        if units < FEWEST_UNITS:
+            of = scores[best].provenance["unit"]
+            said.append(
+                f"{name} beside {best}: macro F1 {apart:+.3f}; how sure that is, {units} units "
+                f"({of}) are too few to say."
+            )
+            continue
         sure = low > 0 or high < 0
         side = ("better" if apart > 0 else "worse") if sure else "not surely better or worse"
         said.append(

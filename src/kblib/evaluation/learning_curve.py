@@ -45,8 +45,9 @@ def learning_curve(
         Texts with a label each; or their parts, if they are split already.
     methods
         Names, or `CurveMethod` where a model or words are to be named: ``sentences`` (a logistic
-        head on the vectors of a frozen encoder), ``tf-idf``, ``contrastive``, ``prompt``; and
-        without labels ``zero-shot``, ``keywords``, ``majority``.
+        head on the vectors of a frozen encoder), ``tf-idf``, ``n-grams``, ``contrastive``,
+        ``prompt``; and without labels ``zero-shot``, ``keywords``, and ``majority``, the label that
+        is most frequent in the whole train part.
     sizes
         Numbers of labels, growing; by default 8, 16, ... 512 as far as there are labels.
     seeds
