@@ -15,6 +15,7 @@ from kblib.hpc.emulator import Emulator
 from kblib.cluster import Run, submit
 from kblib.cluster.slurm_answers import expanded
 from kblib.jobs.specs import Pretrain
+from kblib.runs import RunFolder
 from tests.watching import rank_processes, until
 
 START_S = 420.0
@@ -83,7 +84,7 @@ def ended(run: Run) -> Run:
 
 def attempts(run: Run) -> list[dict[str, Any]]:
     """Return the records of all attempts, the first one first."""
-    return [json.loads(path.read_text()) for path in sorted((run.folder / "attempts").iterdir())]
+    return RunFolder(run.folder).attempt_records()
 
 
 def nodes_of(run: Run) -> list[str]:

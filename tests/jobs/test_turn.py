@@ -15,7 +15,7 @@ import pytest
 
 from kblib.jobs.turn import wait_for_turn
 from kblib.runs import Phase, RunFolder, RunState, lock
-from kblib.runs.budget import begun
+from kblib.runs.hours import begun
 
 PATIENCE_S = 60.0
 
