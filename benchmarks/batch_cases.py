@@ -82,10 +82,10 @@ def cases(aside: Path) -> list[Case]:
     ]
 
 
-def _saved(folder: Path, kind: Any, tokenizer: Tokenizer) -> Path:
-    """Save a model of random weights: 6 layers, 384 wide, as MiniLM-L6 has."""
-    labels = {number: f"label {number}" for number in range(4)}
-    config = BertConfig(
+def minilm_config(tokenizer: Tokenizer, labels: Sequence[str]) -> BertConfig:
+    """Return the layout of MiniLM-L6: 6 layers, 384 wide."""
+    names = dict(enumerate(labels))
+    return BertConfig(
         vocab_size=tokenizer.vocab_size,
         hidden_size=384,
         num_hidden_layers=6,
@@ -93,9 +93,14 @@ def _saved(folder: Path, kind: Any, tokenizer: Tokenizer) -> Path:
         intermediate_size=1536,
         max_position_embeddings=SEQ_LEN,
         pad_token_id=tokenizer.pad_id,
-        id2label=labels,
-        label2id={label: number for number, label in labels.items()},
+        id2label=names,
+        label2id={label: number for number, label in names.items()},
     )
+
+
+def _saved(folder: Path, kind: Any, tokenizer: Tokenizer) -> Path:
+    """Save a model of random weights."""
+    config = minilm_config(tokenizer, [f"label {number}" for number in range(4)])
     torch.manual_seed(1)
     kind(config).save_pretrained(folder)
     tokenizer.save(folder, seq_len=SEQ_LEN)

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
+from benchmarks.batch_cases import SEQ_LEN, minilm_config
 from benchmarks.outcome import BenchmarkError
 from kblib.models.batches import filler_of, padded
 from kblib.models.catalog import find_model
@@ -29,7 +30,6 @@ from kblib.tokens.subwords import Tokenizer
 from kblib.zeroshot.asked import TEMPLATE
 
 OWN = "kb-mini-masked"
-SEQ_LEN = 128
 LABELS = ("Stockholm", "kungen", "sommaren", "arbetet", "vatten", "barnen", "folk", "kriget",
           "järnväg", "tävling")  # fmt: skip
 ANSWERS = ("contradiction", "neutral", "entailment")
@@ -65,7 +65,7 @@ def taught_models(aside: Path, passages: Sequence[str], *, quick: bool) -> list[
     own = with_head(find_model(OWN), tokenizer, ANSWERS, of="texts", seed=1, device="cpu").model
     own.config.id2label, own.config.label2id = names, {one: n for n, one in names.items()}
     torch.manual_seed(1)
-    larger = BertForSequenceClassification(_config(tokenizer))
+    larger = BertForSequenceClassification(minilm_config(tokenizer, ANSWERS))
     _teach(own, tokenizer, passages, steps=STEPS[quick])
     _fit_head(larger, tokenizer, passages, pairs=_PAIRS[quick])
     models = {f"{OWN}, 4 layers of 256": own, "BERT, 6 layers of 384": larger}
@@ -90,21 +90,6 @@ def check_spread(name: str, entails: np.ndarray, *, quick: bool) -> float:
     if spread < SPREAD and not quick:
         raise BenchmarkError(f"{name}: logits spread by {spread:.2f}; {SPREAD:g} was expected.")
     return spread
-
-
-def _config(tokenizer: Tokenizer) -> BertConfig:
-    names = dict(enumerate(ANSWERS))
-    return BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=384,
-        num_hidden_layers=6,
-        num_attention_heads=12,
-        intermediate_size=1536,
-        max_position_embeddings=SEQ_LEN,
-        pad_token_id=tokenizer.pad_id,
-        id2label=names,
-        label2id={one: n for n, one in names.items()},
-    )
 
 
 def _teach(model: Any, tokenizer: Tokenizer, passages: Sequence[str], *, steps: int) -> None:

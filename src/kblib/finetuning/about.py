@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kblib.errors import IntegrityError
+from kblib.errors import IntegrityError, ModelError
 from kblib.files import read_json
 from kblib.finetuning.material import Task
 from kblib.finetuning.recipe import Method
 from kblib.models.word_places import Cutting
 
 FINETUNED = "finetuned.json"
+_ADAPTER = "adapter_config.json"
+"""What peft writes beside an adapter."""
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,23 @@ class About:
 def is_finetuned(folder: Path) -> bool:
     """Say whether a folder holds a model that was finetuned here."""
     return (folder / FINETUNED).is_file()
+
+
+def refuse_an_adapter(folder: Path) -> None:
+    """Check that a folder is no adapter beside another model.
+
+    Raises
+    ------
+    ModelError
+        If it is one.
+    """
+    beside = (folder / _ADAPTER).is_file() or (
+        is_finetuned(folder) and About.read(folder).method != "full"
+    )
+    if beside:
+        raise ModelError(
+            f"The folder {folder} holds an adapter, and no whole model.",
+            "A finetuning begins from a whole model.",
+            f"Name its base, or make it whole first: "
+            f"kb.FinetunedModel.open('{folder.name}').save('whole', merged=True)",
+        )

@@ -13,7 +13,7 @@ import numpy as np
 
 from kblib.errors import ModelError, TokenError
 from kblib.files import read_json
-from kblib.finetuning.about import About, Base, is_finetuned
+from kblib.finetuning.about import About, Base, refuse_an_adapter
 from kblib.finetuning.examples import Examples, class_weights, examples_of
 from kblib.finetuning.held_out import HeldOut
 from kblib.finetuning.material import Material
@@ -33,7 +33,6 @@ _LEAST_TOKENS = 8
 _MOST_EVALUATIONS = 20
 _MUCH_RARER = 10  # times; below, weights change scores little
 _PADS = ("pad_token", "eos_token", "sep_token", "unk_token")
-ADAPTER = "adapter_config.json"
 TYPES = "token_type_ids"
 
 
@@ -102,7 +101,7 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
         If it has no tokenizer.
     """
     folder = folder_of_origin(model)
-    _refuse_an_adapter(folder)
+    refuse_an_adapter(folder)
     config = read_config(folder)
     tokenizer = with_padding(Tokenizer.open(folder))
     mean, spread = _scale(material.train)
@@ -157,19 +156,6 @@ def with_padding(tokenizer: Tokenizer) -> Tokenizer:
             "Name it in tokenizer_config.json: pad_token",
         )
     return Tokenizer(tokenizer.engine, {**tokenizer.roles, "pad_token": tokenizer.roles[role]})
-
-
-def _refuse_an_adapter(folder: Path) -> None:
-    beside = (folder / ADAPTER).is_file() or (
-        is_finetuned(folder) and About.read(folder).method != "full"
-    )
-    if beside:
-        raise ModelError(
-            f"The folder {folder} holds an adapter, and no whole model.",
-            "A finetuning begins from a whole model.",
-            f"Name its base, or make it whole first: "
-            f"kb.FinetunedModel.open('{folder.name}').save('whole', merged=True)",
-        )
 
 
 def _seq_len(recipe: FinetuneRecipe, config: dict[str, Any]) -> int:

@@ -16,8 +16,8 @@ from typing import Any
 
 from kblib import files
 from kblib.corpora import Corpus
-from kblib.errors import MissingPartError, ModelError
-from kblib.finetuning.about import About, is_finetuned
+from kblib.errors import MissingPartError
+from kblib.finetuning.about import refuse_an_adapter
 from kblib.finetuning.material import Material
 from kblib.finetuning.recipe import PARTS_OF_METHODS, FinetuneRecipe
 from kblib.jobs.labelled_corpus import about_labels, corpus_of, parts_of
@@ -31,7 +31,6 @@ from kblib.models.origin import folder_of_origin, name_of_origin, origin_fingerp
 from kblib.tokens.tokenizer_files import require_tokenizer
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
-ADAPTER = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -197,15 +196,7 @@ def _check_model(model: str) -> None:
         if not looks_like_hub_name(model):
             folder_of_origin(model)  # says what there is
         return
-    beside = (folder / ADAPTER).is_file() or (
-        is_finetuned(folder) and About.read(folder).method != "full"
-    )
-    if beside:
-        raise ModelError(
-            f"The folder {folder} holds an adapter, and no whole model.",
-            "A finetuning begins from a whole model.",
-            "Make it whole first: kb.FinetunedModel.open(folder).save('whole', merged=True)",
-        )
+    refuse_an_adapter(folder)
     if not any(folder.glob("*.safetensors")):
         folder_of_origin(model)
     require_tokenizer(folder)

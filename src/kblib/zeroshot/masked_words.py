@@ -29,7 +29,7 @@ from kblib.models.build import masked_logits
 from kblib.models.lanes import asked_together
 from kblib.models.masked import MaskedLM
 from kblib.zeroshot.asked import Asked, Prompt
-from kblib.zeroshot.evidence import Evidence, Floats, of_texts
+from kblib.zeroshot.evidence import Evidence, Floats
 from kblib.zeroshot.windows import Windows, following, room_beside
 
 
@@ -104,12 +104,7 @@ class MaskedWords:
         room = room_beside(taken, self.model.seq_len, prompts[longest.prompts[0]].sentence)
         windows = Windows.of(self.model.tokenizer, texts, room)
         logs_WP = self._logs([*windows.ids, []], questions, len(prompts), frame)
-        gained_WP = logs_WP[:-1] - logs_WP[-1]
-        values_NP = of_texts(gained_WP, windows.text_of, windows.sizes, len(texts))
-        if multi:
-            half = len(asked.prompts)
-            values_NP = values_NP[:, :half] - values_NP[:, half:]
-        return Evidence(values_NP, windows.n_tokens, windows.n_windows)
+        return windows.evidence(logs_WP[:-1] - logs_WP[-1], multi=multi)
 
     def _questions(self, prompts: Sequence[Prompt]) -> list[Question]:
         """Return one question for all labels of a template that have equally many pieces."""

@@ -23,7 +23,7 @@ import numpy as np
 from kblib.models.causal import CausalLM
 from kblib.models.reading import IGNORED, Window, begin_id, target_nats
 from kblib.zeroshot.asked import Asked, Prompt
-from kblib.zeroshot.evidence import Evidence, Floats, of_texts
+from kblib.zeroshot.evidence import Evidence, Floats
 from kblib.zeroshot.windows import Windows, following, room_beside
 
 _LINE = "\n"
@@ -71,12 +71,7 @@ class Prompts:
         room = room_beside(taken, self.model.seq_len, prompts[longest].sentence)
         windows = Windows.of(self.model.tokenizer, texts, room)
         logs_WP = self._logs([*windows.ids, []], cut)
-        gained_WP = logs_WP[:-1] - logs_WP[-1]
-        values_NP = of_texts(gained_WP, windows.text_of, windows.sizes, len(texts))
-        if multi:
-            half = len(asked.prompts)
-            values_NP = values_NP[:, :half] - values_NP[:, half:]
-        return Evidence(values_NP, windows.n_tokens, windows.n_windows)
+        return windows.evidence(logs_WP[:-1] - logs_WP[-1], multi=multi)
 
     def _cut(self, prompt: Prompt) -> tuple[list[int], list[int]]:
         """Return the ids of what is given, and of what is asked: the label to the sentence's end.

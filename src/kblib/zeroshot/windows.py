@@ -11,7 +11,7 @@ from kblib.errors import ModelError
 from kblib.models.batches import cut
 from kblib.models.given import shortened
 from kblib.tokens.subwords import Tokenizer
-from kblib.zeroshot.evidence import Ints
+from kblib.zeroshot.evidence import Evidence, Floats, Ints, of_texts
 
 _LEAD = "a"
 LEAST_ROOM = 8
@@ -52,6 +52,22 @@ class Windows:
             np.array([len(own) for own in encoded], dtype=np.int64),
             counts,
         )
+
+    def evidence(self, gained_WP: Floats, *, multi: bool) -> Evidence:
+        """Return the evidence of texts by what each window gained for each prompt.
+
+        Parameters
+        ----------
+        gained_WP
+            In nats.
+        multi
+            Whether the second half of the prompts are the contraries of the first.
+        """
+        values_NP = of_texts(gained_WP, self.text_of, self.sizes, len(self.n_tokens))
+        if multi:
+            half = values_NP.shape[1] // 2
+            values_NP = values_NP[:, :half] - values_NP[:, half:]
+        return Evidence(values_NP, self.n_tokens, self.n_windows)
 
 
 def room_beside(taken: int, seq_len: int, longest: str) -> int:
