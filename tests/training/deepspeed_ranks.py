@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import operator
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +68,15 @@ class Comparison:
         config = replace(CONFIG, grad_accum_steps=pieces * self.world_size)
         return RandomBatches(SHAPE, config).step(step)[self.rank * pieces :][:pieces]
 
-    def train(self, engine: Engine, first: int, last: int) -> list[tuple[str, float]]:
+    def train(self, engine: Engine, first: int, last: int) -> list[tuple[str, float, bool]]:
+        """Return loss, norm and whether to stop; the second rank alone asks for that at `HALF`."""
         seen = []
         for step in range(first, last):
             seed_step(CONFIG.seed, step, self.rank)
-            outcome = engine.step(self.batch(step), CONFIG.learning_rate * (step + 1) / STEPS)
-            seen.append((outcome.loss.hex(), outcome.grad_norm))
+            asked = partial(operator.eq, (step, self.rank), (HALF, 1))
+            rate = CONFIG.learning_rate * (step + 1) / STEPS
+            outcome = engine.step(self.batch(step), rate, asked)
+            seen.append((outcome.loss.hex(), outcome.grad_norm, outcome.stopping))
         return seen
 
     def of_stage(self, stage: int | None) -> dict[str, Any]:

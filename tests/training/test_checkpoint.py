@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ class Writer:
 
     rank, world_size = 0, 2
 
-    def step(self, micro_batches: list[Batch], learning_rate: float) -> StepOutcome:
+    def step(
+        self, micro_batches: list[Batch], learning_rate: float, stop: Callable[[], bool]
+    ) -> StepOutcome:
         raise NotImplementedError
 
     def any_rank(self, flag: bool) -> bool:

@@ -58,17 +58,18 @@ def seen(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "rank-0.json").read_text())
 
 
-def losses(told: list[tuple[str, float]]) -> list[float]:
-    return [float.fromhex(loss) for loss, _ in told]
+def losses(told: list[tuple[str, float, bool]]) -> list[float]:
+    return [float.fromhex(loss) for loss, _, _ in told]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_losses_are_those_of_torch(seen: dict[str, Any], stage: int) -> None:
     plain, shared = seen["stages"]["None"]["losses"], seen["stages"][str(stage)]["losses"]
+    norms = [norm for _, norm, _ in plain]
     assert len(shared) == STEPS
     assert losses(shared) == pytest.approx(losses(plain), abs=ROUNDING)
-    assert [norm for _, norm in shared] == pytest.approx([norm for _, norm in plain], rel=1e-5)
-    assert all(norm > 0.5 for _, norm in plain), "nothing was clipped"
+    assert [norm for _, norm, _ in shared] == pytest.approx(norms, rel=1e-5)
+    assert all(norm > 0.5 for norm in norms), "nothing was clipped"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -100,6 +101,14 @@ def test_all_ranks_see_the_same_loss(folder: Path, seen: dict[str, Any]) -> None
     for stage in STAGES:
         one, two = seen["stages"][str(stage)], other["stages"][str(stage)]
         assert one["losses"] == two["losses"]
+
+
+@pytest.mark.parametrize("stage", [None, *STAGES])
+def test_one_rank_that_is_asked_to_stop_tells_all(folder: Path, stage: int | None) -> None:
+    for rank in range(WORLD):
+        told = json.loads((folder / f"rank-{rank}.json").read_text())
+        steps = told["stages"][str(stage)]["losses"]
+        assert [stopping for _, _, stopping in steps] == [step == HALF for step in range(STEPS)]
 
 
 @pytest.mark.parametrize("stage", [1, 3])

@@ -76,7 +76,7 @@ def train_on(
         record=lambda record: records.append(dict(record)),
         evaluate=dict,
         save=lambda _: None,
-        stop=lambda: len([one for one in records if "loss" in one]) == steps,
+        stop=lambda: len([one for one in records if "loss" in one]) == steps - 1,  # in the last
     )
     return [record for record in records if "loss" in record]
 
@@ -139,6 +139,7 @@ def test_rate_of_zero_changes_nothing(slope: TorchEngine) -> None:
 def test_one_rank_alone_has_the_say(slope: TorchEngine, flag: bool) -> None:
     assert (slope.rank, slope.world_size) == (0, 1)
     assert slope.any_rank(flag) is flag
+    assert slope.step(steep(1.0), 0.0, lambda: flag).stopping is flag
 
 
 def test_pieces_of_a_batch_teach_what_the_batch_does(

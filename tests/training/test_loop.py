@@ -29,12 +29,18 @@ class Told:
     rates: list[float] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
 
-    def step(self, micro_batches: list[Batch], rate: float) -> StepOutcome:
+    def step(
+        self, micro_batches: list[Batch], rate: float, stop: Callable[[], bool]
+    ) -> StepOutcome:
         (batch,) = micro_batches
         number = int(batch["number"]) + 1
         self.rates.append(rate)
         self.seeds.append(torch.initial_seed())
-        return StepOutcome(self.losses.get(number, 1.0 / number), self.norms.get(number, 0.5))
+        return StepOutcome(
+            self.losses.get(number, 1.0 / number),
+            self.norms.get(number, 0.5),
+            stopping=self.any_rank(stop()),
+        )
 
     def any_rank(self, flag: bool) -> bool:
         return flag or len(self.rates) == self.others_stop_at
@@ -194,6 +200,11 @@ def test_stop_saves_and_ends(course: Course) -> None:
     assert course.run(stop=lambda: len(course.engine.rates) == 4) == 4
     assert course.deeds[-3:] == ["loss 4", "score 4", "save 4"]
     assert course.saved == [3, 4]
+
+
+def test_stop_that_waits_for_an_evaluation_ends_right_after_it(course: Course) -> None:
+    assert course.run(stop=lambda: "score 4" in course.deeds) == 4
+    assert course.deeds[-2:] == ["score 4", "save 4"]
 
 
 def test_stop_at_a_step_that_is_saved_anyway_saves_once(course: Course) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,11 +25,13 @@ class Fragile:
     world_size: int = 1
     read: list[int] = field(default_factory=list)
 
-    def step(self, micro_batches: list[Batch], rate: float) -> StepOutcome:
+    def step(
+        self, micro_batches: list[Batch], rate: float, stop: Callable[[], bool]
+    ) -> StepOutcome:
         number = int(micro_batches[0]["number"])
         self.read.append(number)
         wobble = 0.01 * (number % 7)
-        return StepOutcome(9.0 if number in self.bad else 3.0 + wobble, 0.5)
+        return StepOutcome(9.0 if number in self.bad else 3.0 + wobble, 0.5, stop())
 
     def any_rank(self, flag: bool) -> bool:
         return flag

@@ -20,7 +20,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ from kblib.training.engine import (
     adamw,
     any_of_the_ranks,
     copied,
-    mean_over_ranks,
+    nobody_asks,
+    outcome_of_ranks,
 )
 from kblib.training.precision import choose_dtype
 from kblib.training.state_files import (
@@ -118,7 +119,12 @@ class DeepSpeedEngine:
         """Without ZeRO DeepSpeed would clip, but not tell the norm."""
         return self.zero_stage == 0
 
-    def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
+    def step(
+        self,
+        micro_batches: Sequence[Batch],
+        learning_rate: float,
+        stop: Callable[[], bool] = nobody_asks,
+    ) -> StepOutcome:
         """Forward and backward over the micro-batches, clip, update."""
         self._engine.train()
         for group in self._optimizer.param_groups:
@@ -136,7 +142,7 @@ class DeepSpeedEngine:
             norm = 0.0  # the scale was too high for float16: it is halved, nothing was learnt
         elif not self._clips_here:
             norm = self._engine.get_global_grad_norm()
-        return StepOutcome(loss=mean_over_ranks(loss), grad_norm=float(norm))
+        return outcome_of_ranks(loss, float(norm), stop())
 
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank."""

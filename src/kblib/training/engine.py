@@ -36,11 +36,18 @@ OPTIMIZER = "optimizer.safetensors"
 class StepOutcome:
     """What one step gave.
 
-    Mean loss in nats over all ranks, and the gradient norm before clipping.
+    Mean loss in nats over all ranks, the gradient norm before clipping, and whether a rank was
+    asked to stop.
     """
 
     loss: float
     grad_norm: float
+    stopping: bool = False
+
+
+def nobody_asks() -> bool:
+    """Say that this rank was not asked to stop."""
+    return False
 
 
 class Engine(Protocol):
@@ -49,8 +56,16 @@ class Engine(Protocol):
     rank: int
     world_size: int
 
-    def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
-        """Forward, backward, clip, update."""
+    def step(
+        self,
+        micro_batches: Sequence[Batch],
+        learning_rate: float,
+        stop: Callable[[], bool] = nobody_asks,
+    ) -> StepOutcome:
+        """Forward, backward, clip, update; then ask `stop`, and tell the other ranks with the loss.
+
+        A vote of its own would have all ranks wait for each other once more.
+        """
 
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank; every rank gets the same answer."""
@@ -115,7 +130,12 @@ class TorchEngine:
         self._parameters = {name: value for name, value in named if value.requires_grad}
         self._optimizer = adamw(self._parameters, config)
 
-    def step(self, micro_batches: Sequence[Batch], learning_rate: float) -> StepOutcome:
+    def step(
+        self,
+        micro_batches: Sequence[Batch],
+        learning_rate: float,
+        stop: Callable[[], bool] = nobody_asks,
+    ) -> StepOutcome:
         """Forward and backward over the micro-batches, clip, update."""
         self.objective.train()
         for group in self._optimizer.param_groups:
@@ -129,7 +149,7 @@ class TorchEngine:
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return StepOutcome(loss=mean_over_ranks(loss), grad_norm=float(norm))
+        return outcome_of_ranks(loss, float(norm), stop())
 
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank."""
@@ -234,12 +254,24 @@ def any_of_the_ranks(flag: bool, device: torch.device) -> bool:
     return bool(votes.item())
 
 
-def mean_over_ranks(value: Tensor) -> float:
-    """Return the mean of a number over all ranks."""
-    if not dist.is_initialized():
-        return float(value)
-    dist.all_reduce(value)
-    return float(value) / dist.get_world_size()
+def outcome_of_ranks(loss: Tensor, grad_norm: float, stopping: bool) -> StepOutcome:
+    """Return the mean loss over all ranks, and whether one of them stops.
+
+    Parameters
+    ----------
+    loss
+        This rank's, a scalar.
+    grad_norm
+        Of the whole gradient: every rank has the same.
+    stopping
+        Whether this rank was asked to stop.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return StepOutcome(float(loss), grad_norm, stopping)
+    told = torch.stack([loss, torch.full_like(loss, float(stopping))])
+    dist.all_reduce(told)
+    total, votes = told.tolist()
+    return StepOutcome(total / dist.get_world_size(), grad_norm, votes > 0)
 
 
 def _decay_groups(

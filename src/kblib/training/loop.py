@@ -58,7 +58,8 @@ def train(
         Writes the checkpoint of a step. Called every `config.save_every` steps, at the end, and
         before stopping.
     stop
-        Asked once a step; a checkpoint is written before the loop returns.
+        Asked once a step after the update, and again after an evaluation; a checkpoint is written
+        before the loop returns.
     guard
         Undoes loss spikes; by default nothing does.
 
@@ -71,9 +72,8 @@ def train(
     step = first_step
     while step < config.steps:
         rate = learning_rate(config, step)
-        outcome = _step(
-            engine, batches, config, guard.data_step(step) if guard else step, step, clock
-        )
+        reads = guard.data_step(step) if guard else step
+        outcome = _step(engine, batches, config, reads, step, clock, stop)
         _check_finite(outcome, step)
         if guard and (spike := guard.look(step, outcome.loss, outcome.grad_norm)):
             record(_step_record(outcome, step + 1, rate, clock, config))
@@ -81,12 +81,12 @@ def train(
             continue
         if guard:
             guard.remember(step, outcome.loss, outcome.grad_norm)
-        step += 1
+        step, stopping = step + 1, outcome.stopping
         record(_step_record(outcome, step, rate, clock, config))
         if step % config.eval_every == 0 or step == config.steps:
             scores, seconds = _timed(evaluate)
             record({"step": step, **scores, "evaluation_s": seconds})
-        stopping = engine.any_rank(stop())
+            stopping = stopping or engine.any_rank(stop())
         if stopping or step % config.save_every == 0 or step == config.steps:
             _, seconds = _timed(partial(save, step))
             record({"step": step, "checkpoint_s": seconds})
@@ -96,14 +96,20 @@ def train(
 
 
 def _step(
-    engine: Engine, batches: Batches, config: TrainingConfig, reads: int, step: int, clock: _Clock
+    engine: Engine,
+    batches: Batches,
+    config: TrainingConfig,
+    reads: int,
+    step: int,
+    clock: _Clock,
+    stop: Callable[[], bool],
 ) -> StepOutcome:
     """Read and do one step, and take its time; now and then also that of the traffic in it."""
     seed_step(config.seed, step, engine.rank)
     clock.start()
     found = batches.step(reads)
     clock.has_data()
-    work = partial(engine.step, found, learning_rate(config, step))
+    work = partial(engine.step, found, learning_rate(config, step), stop)
     if engine.world_size > 1 and (step + 1) % config.eval_every == 0:
         outcome, clock.communication_s = seconds_of_traffic(work)
     else:
