@@ -70,6 +70,7 @@ def set_up(part: str) -> None:
         raise SetUpError(too_old())
     if not is_done(part):
         begin = time.monotonic()
+        spare_linked()
         announce(part)
         make_venv()
         install(part)
@@ -129,6 +130,15 @@ def announce(part: str) -> None:
     free = shutil.disk_usage(ROOT).free / 1e6
     if free < disk and not is_usable():
         raise SetUpError(f"{ROOT} has {free:.0f} MB free; about {disk} are needed.")
+
+
+def spare_linked() -> None:
+    """Refuse a `.venv` that is a link to another checkout's: made anew, that one would be empty."""
+    if VENV.is_symlink() and (VENV / "pyvenv.cfg").is_file() and not is_usable():
+        raise SetUpError(
+            f".venv is a link to {VENV.resolve()}, an environment that was made for another place;"
+            "\n  to make it anew here would empty it there. Remove the link, and try again: rm .venv"
+        )
 
 
 def make_venv() -> None:

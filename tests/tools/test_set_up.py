@@ -67,6 +67,17 @@ def test_moved_checkout_needs_a_new_environment(checkout: Path) -> None:
     assert not set_up.is_usable()
 
 
+def test_environment_of_another_checkout_is_not_emptied(checkout: Path) -> None:
+    elsewhere = checkout / "elsewhere"
+    set_up.VENV.rename(elsewhere)
+    set_up.VENV.symlink_to(elsewhere)
+    (elsewhere / "bin" / "pip").write_text(f"#!{elsewhere}/bin/python\n", encoding="utf-8")
+    (elsewhere / "pyvenv.cfg").write_text("", encoding="utf-8")
+    with pytest.raises(set_up.SetUpError, match=f"(?s)is a link to {elsewhere}, .*rm .venv"):
+        set_up.set_up("lab")
+    assert (elsewhere / "bin" / "pip").is_file()
+
+
 def test_every_extra_is_in_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for extras in set_up.EXTRAS.values():
