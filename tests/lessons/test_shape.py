@@ -7,7 +7,17 @@ import re
 
 import pytest
 
-from .conftest import LESSONS, ROOT, SOLUTIONS, code_cells, prose, read
+from .conftest import (
+    LESSONS,
+    ROOT,
+    SOLUTIONS,
+    SWEDISH,
+    SWEDISH_LESSONS,
+    SWEDISH_SOLUTIONS,
+    code_cells,
+    prose,
+    read,
+)
 
 MOST_LINES = 5
 EVERY = [*LESSONS, *SOLUTIONS]
@@ -16,6 +26,16 @@ VIEWS = re.compile(r"kb\.(\w+View|figure)\(")
 
 def test_every_lesson_has_solutions():
     assert [f"solutions/{name}" for name in LESSONS] == SOLUTIONS
+
+
+@pytest.mark.parametrize("name", [*EVERY, *SWEDISH_LESSONS, *SWEDISH_SOLUTIONS])
+def test_links_lead_to_notebooks_that_are_there(name: str):
+    here = (ROOT / name).parent
+    links = re.findall(r"\]\(([^)]+\.ipynb)\)", prose(read(name)))
+    assert [link for link in links if not (here / link).is_file()] == []
+    other = f"solutions/{name}" if here == ROOT else f"../{name.partition('/')[2]}"
+    assert other in links
+    assert all(link.endswith(SWEDISH) == name.endswith(SWEDISH) for link in links)
 
 
 @pytest.mark.parametrize("name", EVERY)
