@@ -26,6 +26,8 @@ NOTEBOOK = "JPY_SESSION_NAME"
 """Where Jupyter Server tells the kernel which notebook it belongs to."""
 TABLES = Path(__file__).with_name("swedish")
 LIBRARY = TABLES / "library.toml"
+CODE = "code"
+"""The field of a sentence of the library that holds code: it stays as it is."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]\d+)?%?")
@@ -81,7 +83,10 @@ def heard(sentence: str) -> str:
             return sentence.translate(_SWEDISH_MARKS)
         for pattern, swedish_text in _library():
             if found := pattern.fullmatch(sentence):
-                values = {name: _heard_value(value) for name, value in found.groupdict().items()}
+                values = {
+                    name: value if name == CODE else _heard_value(value)
+                    for name, value in found.groupdict().items()
+                }
                 return swedish_text.format(**values)
     return sentence
 

@@ -120,17 +120,24 @@ class PlanView(View):
         from kblib.planner.variations import variation_of
 
         rate = self._rates.get(self._card.value, variation_of(self._given).tflops)
-        self._change(tflops=rate)
-        self._sliders["tflops"].value = rate
+        self._set({"tflops": rate})
 
     def _select(self, wanted: Mapping[str, Any]) -> None:
         entries = entries_of(wanted, self.selection)
-        entries.pop("site", None)
+        _check_site(entries.pop("site", self.plan.site), str(self.plan.site))
         for name, value in entries.items():
             _check_within(name, value, self._sliders[name])
-        self._change(**entries)
-        for name, value in entries.items():
-            self._sliders[name].value = value
+        self._set(entries)
+
+    def _set(self, numbers: Mapping[str, Any]) -> None:
+        """Take numbers that no slider was moved to; the sliders follow, also where none fits."""
+        if not numbers:
+            return
+        try:
+            self._change(**numbers)
+        finally:
+            for name, value in numbers.items():
+                self._sliders[name].value = value
 
     def _change(self, **numbers: Any) -> None:
         """Take a new state at once; plan it, and show it unless a later one was asked for.
@@ -185,6 +192,16 @@ class PlanView(View):
         if self.fit is not None:
             return _plan_picture.draw(self.fit)
         return _table_drawn(self.plan)
+
+
+def _check_site(wanted: object, here: str) -> None:
+    """Refuse another site: its GPUs and nodes are others, and so is the plan."""
+    if wanted != here:
+        raise ViewError(
+            say("The selection says {name}={value}.", name="site", value=repr(wanted)),
+            say("This plan is of site '{site}'; another site is another plan.", site=here),
+            f"kb.PlanView(kb.plan(view.plan.job, site={wanted!r}, nodes=1))",
+        )
 
 
 def _check_within(name: str, value: object, slider: Any) -> None:

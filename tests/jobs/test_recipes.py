@@ -10,6 +10,7 @@ import torch
 
 from kblib import embedded
 from kblib.corpora import Corpus
+from kblib.errors import JobError
 from kblib.jobs import recipes
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.models.build import build_model
@@ -99,3 +100,12 @@ def test_mini_recipes_are_those_of_the_embedded_models(
     for name, recipe in (("masked", recipes.mini_masked), ("causal", recipes.mini_causal)):
         made = embedded.EMBEDDED[f"kb-mini-{name}"]()
         assert recipe(made.corpus, name=f"kb-mini-{name}").key == made.key
+
+
+@every_recipe
+def test_what_no_training_takes_is_refused(recipe: Callable[..., Pretrain], films: Corpus) -> None:
+    with pytest.raises(JobError) as caught:
+        recipe(films, learningrate=1e-4)
+    assert str(caught.value).startswith("A recipe got 'learningrate', which no training takes.")
+    assert str(caught.value).endswith("\n  Did you mean learning_rate=...?")
+    assert recipe(films, replay=films, replay_share=0.2).sources[1].share == 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,9 @@ def test_both_published_figures_stand_side_by_side() -> None:
         ({"core_hours": 1, "gpu_hours": 1}, "allocation got core_hours and gpu_hours."),
         ({"core_hours": -5}, "allocation got core_hours=-5. A number above 0 was expected."),
         ({"core_hours": 5, "months": 0}, "allocation got months=0."),
+        ({"core_hours": 5, "months": 1.5}, "allocation got months=1.5. A whole number from 1 to"),
+        ({"core_hours": 5, "months": "June"}, "allocation got months='June'."),
+        ({"core_hours": 5, "months": 10**9}, "allocation got months=1000000000. A whole number"),
     ],
 )
 def test_impossible_awards_are_refused(wrong: dict[str, float], said: str) -> None:
@@ -124,3 +128,33 @@ def test_table_says_what_to_start_when() -> None:
 def test_more_nodes_than_a_job_may_have_are_refused() -> None:
     with pytest.raises(PlanError, match="60 nodes were asked of site 'meluxina'"):
         allocation("meluxina", core_hours=5e6).calendar(10, nodes=60, start=NEW_YEAR)
+
+
+def test_award_of_more_than_the_site_has_says_so() -> None:
+    """MeluXina has 200 nodes, of 64 cores that are billed."""
+    assert "The whole site has" not in str(allocation("meluxina", core_hours=200 * 64 * 8759))
+    assert str(allocation("meluxina", core_hours=200 * 64 * 8761)).endswith(
+        "The whole site has 200."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"start": "June"}, "calendar got start='June'. The first day of the award was expected"),
+        ({"first_month": 13}, "calendar got first_month=13. A whole number from 1 to 12"),
+        ({"nodes": 1.5}, "calendar got nodes=1.5. A whole number from 1 on"),
+        ({"node_hours": -1}, "calendar got node_hours=-1."),
+    ],
+)
+def test_impossible_calendars_are_refused(wrong: dict[str, Any], said: str) -> None:
+    award = allocation("meluxina", core_hours=5e6)
+    with pytest.raises(PlanError) as caught:
+        award.calendar(**{"node_hours": 10, "nodes": 1, **wrong})
+    assert str(caught.value).startswith(said)
+
+
+def test_a_time_of_day_is_no_part_of_the_first_day() -> None:
+    award = allocation("meluxina", core_hours=5e6)
+    noon = datetime.datetime(2027, 1, 1, 12)
+    assert award.calendar(10, nodes=1, start=noon).months[0].begin == NEW_YEAR

@@ -246,3 +246,26 @@ def test_what_is_no_training_is_not_planned() -> None:
     words: Any = "train a model"
     with pytest.raises(PlanError, match=r"(?s)plan got a str\..*kb\.Pretrain"):
         plan(words, site="meluxina")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"goodput": 90}, r"plan got goodput=90\. A share was expected.*\n.*goodput=0\.9"),
+        ({"tflops_per_gpu": 150e12}, r"The highest peak known here is that of H100-80GB: 989"),
+        ({"tflops_per_gpu": "fast"}, r"plan got tflops_per_gpu='fast'\."),
+    ],
+)
+def test_rates_in_another_unit_are_refused(job: Pretrain, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        planned(job, **wrong)
+
+
+def test_this_machine_is_given_no_rate(job: Pretrain) -> None:
+    with pytest.raises(PlanError, match=r"goodput=0\.5 was given for site 'local'"):
+        plan(job, goodput=0.5)
+
+
+def test_tables_of_an_application_write_numbers_out(job: Pretrain) -> None:
+    text = planned(job).application(allocation("meluxina", core_hours=5e7))
+    assert "e+" not in text.split("### Texts")[1]

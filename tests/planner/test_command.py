@@ -58,3 +58,26 @@ def test_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PlanError: No model is called 'gpt-5' here. Known are: gpt-neox-20b" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--micro-batch", "0"), "plan got --micro-batch=0. A number above 0 was expected."),
+        (("--tokens", "-5"), "plan got --tokens=-5.0."),
+        (("--tokens", "nan"), "plan got --tokens=nan."),
+        (("--nodes", "0"), "plan got --nodes=0."),
+        (("--texts", "0"), "plan got --texts=0.0."),
+        (("--core-hours", "0"), "plan got --core-hours=0.0."),
+        (("--core-hours", "5", "--months", "0"), "allocation got months=0."),
+        (("--goodput", "90"), "plan got goodput=90.0. A share was expected"),
+        (("--zero", "7"), "Pretrain got zero_stage=7."),
+        (("--site", "local"), "Site 'local' has the scheduler 'none'."),
+        (("--site", "melluxina"), "No site named 'melluxina'."),
+    ],
+)
+def test_impossible_words_are_refused(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert __main__.main(["plan", *words]) == 1
+    assert said in capsys.readouterr().err

@@ -61,6 +61,36 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: labels().split(test=0.2, by="film"),
         "Etiketterna har ingen kolumn 'film'. De har: id, text, label.",
     ),
+    "plan of nothing": (
+        lambda: kb.plan("films"),  # type: ignore[arg-type]
+        (
+            "plan fick str. En träning väntades: vad som lärs ur vilka texter, och hur länge.\n"
+            "  kb.plan(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))"
+        ),
+    ),
+    "months": (
+        lambda: kb.allocation("meluxina", core_hours=5e6, months=1.5),  # type: ignore[arg-type]
+        "allocation fick months=1.5. Ett heltal från 1 till 120 väntades.",
+    ),
+    "site": (
+        lambda: kb.allocation("meluxine", core_hours=5e6),
+        (
+            "Ingen plats heter 'meluxine'. Här finns: emulator, example-pbs, example-slurm, "
+            'leonardo, local, lumi, meluxina, vega.\n  Menade du site="meluxina"?'
+        ),
+    ),
+    "does not fit": (
+        lambda: kb.plan(
+            kb.Pretrain(kb.Corpus.from_texts(["a"]), kb.known_shape("open-llama-7b"), tokens=1e10),
+            site="meluxina",
+        ),
+        (
+            "6,7 miljarder parametrar behöver 100,4 GiB per GPU för vikter, gradienter och "
+            "optimerare (med hela modellen i varje GPU på 4 GPU:er); 40,0 GiB finns.\n  "
+            "ZeRO-1 behöver 49,4; ZeRO-2 behöver 40,0 och lämnar 0,0; ZeRO-3 behöver 32,4 och "
+            'lämnar 7,6. Pröva kb.plan(job, site="meluxina", nodes=1, zero_stage=2).'
+        ),
+    ),
     "one reader": (
         lambda: kb.merge_labels({"Selma": labels()}),
         (

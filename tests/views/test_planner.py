@@ -134,6 +134,29 @@ def test_what_does_not_fit_is_told_and_the_picture_stays(view: PlanView):
     assert "On 16 nodes" in view.html
 
 
+def test_sliders_follow_a_selection_also_where_it_does_not_fit(view: PlanView):
+    view.selection = {"zero_stage": 0}
+    assert "6.7 B parameters need" in str(view.error)
+    assert view._sliders["zero_stage"].value == view.selection["zero_stage"] == 0
+    view._sliders["nodes"].value = 32
+    assert "128 GPUs" in str(view.error)
+    view.selection = {"zero_stage": 3}
+    assert view.error is None
+    assert view._sliders["zero_stage"].value == 3
+
+
+def test_another_site_is_another_plan(view: PlanView):
+    before = view.plan
+    view.selection = {"site": "lumi", "nodes": 32}
+    assert str(view.error).startswith(
+        "The selection says site='lumi'. This plan is of site 'meluxina'"
+    )
+    assert view.plan is before
+    view.selection = {"site": "meluxina", "nodes": 32}
+    assert view.error is None
+    assert view.plan.side.nodes == 32
+
+
 def test_picture_has_words_and_a_table(view: PlanView, structure):
     picture = structure(view.html).all("img")[0]
     assert "a bar a ZeRO stage: nothing shared" in picture["alt"]

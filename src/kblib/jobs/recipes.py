@@ -10,9 +10,12 @@ what they cost, and what of it a corpus can feed.
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from typing import Any
 
 from kblib.corpora import Corpus
+from kblib.errors import JobError
 from kblib.jobs.quantities import LENGTHS
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
@@ -45,10 +48,30 @@ models; add `replay=` of the old language, of which they find 5 % enough for a n
 
 def _job(corpus: Corpus, recipe: dict[str, Any], changes: dict[str, Any]) -> Pretrain:
     """Return the job of a recipe; another length takes the place of its own, and of its warm-up."""
+    for name in changes:
+        _check_name(name)
     if any(changes.get(name) is not None for name in LENGTHS):
         left_out = (*LENGTHS, "warmup_steps")  # of the usual length; another has the usual one
         recipe = {name: value for name, value in recipe.items() if name not in left_out}
     return Pretrain(corpus, **recipe | changes)
+
+
+def _check_name(name: str) -> None:
+    """Refuse what no training takes.
+
+    Raises
+    ------
+    JobError
+        With the nearest name that one takes.
+    """
+    known = [one for one in inspect.signature(Pretrain).parameters if one != "corpus"]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise JobError(
+            f"A recipe got '{name}', which no training takes.",
+            f"There are: {', '.join(known)}.",
+            f"Did you mean {near[0]}=...?" if near else "help(kb.Pretrain) says what each is.",
+        )
 
 
 def neox_20b_continue(corpus: Corpus, **changes: Any) -> Pretrain:

@@ -84,8 +84,13 @@ def _sources(plan: Plan) -> str:
 
 def _short(table: pd.DataFrame) -> pd.DataFrame:
     """Round numbers for a page."""
-    floats = table.select_dtypes("number").columns
-    return table.assign(**{name: table[name].map("{:,.4g}".format) for name in floats})
+    numbers = table.select_dtypes("number").columns
+    return table.assign(**{name: table[name].map(_number) for name in numbers})
+
+
+def _number(value: float) -> str:
+    """Write a number out where it is large; a small one has three digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
 
 
 def _markdown(table: pd.DataFrame) -> str:

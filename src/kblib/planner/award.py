@@ -11,12 +11,14 @@ import pandas as pd
 from kblib import sites
 from kblib.errors import PlanError
 from kblib.planner.billing import SAID, Billing, billing_of
-from kblib.planner.flops import check_positive
+from kblib.planner.flops import check_positive, check_whole
 
 if TYPE_CHECKING:
     from kblib.planner.calendar import Calendar
 
 HOURS_A_MONTH = 365 * 24 / 12
+MOST_MONTHS = 120
+"""Ten years: no call grants more."""
 SLIDES = ("the slides", "core_hours", 5_000_000)
 NEWS = ("the news", "core_hours", 10_000_000)
 """The same award, as two published texts have it: "5,000,000 core hours on MeluXina" and "10 000
@@ -90,9 +92,11 @@ class Allocation:
         said = (
             f"{self.asked} on {self.billing.site} over {self.months} months: "
             f"{self.node_hours:,.0f} node-hours, {self.node_hours_a_month:,.0f} a month, "
-            f"{self.nodes_all_month:.1f} nodes from the first minute of it to the last."
+            f"{self.nodes_all_month:,.1f} nodes from the first minute of it to the last."
         )
-        return f"{said} {self.assumption}".rstrip()
+        there = sites.cluster_of(sites.load_site(self.billing.site)).node.count
+        beyond = f"The whole site has {there:,}." if self.nodes_all_month > there else ""
+        return " ".join(part for part in (said, beyond, self.assumption) if part)
 
 
 def allocation(
@@ -118,7 +122,7 @@ def allocation(
     Raises
     ------
     PlanError
-        If none or several awards are given, or one is not above 0.
+        If none or several awards are given, one is not above 0, or the months are no whole number.
     SiteError
         If the site is unknown.
 
@@ -136,11 +140,11 @@ def allocation(
             f'kb.allocation("{site}", core_hours=5_000_000)',
         )
     check_positive("allocation", said[0], given[said[0]])
-    check_positive("allocation", "months", months)
+    check_whole("allocation", "months", months, most=MOST_MONTHS)
     amount, bill = float(given[said[0]] or 0), billing_of(site)
     asked = f"{amount:,.0f} {said[0].replace('_', '-').replace('gpu', 'GPU')}"
     hours, assumption = _node_hours(said[0], amount, bill)
-    return Allocation(bill, hours, months, asked, assumption)
+    return Allocation(bill, hours, int(months), asked, assumption)
 
 
 def award_figures(site: str = "meluxina", months: int = 12) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandas as pd
 from kblib import sites
 from kblib.errors import PlanError
 from kblib.planner.award import Allocation
-from kblib.planner.flops import check_positive
+from kblib.planner.flops import check_positive, check_whole
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,13 @@ def lay_out(
     Raises
     ------
     PlanError
-        If the nodes are more than one job may have, or a number is not above 0.
+        If the nodes are more than one job may have, the award is over before the work is ready, a
+        number is not above 0, or `start` is no date.
     """
-    for name, value in (("node_hours", node_hours), ("nodes", nodes), ("first_month", first_month)):
-        check_positive("calendar", name, value)
+    check_positive("calendar", "node_hours", node_hours)
+    check_whole("calendar", "nodes", nodes)
+    check_whole("calendar", "first_month", first_month, most=award.months)
+    start = _date(start)
     cluster = sites.cluster_of(sites.load_site(award.billing.site))
     if nodes > cluster.most_nodes:
         raise PlanError(
@@ -149,6 +152,18 @@ def lay_out(
     begin = start or _months_later(datetime.date.today().replace(day=1), 1)
     months = tuple(_months(award, node_hours, nodes, begin, first_month, cluster.walltime_hours))
     return Calendar(award, node_hours, months, cluster.walltime_hours)
+
+
+def _date(start: object) -> datetime.date | None:
+    if start is None or type(start) is datetime.date:
+        return start
+    if isinstance(start, datetime.datetime):
+        return start.date()
+    raise PlanError(
+        f"calendar got start={start!r}.",
+        "The first day of the award was expected, as a date.",
+        "award.calendar(..., start=datetime.date(2027, 1, 1))",
+    )
 
 
 def _months(

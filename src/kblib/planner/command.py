@@ -14,6 +14,7 @@ from kblib.jobs.specs import Pretrain
 from kblib.planner.award import Allocation, allocation
 from kblib.planner.check import report
 from kblib.planner.duration import plan
+from kblib.planner.flops import check_positive
 from kblib.planner.known_shapes import known_shape
 from kblib.planner.limits import DataLimits
 from kblib.planner.plan_result import Plan
@@ -34,6 +35,7 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
     if arguments.check:
         yield report()
         return
+    _check(arguments)
     found, award = _planned(arguments), _award(arguments)
     if arguments.application:
         yield found.application(award)
@@ -45,6 +47,14 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
     if award is not None:
         calendar = found.calendar(award)
         yield f"\n{award}\n{calendar}\n{_shown(calendar.table.round(1))}"
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse numbers by the names that they have on the command line."""
+    for name in ("tokens", "nodes", "micro_batch", "texts", "core_hours"):
+        value = getattr(arguments, name)
+        if value is not None:
+            check_positive("plan", f"--{name.replace('_', '-')}", value)
 
 
 def _planned(arguments: argparse.Namespace) -> Plan:

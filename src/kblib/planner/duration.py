@@ -17,7 +17,7 @@ from kblib.planner.billing import billing_of
 from kblib.planner.cards import Card, card_of
 from kblib.planner.cluster_side import ClusterSide, Estimate, estimate
 from kblib.planner.fitting import Fit, at_stage, check_fits, fit
-from kblib.planner.flops import check_positive
+from kblib.planner.flops import check_positive, check_speed
 from kblib.planner.goodput import Goodput, goodput
 from kblib.planner.host import HostMemory, check_host, host_memory
 from kblib.planner.limits import DataLimits
@@ -66,25 +66,41 @@ def plan(
     JobError
         If the batch does not divide among the GPUs.
     PlanError
-        If no rate is known and none can be measured, or the job does not fit into the GPUs.
+        If no rate is known and none can be measured, one that is given is impossible, or the job
+        does not fit into the GPUs.
     SiteError
         If the site is unknown.
     """
     _check_job(job)
+    check_speed("plan", tflops_per_gpu, goodput)
     place = sites.load_site(site)
     if zero_stage is not None:
         job = at_stage(job, zero_stage)
     if place.scheduler != "none" and ranks is None:
         return _on_cluster(job, sites.cluster_of(place), nodes, tflops_per_gpu, goodput)
+    _refuse_cluster_words(site, ranks, nodes, tflops_per_gpu, goodput)
+    ranks = max(1, sites.this_machine().gpus) if ranks is None else ranks
+    rate = _measured(job, site, ranks)
+    return _plan(job, site, rate, Goodput(1.0, 1.0, 1.0, 0))
+
+
+def _refuse_cluster_words(
+    site: str, ranks: int | None, nodes: int | None, tflops: float | None, share: float | None
+) -> None:
+    instead = f'kb.plan(job, site="{site}", ranks={ranks or 1})'
     if nodes is not None:
         raise PlanError(
             f"nodes={nodes} was asked of site '{site}'.",
             "This machine has no nodes to choose, and ranks are not given beside nodes.",
-            f'kb.plan(job, site="{site}", ranks={ranks or 1})',
+            instead,
         )
-    ranks = max(1, sites.this_machine().gpus) if ranks is None else ranks
-    rate = _measured(job, site, ranks)
-    return _plan(job, site, rate, Goodput(1.0, 1.0, 1.0, 0))
+    for name, value in (("tflops_per_gpu", tflops), ("goodput", share)):
+        if value is not None:
+            raise PlanError(
+                f"{name}={value:g} was given for site '{site}'.",
+                "Where ranks train together, a measured rate is gone by.",
+                instead,
+            )
 
 
 def _measured(job: Pretrain, site: str, ranks: int) -> Rate:
@@ -194,8 +210,6 @@ def _card(cluster: Cluster, *, needed: bool) -> Card | None:
 def _estimated(
     job: Pretrain, card: Card | None, cluster: Cluster, gpus: int, tflops: float | None
 ) -> Estimate:
-    if tflops is not None:
-        check_positive("plan", "tflops_per_gpu", tflops)
     if card is None:
         card = Card(cluster.node.gpu, cluster.node.gpu, cluster.node.gpu_memory_gib, 0, "")
     return estimate(job, card, max(1, gpus), tflops)
@@ -203,7 +217,6 @@ def _estimated(
 
 def _goodput(share: float | None, card: Card | None, *, own: bool) -> Goodput:
     if share is not None:
-        check_positive("plan", "goodput", share)
         return Goodput(share, share, share, 0)
     return goodput(own=own, card="" if card is None else card.name)
 

@@ -131,8 +131,7 @@ def _advice(job: Pretrain, found: Fit, where: str) -> str:
     told = "; ".join(_told(one, found.gpu_memory_gib) for one in later)
     fitting = [one for one in later if one.needed_gib <= found.gpu_memory_gib]
     if fitting:
-        call = f"kb.plan(job, {where}, zero_stage={fitting[0].setting.zero})"
-        return f"{told}. Try {call}."
+        return f"{told}. Try kb.plan(job, {where}, zero_stage={fitting[0].setting.zero})."
     for change, changed in _changes(job, found.gpus):
         if memory_of(changed, found.gpus).needed_gib <= found.gpu_memory_gib:
             return f"{told + '. ' if told else ''}It fits with kb.Pretrain(..., {change})."

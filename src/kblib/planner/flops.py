@@ -11,6 +11,7 @@ from numbers import Real
 
 from kblib.errors import PlanError
 from kblib.models.shape import ModelShape
+from kblib.sites.cards import PEAK_TFLOPS
 
 RECOMPUTED = 4 / 3
 """Hardware operations for one of the model where every layer is computed twice: a forward pass is a
@@ -57,7 +58,8 @@ def training_gpu_hours(
     Raises
     ------
     PlanError
-        If a number is not above 0, or the goodput is above 1.5: a per cent, perhaps.
+        If a number is not above 0, the goodput is above 1.5 (a per cent, perhaps), or the rate is
+        above what any card computes.
 
     Examples
     --------
@@ -74,13 +76,35 @@ def training_gpu_hours(
     }
     for name, value in given.items():
         check_positive("training_gpu_hours", name, value)
-    if goodput > _MOST_KEPT:
-        raise PlanError(
-            f"training_gpu_hours got goodput={goodput!r}.",
-            "A share was expected: 1 is a run that loses nothing.",
-            f"training_gpu_hours(..., goodput={min(1.0, goodput / 100):g})",
-        )
+    check_speed("training_gpu_hours", tflops_per_gpu, goodput)
     return 6 * parameters * tokens / (tflops_per_gpu * TERA * goodput) / 3600
+
+
+def check_speed(who: str, tflops_per_gpu: float | None, goodput: float | None) -> None:
+    """Refuse a rate beyond every card, and a goodput that must be meant in another unit.
+
+    Raises
+    ------
+    PlanError
+        With what was expected.
+    """
+    if tflops_per_gpu is not None:
+        check_positive(who, "tflops_per_gpu", tflops_per_gpu)
+        card, (peak, _) = max(PEAK_TFLOPS.items(), key=lambda item: item[1][0])
+        if tflops_per_gpu > peak:
+            raise PlanError(
+                f"{who} got tflops_per_gpu={tflops_per_gpu:g}.",
+                f"The highest peak known here is that of {card}: {peak:g} TFLOP/s.",
+                f"In units of 1e12 operations a second: {who}(..., tflops_per_gpu=150)",
+            )
+    if goodput is not None:
+        check_positive(who, "goodput", goodput)
+        if goodput > _MOST_KEPT:
+            raise PlanError(
+                f"{who} got goodput={goodput!r}.",
+                "A share was expected: 1 is a run that loses nothing.",
+                f"{who}(..., goodput={min(1.0, goodput / 100):g})",
+            )
 
 
 def check_positive(who: str, name: str, value: object) -> None:
@@ -93,3 +117,21 @@ def check_positive(who: str, name: str, value: object) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise PlanError(f"{who} got {name}={value!r}.", "A number above 0 was expected.")
+
+
+def check_whole(who: str, name: str, value: float, most: int | None = None) -> None:
+    """Refuse what is no whole number from 1 on, or above the most there can be.
+
+    Raises
+    ------
+    PlanError
+        Naming it.
+    """
+    check_positive(who, name, value)
+    if value != int(value) or (most is not None and value > most):
+        raise PlanError(
+            f"{who} got {name}={value!r}.",
+            "A whole number from 1 on was expected."
+            if most is None
+            else f"A whole number from 1 to {most} was expected.",
+        )
