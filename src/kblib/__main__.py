@@ -289,6 +289,10 @@ def _add_bundle_options(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
     one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
+    one.add_argument(
+        "--licence", action="append", default=[], metavar="NAME=LICENCE",
+        help="of labels or a model that state none",
+    )  # fmt: skip
 
 
 def _add_plan_options(one: argparse.ArgumentParser) -> None:

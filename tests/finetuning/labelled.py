@@ -76,7 +76,7 @@ def texts_of(parts: Parts) -> list[str]:
     return pl.concat([*(frame["text"] for frame in frames), *seconds]).to_list()
 
 
-def tiny_model(folder: Path, architecture: str) -> Path:
+def tiny_model(folder: Path, architecture: str, recipe: dict[str, Any] | None = None) -> Path:
     """Save a model of two layers whose tokenizer knows the words of all kinds."""
     texts = [text for kind in KINDS.values() for text in texts_of(kind())]
     masked = architecture in ("modernbert", "bert")
@@ -88,7 +88,7 @@ def tiny_model(folder: Path, architecture: str) -> Path:
         folder / f"tiny-{architecture}",
         model=(build_masked if masked else build_causal)(shape, seed=1),
         tokenizer=tokenizer,
-        recipe={},
+        recipe=recipe or {},
         scores={},
         card="# tiny\n",
         notice="Made of a few sentences.\n",

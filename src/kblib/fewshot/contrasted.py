@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from kblib.fewshot.contrastive import Contrasted, contrast
 from kblib.fewshot.contrastive_recipe import Contrast
+from kblib.labels.told import notice_of, told_labels
 from kblib.models.catalog import find_model
 from kblib.models.folder import fingerprint, save_model
 from kblib.models.linears import make_ready
 from kblib.models.sentence_encoder import TEMPERATURE, Vectors, mean_vectors, reader_of
+from kblib.models.told import told_model
 
 if TYPE_CHECKING:
     from kblib.labels import Labels
@@ -33,17 +34,28 @@ class ContrastedEngine:
         Folder of the model it began with.
     recipe, seed
         How it was finetuned.
+    labels
+        What is told of the labels.
     """
 
     temperature = TEMPERATURE
     weights = ""  # they have no folder yet whose manifest could say it
 
-    def __init__(self, made: Contrasted, *, base: Path, recipe: Contrast, seed: int) -> None:
+    def __init__(
+        self,
+        made: Contrasted,
+        *,
+        base: Path,
+        recipe: Contrast,
+        seed: int,
+        labels: Mapping[str, Any],
+    ) -> None:
         self.made = made
         self.name = f"{base.name}, finetuned on pairs"
         self._base = base
         self._recipe = recipe
         self._seed = seed
+        self._labels = labels
         # As the saved encoder is read, so that both give the same vectors; `made` can be saved.
         self._reader = copy(made.reader)
         self._reader.model = make_ready(deepcopy(made.reader.model))
@@ -57,7 +69,7 @@ class ContrastedEngine:
     def about(self) -> dict[str, Any]:
         """How it was made, as plain values."""
         return {
-            "base": {"model": self._base.name, "weights": fingerprint(self._base)},
+            "base": {**told_model(self._base), "weights": fingerprint(self._base)},
             "recipe": asdict(self._recipe),
             "seed": self._seed,
             "steps": len(self.made.losses),
@@ -82,17 +94,14 @@ class ContrastedEngine:
 
     def save(self, folder: Path, scores: dict[str, Any]) -> Path:
         """Save the encoder as a model folder, which batch jobs and transformers open."""
-        notice = None
-        with suppress(OSError):
-            notice = (self._base / "NOTICE").read_text(encoding="utf-8")
         return save_model(
             folder,
             model=self.made.reader.model,
             tokenizer=self.made.reader.tokenizer,
-            recipe=self.about,
+            recipe={**self.about, "labels": self._labels},
             scores=scores,
             card=_CARD.format(base=self._base.name),
-            notice=notice,
+            notice=notice_of(self._labels, self._base),
         )
 
 
@@ -112,4 +121,5 @@ def contrasted(
     base = find_model(model)
     texts, names = (labels.rows[name].to_list() for name in ("text", "label"))
     made = contrast(reader_of(base), texts, names, recipe, seed=seed, progress=progress)
-    return ContrastedEngine(made, base=base, recipe=recipe, seed=seed)
+    told = told_labels(labels.name, {"train": labels})
+    return ContrastedEngine(made, base=base, recipe=recipe, seed=seed, labels=told)

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kblib.errors import IntegrityError, ModelError
 from kblib.fewshot.logistic_head import LogisticHead
+from kblib.fewshot.made_from import notice_beside, recipe_of
 from kblib.files import MANIFEST, check_folder, read_json, sealed_folder, write_atomic, write_json
-from kblib.models.catalog import CONFIG
+from kblib.labels.told import NOTICE
+from kblib.models.catalog import CONFIG, local_folder
+from kblib.models.hub import looks_like_hub_name
 from kblib.models.sentence_encoder import SentenceEncoder
+from kblib.models.sentence_encoder_packaged import PACKAGE
+from kblib.models.told import RECIPE
 
 if TYPE_CHECKING:
     from kblib.fewshot.classifier import TextVectors
@@ -35,13 +40,38 @@ def save(
         at = getattr(encoder, "folder", None)
         known = {"encoder": encoder.provenance, "encoder_at": None if at is None else str(at)}
         write_json(aside / CONFIG, {**LAYOUT, **known, **about})
+        write_json(aside / RECIPE, recipe_of(encoder, about["provenance"]))
+        write_json(aside / "scores.json", _scores(head))
         write_atomic(aside / "README.md", _card(target.name, encoder, head, about).encode("utf-8"))
-        _save_encoder(encoder, aside / ENCODER, about)
+        _save_encoder(encoder, aside / ENCODER, about["provenance"])
+        notice = notice_beside(encoder, aside / ENCODER, about["provenance"])
+        if notice is not None:
+            write_atomic(aside / NOTICE, notice.encode("utf-8"))
     return target
 
 
-def read(source: Path) -> tuple[SentenceEncoder, LogisticHead, dict[str, Any]]:
+def encoder_beside(source: Path) -> str | None:
+    """Return the folder of the frozen encoder of a saved classifier, or the package's name.
+
+    None where the encoder lies in the classifier's own folder, or is not on this machine.
+    """
+    about = read_json(source / CONFIG)
+    place = _place(source, about) if "encoder" in about else source / ENCODER
+    if place == PACKAGE:
+        return PACKAGE
+    found = None if place == source / ENCODER else local_folder(place)
+    return None if found is None else str(found)
+
+
+def read(
+    source: Path, encoder: str | Path | None = None
+) -> tuple[SentenceEncoder, LogisticHead, dict[str, Any]]:
     """Return encoder, head, and what is known of them.
+
+    Parameters
+    ----------
+    encoder
+        Where a frozen encoder lies, if not where it was.
 
     Raises
     ------
@@ -62,29 +92,45 @@ def read(source: Path) -> tuple[SentenceEncoder, LogisticHead, dict[str, Any]]:
         raise IntegrityError(
             f"{source / CONFIG} does not say what its encoder is.", "Each saved one does."
         )
-    return _encoder_of(source, about), LogisticHead.open(source), about
+    return _encoder_of(source, about, encoder), LogisticHead.open(source), about
 
 
-def _save_encoder(encoder: TextVectors, folder: Path, about: Mapping[str, Any]) -> None:
+def _scores(head: LogisticHead) -> dict[str, Any]:
+    """Return all that a head knows of how good it is: of texts left out when it was fitted."""
+    return {"held_out_nats": head.tried.get(head.strength), "strength": head.strength}
+
+
+def _save_encoder(encoder: TextVectors, folder: Path, known: Mapping[str, Any]) -> None:
     """Put an encoder that was finetuned for this classifier beside its head."""
     from kblib.fewshot.contrasted import ContrastedEngine
 
     engine = getattr(encoder, "engine", None)
     if isinstance(engine, ContrastedEngine):
         engine.save(folder, {"last_loss": engine.about["last_loss"]})
-    elif (
-        engine is not None and "contrast" in about["provenance"]
-    ):  # opened from a folder such as this
+    elif engine is not None and "contrast" in known:  # opened from a folder such as this
         shutil.copytree(engine.folder, folder)
 
 
-def _encoder_of(source: Path, about: Mapping[str, Any]) -> SentenceEncoder:
-    own, said = source / ENCODER, dict(about["encoder"])
-    if (own / MANIFEST).is_file():
-        return SentenceEncoder.open(own)
-    here = Path(about.get("encoder_at") or own)
-    encoder = SentenceEncoder.open(here if (here / CONFIG).is_file() else said["model"])
-    if encoder.provenance != said:
+def _place(source: Path, about: Mapping[str, Any]) -> str | Path:
+    """Return what the encoder is opened by: its own folder, the one where it was, its name."""
+    if (source / ENCODER / MANIFEST).is_file():
+        return source / ENCODER
+    name, at = str(about["encoder"]["model"]), about.get("encoder_at")
+    in_the_cache = looks_like_hub_name(name)  # whose folders are called by a commit
+    return Path(at) if at and not in_the_cache and (Path(at) / CONFIG).is_file() else name
+
+
+def _encoder_of(
+    source: Path, about: Mapping[str, Any], given: str | Path | None
+) -> SentenceEncoder:
+    place, said = _place(source, about), dict(about["encoder"])
+    if place == source / ENCODER:
+        return SentenceEncoder.open(place)
+    encoder = SentenceEncoder.open(place if given is None else given)
+    folder = getattr(encoder, "folder", None)
+    if folder is not None and (folder / MANIFEST).is_file():
+        check_folder(folder, contents=True)
+    if not _is_same(encoder.provenance, said, anywhere=given is not None):
         now, then = (one.get("weights", "")[:12] for one in (encoder.provenance, said))
         raise ModelError(
             f"The encoder '{said['model']}' has the weights {now or 'of no known sum'} here.",
@@ -93,6 +139,11 @@ def _encoder_of(source: Path, about: Mapping[str, Any]) -> SentenceEncoder:
             "Train it again on this one: kb.FewShotClassifier.train(labels, ...)",
         )
     return encoder
+
+
+def _is_same(now: Mapping[str, str], then: Mapping[str, str], *, anywhere: bool) -> bool:
+    """Say whether two encoders are one; one that lies elsewhere may be called otherwise."""
+    return now == then or bool(anywhere and then["weights"] and now["weights"] == then["weights"])
 
 
 def _card(name: str, encoder: TextVectors, head: LogisticHead, about: Mapping[str, Any]) -> str:

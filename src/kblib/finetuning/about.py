@@ -5,6 +5,7 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from kblib.errors import IntegrityError, ModelError
 from kblib.files import read_json
 from kblib.finetuning.material import Task
 from kblib.finetuning.recipe import Method
+from kblib.models.origin import name_of_origin
 from kblib.models.word_places import Cutting
 
 FINETUNED = "finetuned.json"
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _ADAPTER = "adapter_config.json"
 """What peft writes beside an adapter."""
 
@@ -103,6 +106,18 @@ class About:
                 "It says what the model labels and how.",
                 "Copy the folder again from where it was made.",
             ) from None
+
+
+def label_of(base: str, labels: str, method: str, name: str | None = None) -> str:
+    """Return a readable name for runs and models, fit to be that of a folder.
+
+    Examples
+    --------
+    >>> label_of("KB/bert-base-swedish-cased", "my genres", "lora")
+    'bert-base-swedish-cased-my-genres-lora'
+    """
+    said = name or f"{Path(name_of_origin(base)).name}-{labels}-{method}"
+    return _NOT_IN_NAMES.sub("-", said).strip(".-") or "finetuned"
 
 
 def is_finetuned(folder: Path) -> bool:

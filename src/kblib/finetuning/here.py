@@ -12,6 +12,7 @@ import torch
 
 import kblib
 from kblib.errors import ModelError
+from kblib.finetuning.about import label_of
 from kblib.finetuning.material import Material
 from kblib.finetuning.model import FinetunedModel
 from kblib.finetuning.prepared import Prepared, prepare
@@ -21,6 +22,8 @@ from kblib.finetuning.seeds import best_of, with_seeds
 from kblib.finetuning.training import Record, Trained, train_seed
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
+from kblib.labels.told import told_labels
+from kblib.models.told import told_model
 
 Scorer = Callable[[FinetunedModel, Prepared, Trained], Mapping[str, Any]]
 
@@ -62,7 +65,8 @@ def finetune(
         trained = train_seed(data, seed, device=device, record=_said_of(seed, record))
         assert trained is not None  # noqa: S101  nobody asks it to stop
         made.append(save_seed(home / seed_name(seed), trained, data, score or point_scores))
-    return with_seeds(best_of(made), made, target or home / "model")
+    called = label_of(data.about.base.name, data.material.name, recipe.method)
+    return with_seeds(best_of(made), made, target or home / called)
 
 
 def recipe_of(numbers: Mapping[str, Any]) -> FinetuneRecipe:
@@ -118,8 +122,10 @@ def told(data: Prepared, trained: Trained) -> dict[str, Any]:
 
 
 def how_made(data: Prepared, trained: Trained) -> dict[str, Any]:
-    """Return every number that made a model."""
+    """Return every number that made a model, and what it was made from."""
+    labels = told_labels(data.material.name, data.material.parts)
     return {
+        "made_from": {"base": told_model(data.folder), "labels": labels},
         "recipe": data.recipe.numbers(),
         "training": asdict(trained.config),
         "seed": trained.seed,

@@ -21,6 +21,7 @@ from kblib.finetuning.opening import open_weights
 from kblib.labels import Labels
 from kblib.models.catalog import find_model
 from kblib.models.folder import CARD, save_weights
+from kblib.models.origin import name_of_origin
 from kblib.models.word_places import Span, place_words
 from kblib.tokens.subwords import Tokenizer
 
@@ -107,7 +108,8 @@ class FinetunedModel:
         beside = None if base is None else find_model(base)
         model = open_weights(folder, about, tokenizer, base=beside, device=device)
         scores = read_json(folder / "scores.json")
-        return cls(model, tokenizer, about, name=folder.name, folder=folder, scores=scores)
+        called = name_of_origin(str(folder))
+        return cls(model, tokenizer, about, name=called, folder=folder, scores=scores)
 
     @property
     def labels(self) -> tuple[str, ...]:

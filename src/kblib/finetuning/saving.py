@@ -29,12 +29,12 @@ from kblib.finetuning.opening import HEAD, open_weights
 from kblib.finetuning.prepared import TYPES, Prepared
 from kblib.finetuning.training import Trained, in_parts
 from kblib.finetuning.windows import padded_rows
+from kblib.labels.told import NOTICE, notice_of, told_labels
 from kblib.models.batches import filler_of
 from kblib.models.folder import CARD, CONFIG, save_weights
 from kblib.tokens.subwords import CONFIG_FILE
 
 KIND = "finetuned"
-NOTICE = "NOTICE"
 _CHECKED = 8
 """Windows that are read before and after."""
 
@@ -89,8 +89,9 @@ def save_trained(
         write_json(aside / "recipe.json", recipe)
         write_json(aside / "scores.json", scores)
         write_atomic(aside / CARD, card_of(about, data, trained, scores).encode("utf-8"))
-        if (data.folder / NOTICE).is_file():
-            write_atomic(aside / NOTICE, (data.folder / NOTICE).read_bytes())
+        notice = notice_of(told_labels(data.material.name, data.material.parts), data.folder)
+        if notice is not None:
+            write_atomic(aside / NOTICE, notice.encode("utf-8"))
     return FinetunedModel(
         opened.model, data.tokenizer, about, name=target.name, folder=target, scores=scores
     )
@@ -122,7 +123,8 @@ def _save_tokenizer(folder: Path, data: Prepared, about: About) -> None:
 def _config(trained: Trained) -> dict[str, Any]:
     """Return the configuration, so that it can be read what this model does."""
     content: dict[str, Any] = json.loads(trained.model.config.to_json_string(use_diff=False))
-    content.pop("quantization_config", None)
+    for name in ("quantization_config", "_name_or_path"):  # the base as it lies here
+        content.pop(name, None)
     return {**content, "architectures": [type(trained.model).__name__]}
 
 

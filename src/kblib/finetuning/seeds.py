@@ -10,6 +10,7 @@ from typing import Any
 
 from kblib.files import MANIFEST, read_json, sealed_folder, write_json
 from kblib.finetuning.model import FinetunedModel
+from kblib.models.origin import name_of_origin
 
 
 def best_of(models: Sequence[FinetunedModel]) -> FinetunedModel:
@@ -69,7 +70,7 @@ def with_seeds(
         chosen.model,
         chosen.tokenizer,
         chosen.about,
-        name=target.name,
+        name=name_of_origin(str(target)),
         folder=target,
         scores=scores,
     )

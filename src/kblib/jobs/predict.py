@@ -6,15 +6,16 @@ model's configuration, without loading it.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kblib import files
 from kblib.corpora import Corpus
 from kblib.errors import JobError
+from kblib.fewshot.folder import encoder_beside
 from kblib.files import MANIFEST, read_manifest
 from kblib.finetuning.about import About, is_finetuned
+from kblib.finetuning.beside import base_of
 from kblib.jobs.batch import USUAL_ROWS, BatchTask
 from kblib.jobs.judges import is_judge, judge_arguments
 from kblib.models.catalog import CONFIG, find_model
@@ -143,6 +144,8 @@ class BatchPredict(BatchTask):
             "weights": weights_of(folder),
             "task": chosen,
         }
+        if (beside := _beside(folder)) is not None:
+            arguments["beside"] = beside  # so that it goes where the job goes
         if chosen == "fill":
             arguments["k"] = _checked_k(k)
         if _checked_precision(precision) != "fp32":
@@ -197,10 +200,8 @@ def weights_of(folder: Path) -> str:
             "Save it again with safetensors: model.save_pretrained(folder)",
         )
     said = read_manifest(folder).get("files", {}) if (folder / MANIFEST).is_file() else {}
-    digests = [said.get(path.name, {}).get("sha256") or files.sha256(path) for path in paths]
-    if len(digests) == 1:
-        return str(digests[0])
-    return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+    digests = [str(said.get(one.name, {}).get("sha256") or files.sha256(one)) for one in paths]
+    return files.one_digest(digests)
 
 
 def possible_tasks(folder: Path) -> tuple[str, ...]:
@@ -217,6 +218,21 @@ def is_few_shot(folder: Path) -> bool:
     """Tell whether a folder holds a classifier from a few labels."""
     names = files.read_json(folder / CONFIG).get("architectures") or [""]
     return bool(names[0] == "FewShotClassifier")
+
+
+def _beside(folder: Path) -> str | None:
+    """Return what a model cannot be without: a base, an encoder's folder, or a package's name.
+
+    Raises
+    ------
+    ModelError
+        If it is the base of an adapter, and not here.
+    """
+    if is_few_shot(folder):
+        return encoder_beside(folder)
+    if not is_finetuned(folder) or (about := About.read(folder)).method == "full":
+        return None
+    return str(base_of(folder, about))
 
 
 def _checked_task(folder: Path, task: str | None) -> str:

@@ -40,6 +40,7 @@ def predict(
     k: int = 5,
     precision: str = "fp32",
     judge: Mapping[str, Any] | None = None,
+    beside: str | None = None,
 ) -> pl.DataFrame:
     """Ask a model about the texts of a shard.
 
@@ -56,6 +57,9 @@ def predict(
         The SHA-256 it had at submit.
     judge
         A classifier by words, as plain data: `kblib.jobs.judges`.
+    beside
+        Where the base of an adapter lies, or the frozen encoder of a classifier from a few labels;
+        or the name of a package.
 
     Returns
     -------
@@ -75,7 +79,8 @@ def predict(
     if judge is not None:
         asked, name = opened_judge(model, weights, as_json(judge)), str(judge["name"])
     else:
-        asked, name = opened(model, weights, task, k, precision), name_of_origin(model)
+        asked = opened(model, weights, task, k, precision, beside)
+        name = name_of_origin(model)
     texts: list[Any] = shard["text"].fill_null("").to_list()
     if asked.pairs:
         texts = list(zip(texts, shard["text_pair"].fill_null("").to_list(), strict=True))
@@ -132,7 +137,9 @@ class Opened:
 
 
 @lru_cache(maxsize=1)
-def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32") -> Opened:
+def opened(
+    model: str, weights: str, task: str, k: int, precision: str = "fp32", beside: str | None = None
+) -> Opened:
     """Open a model, and return what answers about texts.
 
     Raises
@@ -143,15 +150,13 @@ def opened(model: str, weights: str, task: str, k: int, precision: str = "fp32")
         If the device has no units for the precision.
     """
     folder = find_model(model)
-    if (folder / MANIFEST).is_file():
-        check_folder(folder, contents=True)
-    _check_weights(model, weights_of(folder), weights)
-    reader = opener_of(folder, task)(folder)
+    _check_weights(model, _checked_weights(folder), weights)
+    reader = opener_of(folder, task, beside)(folder)
     if precision == "fp32":
         if hasattr(reader, "model"):
             _make_ready(reader, "fp32")
         return Opened(_answers(reader, task, k), pairs=_reads_pairs(reader, task))
-    exact = opener_of(folder, task)(folder)
+    exact = opener_of(folder, task, beside)(folder)
     _make_ready(reader, precision)
     alike = partial(_least_cosine, reader, exact)
     return Opened(_answers(reader, task, k), alike, pairs=_reads_pairs(reader, task))
@@ -168,12 +173,19 @@ def opened_judge(model: str, weights: str, judge: str) -> Opened:
     Raises
     ------
     IntegrityError
-        If its model has other weights than `weights`.
+        If its model has other weights than `weights`, or is not what its manifest says.
     """
     made = open_judge(model, json.loads(judge))
-    found = weights_of(made.folder) if made.folder is not None else packaged_weights(made)
+    found = packaged_weights(made) if made.folder is None else _checked_weights(made.folder)
     _check_weights(model or made.model, found, weights)
     return Opened(partial(answers_of, made))
+
+
+def _checked_weights(folder: Path) -> str:
+    """Return the SHA-256 of a model's weights; what its manifest says of them was looked at."""
+    if (folder / MANIFEST).is_file():
+        check_folder(folder, contents=True)
+    return weights_of(folder)
 
 
 def _check_weights(model: str, found: str, weights: str) -> None:
@@ -204,12 +216,12 @@ def _least_cosine(reader: Any, exact: Any, texts: list[Any]) -> float:
     return float(((near_ND * exact_ND).sum(1) / lengths_N).min())
 
 
-def opener_of(folder: Path, task: str) -> Callable[[Path], Any]:
-    """Return what opens a model for a task."""
+def opener_of(folder: Path, task: str, beside: str | None = None) -> Callable[[Path], Any]:
+    """Return what opens a model for a task, with what it stands beside."""
     if is_finetuned(folder):
-        return _finetuned
+        return partial(_finetuned, base=beside)
     if is_few_shot(folder):
-        return _few_shot
+        return partial(_few_shot, encoder=beside)
     kind = possible_tasks(folder)[0] if task == "vectors" else task
     openers = {"fill": _masked, "surprisal": _masked, "bits": _causal, "labels": _classifier}
     openers["words"] = _word_labeller
@@ -250,16 +262,16 @@ def _classifier(folder: Path) -> Any:
     return SequenceClassifier.open(folder)
 
 
-def _finetuned(folder: Path) -> Any:
+def _finetuned(folder: Path, base: str | None) -> Any:
     from kblib.finetuning.model import FinetunedModel
 
-    return FinetunedModel.open(folder)
+    return FinetunedModel.open(folder, base=base)
 
 
-def _few_shot(folder: Path) -> Any:
+def _few_shot(folder: Path, encoder: str | None) -> Any:
     from kblib.fewshot.classifier import FewShotClassifier
 
-    return FewShotClassifier.open(folder)
+    return FewShotClassifier.open(folder, encoder=encoder)
 
 
 def _word_labeller(folder: Path) -> Any:

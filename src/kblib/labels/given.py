@@ -18,6 +18,7 @@ import polars as pl
 
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
+from kblib.files import sha256
 from kblib.labels import readers as said
 from kblib.labels.merged import MergedLabels, merged_of
 from kblib.labels.readers import ENDING, UNSURE
@@ -160,6 +161,8 @@ class GivenLabels:
         several = last["version"].n_unique()
         warning = f"The labels follow {several} versions of the guideline."
         readers = said.by_reader(last, "id", "label")
+        if self.path.is_file():
+            about["sha256"] = sha256(self.path)
         return merged_of(readers, about, (warning,) if several > 1 else ())
 
     def _counting(self) -> pl.DataFrame:

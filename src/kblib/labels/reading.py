@@ -11,8 +11,10 @@ import polars as pl
 
 from kblib import __version__
 from kblib.corpora import Corpus
+from kblib.corpora.rights import citations_of
 from kblib.corpora.sources import Fault, OnError
 from kblib.errors import LabelError
+from kblib.files import one_digest, sha256
 from kblib.labels.conll import of_columns
 from kblib.labels.conllu import FIELDS, of_conllu
 from kblib.labels.faults import LabelFaults
@@ -115,7 +117,9 @@ def _read_files(
         with intake.faults.reading():
             for entry in _entries(path, form, how, columns, intake.faults):
                 intake.add(entry, f"{found.label(path)}#{entry.where.line}")
-    return how.name or found.name, {**found.about, "format": form, "encoding": how.encoding}
+    digest = one_digest([sha256(path) for path in found.files])
+    about = {"format": form, "encoding": how.encoding, "sha256": digest}
+    return how.name or found.name, {**found.about, **about}
 
 
 def _labels(name: str, intake: Intake, about: dict[str, Any], corpus: Corpus | None) -> Labels:
@@ -124,12 +128,19 @@ def _labels(name: str, intake: Intake, about: dict[str, Any], corpus: Corpus | N
     warnings = [*intake.faults.notes, *said, *slips(counts)]
     if names and len(counts) == 1:
         warnings.append(f"Every label is '{next(iter(counts))}': nothing can be told apart.")
-    known = {} if corpus is None else {"corpus": corpus.name, "of_corpus": corpus.fingerprint}
+    known = {} if corpus is None else _of_corpus(corpus)
     found = {"texts": frame.height, "left_out": len(intake.faults.listed)}
     made = {"fingerprint": _fingerprint(frame), "version": __version__}
     faults = tuple(one.to_dict() for one in intake.faults.listed)
     provenance = {"name": name, **about, **known, **found, **made}
     return Labels(name, frame, names, provenance, tuple(warnings), faults)
+
+
+def _of_corpus(corpus: Corpus) -> dict[str, Any]:
+    """Return what is told of the corpus whose texts were labelled."""
+    cited = citations_of(corpus)
+    about = {"corpus": corpus.name, "of_corpus": corpus.fingerprint}
+    return {**about, "cite": cited} if cited else about
 
 
 def _with_outside(

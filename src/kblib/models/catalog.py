@@ -16,6 +16,8 @@ from kblib import settings
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import MANIFEST, read_json
 from kblib.models import hub
+from kblib.models.sentence_encoder_packaged import LICENCE as PACKAGE_LICENCE
+from kblib.models.sentence_encoder_packaged import PACKAGE, VERSION, is_installed
 from kblib.models.shape import ModelShape
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class CatalogEntry:
     Parameters
     ----------
     name
-        Name on the model hub, or of a folder among the model folders.
+        Name on the model hub, of a folder among the model folders, or of a package.
     what
         One line for a reader who chooses.
     task
@@ -119,6 +121,16 @@ CATALOG: tuple[CatalogEntry, ...] = (
         source="model card; KBLab blog, 2023-01-16",
     ),
     CatalogEntry(
+        name=PACKAGE,
+        what="sentences of many languages, Swedish too, as vectors; frozen, in 4 bits",
+        task="sentence vectors",
+        architecture="bert",
+        parameters=117_653_760,  # of the parent: 12 layers of 384, 250,037 pieces, with the pooler
+        licence=PACKAGE_LICENCE,
+        parent="intfloat/multilingual-e5-small",
+        source=f"package {PACKAGE} {VERSION}; Wang et al. (2024), arXiv 2402.05672",
+    ),
+    CatalogEntry(
         name="KBLab/kb-whisper-small",
         what="Swedish speech to text, trained on 50,000 hours",
         task="speech to text",
@@ -166,7 +178,8 @@ def catalog() -> pd.DataFrame:
         row = {column: getattr(entry, column) for column in columns}
         if row["parameters"] is None and folder is not None:
             row["parameters"] = _manifest(folder).get("parameters")
-        rows.append({**row, "here": folder is not None})
+        here = is_installed() if entry.name == PACKAGE else folder is not None
+        rows.append({**row, "here": here})
     table = pd.DataFrame(rows, columns=[*columns, "here"])
     return table.astype({"parameters": "Int64"})
 
@@ -205,6 +218,12 @@ def find_model(name: str | Path) -> Path:
     folder = local_folder(name)
     if folder is not None:
         return folder
+    if name == PACKAGE:
+        raise ModelError(
+            f"'{PACKAGE}' is a package and no model folder: it gives vectors of sentences alone.",
+            "It is frozen, and known by kb.ZeroShotClassifier and kb.FewShotClassifier.",
+            f'kb.FewShotClassifier.train(labels, "{PACKAGE}")',
+        )
     if Path(name).expanduser().is_dir():
         raise ModelError(
             f"The folder {name} holds no {CONFIG}.",

@@ -16,6 +16,7 @@ from kblib.files import MANIFEST, read_json, read_manifest, sha256
 from kblib.models import hub
 from kblib.models.catalog import CONFIG, entry_of, find_model, local_folder
 from kblib.models.shape import ARCHITECTURES, MASKED, ModelShape
+from kblib.runs.finding import run_of_model
 
 _WHOLE = ("*.safetensors", CONFIG, "tokenizer*", "vocab*", "merges.txt", "*.model")
 """What decides the first loss: weights, layout, tokenizer."""
@@ -149,14 +150,19 @@ def _read(path: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001  # the
 
 
 def name_of_origin(name: str) -> str:
-    """Return how a model is called: the hub's name where the folder is the hub's cache.
+    """Return how a model is called: the hub's name in the hub's cache, a run's for its result.
 
     Examples
     --------
     >>> name_of_origin("/cache/hub/models--KB--bert-base-swedish-cased/snapshots/5dfe")
     'KB/bert-base-swedish-cased'
+    >>> name_of_origin("/home/ada/runs/films-1a2b/result/model")
+    'films-1a2b'
     """
     for part in Path(name).parts:
         if part.startswith("models--"):
             return part.removeprefix("models--").replace("--", "/")
-    return name if hub.looks_like_hub_name(name) else Path(name).name
+    if hub.looks_like_hub_name(name):
+        return name
+    run = run_of_model(Path(name))
+    return Path(name).name if run is None else run

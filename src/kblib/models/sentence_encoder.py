@@ -32,8 +32,10 @@ Vectors = npt.NDArray[np.float32]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TEMPERATURE = 0.05
 """The usual divisor of cosines in training sentence encoders: scale 20 in sentence-transformers."""
-_E5 = re.compile(r"(?:.*/)?(?:multilingual-)?e5-[\w-]+")
+_E5 = re.compile(r"(?:.*/)?(?:multilingual-)?e5-(?:(?!instruct)[\w-])+")
 """Names of the models whose makers ask for prefixes and do not write them into the folder."""
+_INSTRUCTED = re.compile(r"(?:.*/)?(?:multilingual-)?e5-[\w-]*instruct[\w-]*")
+"""Those that were taught to find an instruction of one's own before a query (arXiv 2401.00368)."""
 _PROMPTS = "config_sentence_transformers.json"
 _POOLING = "1_Pooling/config.json"
 
@@ -244,6 +246,12 @@ def _prefixes_of(folder: Path, name: str) -> dict[str, str]:
     if _E5.fullmatch(name):
         return dict(PREFIXES)
     said: Any = read_json(folder / _PROMPTS).get("prompts") if (folder / _PROMPTS).is_file() else {}
+    if not said and _INSTRUCTED.fullmatch(name):
+        raise ModelError(
+            f"The model '{name}' reads an instruction before each query, and its folder has none.",
+            "Without one, or with another, it gives other vectors.",
+            f'SentenceEncoder.open("{name}", prefixes={{"query": "Instruct: ...\\nQuery: "}})',
+        )
     return {str(name): str(prefix) for name, prefix in (said or {}).items()}
 
 

@@ -102,6 +102,14 @@ def open_packaged() -> PackagedEngine:
     return engine
 
 
+def is_installed() -> bool:
+    """Say whether the version that was pinned is here, without loading it."""
+    try:
+        return metadata.version(PACKAGE) == VERSION
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def _check_weights(version: str, path: Path) -> None:
     digest = sha256(path) if path.is_file() else "no file"
     if (version, digest) != (VERSION, WEIGHTS_SHA256):

@@ -22,22 +22,25 @@ import kblib
 from kblib.corpora import Corpus
 from kblib.errors import ModelError
 from kblib.files import check_folder, read_json, sealed_folder, write_atomic, write_json
+from kblib.labels.told import NOTICE
+from kblib.models.told import RECIPE
 from kblib.publishing.made_from import Source, sources_of
+from kblib.publishing.notice import notice_of_bundle
 from kblib.publishing.parts import (
-    RECIPE,
     TELLING,
     check_parts,
     folder_of,
     refuse_places,
     sums_of,
-    without_places,
+    take_places_out,
 )
-from kblib.publishing.terms import Terms, stricter_of
+from kblib.publishing.terms import Terms, stricter_of, terms_of
+from kblib.runs.finding import run_of_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOTICE, RIGHTS, SUMS = "NOTICE", "rights.json", "SHA256SUMS"
+RIGHTS, SUMS = "rights.json", "SHA256SUMS"
 
 
 class Stated(NamedTuple):
@@ -66,6 +69,9 @@ class Bundle:
     agreement
         Of texts whose own terms do not allow it: with whom, and where it is written down. It stands
         in the notice, and you answer for it.
+    licences
+        Of labels, or of a model, that state no terms, by their names: under what they may be passed
+        on. They stand in the notice, and you answer for them.
 
     Examples
     --------
@@ -76,6 +82,7 @@ class Bundle:
     model: str | Path
     data: Corpus | Sequence[Corpus] = ()
     agreement: str | None = None
+    licences: Mapping[str, str] = field(default_factory=dict)
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,8 +91,7 @@ class Bundle:
     @property
     def name(self) -> str:
         """What the model is called: the result of a run as the run is."""
-        of_a_run = self.folder.name == "model" and self.folder.parent.name == "result"
-        return self.folder.parents[1].name if of_a_run else self.folder.name
+        return run_of_model(self.folder) or self.folder.name
 
     @cached_property
     def sources(self) -> list[Source]:
@@ -95,16 +101,27 @@ class Bundle:
 
     @cached_property
     def stated(self) -> list[Stated]:
-        """What is stated of all that the model was made from."""
+        """What is stated of all that the model was made from, or given where it is not."""
         nothing: dict[str, Any] = {"licence": "", "rights": "", "documents": None}
         rows = []
         for source in self.sources:
             rights: Sequence[Mapping[str, Any]] = source.stated or (nothing,)
             for one in rights:
-                terms = stricter_of(one["licence"], one["rights"])
-                told = one["licence"], one["rights"], one["documents"], terms.value
+                licence, terms = one["licence"], stricter_of(one["licence"], one["rights"])
+                if terms is Terms.NOT_STATED and (given := self._given(source)):
+                    licence, terms = given, terms_of(given)
+                told = licence, one["rights"], one["documents"], terms.value
                 rows.append(Stated(source.what, source.name, *told, terms.may_leave))
         return rows
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The licences that were given, by what they are of."""
+        return {one.name: said for one in self.sources if (said := self._given(one))}
+
+    def _given(self, source: Source) -> str:
+        """Return the licence that was given for a source that states none."""
+        return self.licences.get(source.name, "").strip() if _states_none(source) else ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -136,15 +153,29 @@ class Bundle:
             raise ModelError(
                 f"The recipe of '{self.name}' names nothing that it was made from.",
                 "What a model has read decides whether it may leave.",
-                "Train it with kb.Pretrain: its recipe names the corpora.",
+                "Train it again, with kb.Pretrain, kb.Finetune or kb.FewShotClassifier: their "
+                "recipes name corpora, labels and base.",
             )
+        self._refuse_strange_licences()
         if not (self.agreement or "").strip():
             self._refuse_what_is_not_known()
             self._refuse_what_may_not_leave()
         return self
 
+    def _refuse_strange_licences(self) -> None:
+        known = [one.name for one in self.sources if _states_none(one)]
+        strange = next((name for name in self.licences if name not in known), None)
+        if strange is None:
+            return
+        raise ModelError(
+            f"A licence was given for '{strange}', which is none of the labels and models that "
+            f"'{self.name}' was made from and that state none.",
+            f"There are: {', '.join(known) or 'none'}. Of texts their own documents decide.",
+            "python -m kblib bundle RUN_OR_MODEL --show",
+        )
+
     def _refuse_what_is_not_known(self) -> None:
-        unknown = next((one for one in self.sources if one.stated is None), None)
+        unknown = next((s for s in self.sources if s.stated is None and not self._given(s)), None)
         if unknown is None:
             return
         happened = (
@@ -155,7 +186,7 @@ class Bundle:
         if unknown.what == "texts":
             step = f"Give the corpus, {unknown.fingerprint[:12]}: --corpus NAME"
         else:
-            step = 'Look at its card, then: --agreement "its licence, and where it stands"'
+            step = f'Look at its card, then: --licence "{unknown.name}=ITS LICENCE"'
         raise ModelError(happened, expected, step)
 
     def _refuse_what_may_not_leave(self) -> None:
@@ -164,14 +195,15 @@ class Bundle:
             return
         one = max(kept, key=lambda row: row.documents or 0)
         made_from = f"{one.documents:,} documents of" if one.documents else f"the {one.what}"
+        if one.what == "labels":
+            made_from = f"{one.documents or 0:,} labels of"
         stated = " and ".join(f"'{said}'" for said in (one.licence, one.rights) if said)
         raise ModelError(
             f"'{self.name}' was made from {made_from} '{one.name}', whose licence and "
             f"rights say {stated or 'nothing'}: {one.terms}.",
             "Weights leave the house where the terms of each text allow something derived from it "
             "to be passed on.",
-            "Train on the others only, or, where the holders of the rights have agreed: "
-            '--agreement "with whom, when, reference"',
+            _step_of(one),
         )
 
     def save(self, target: Path | str, *, replace: bool = False) -> Path:
@@ -192,10 +224,9 @@ class Bundle:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.folder / name, aside / name)
             for name in TELLING:
-                if (aside / name).is_file():
-                    write_json(aside / name, without_places(read_json(aside / name)))
+                take_places_out(aside / name)
             write_json(aside / RIGHTS, self._rights())
-            write_atomic(aside / NOTICE, self._notice(aside / NOTICE).encode())
+            write_atomic(aside / NOTICE, notice_of_bundle(self, aside / NOTICE).encode())
             refuse_places(aside)
             write_atomic(aside / SUMS, sums_of(aside).encode())
         return Path(target)
@@ -205,20 +236,25 @@ class Bundle:
             "made_from": [one._asdict() for one in self.stated],
             "terms": self.terms.value,
             "agreement": self.agreement,
+            "licences_given": self.given,
             "looked_at": _now(),
             "version": kblib.__version__,
         }
 
-    def _notice(self, path: Path) -> str:
-        """Return the notice that is there, or one of the terms; and the agreement."""
-        if path.exists():
-            said = path.read_text(encoding="utf-8")
-        else:
-            licences = dict.fromkeys(one.licence or one.rights for one in self.stated)
-            named = ", ".join(one for one in licences if one) or "terms that are not stated"
-            said = f"The weights in this folder are derived from texts under: {named}.\n"
-            said += f"Terms: {self.terms.value}.\n"
-        return said + (f"Passed on by agreement: {self.agreement}.\n" if self.agreement else "")
+
+def _states_none(source: Source) -> bool:
+    """Say whether labels or a model state no terms, or some of them; texts are asked themselves."""
+    said = source.stated or ({"licence": "", "rights": ""},)
+    unstated = (stricter_of(one["licence"], one["rights"]) is Terms.NOT_STATED for one in said)
+    return source.what != "texts" and any(unstated)
+
+
+def _step_of(kept: Stated) -> str:
+    """Return what can be done about terms that do not let a model leave."""
+    agreed = '--agreement "with whom, when, reference"'
+    if kept.what != "texts" and kept.terms == Terms.NOT_STATED:
+        return f'Whoever may say it gives their licence: --licence "{kept.name}=CC-BY-4.0"'
+    return f"Train on the others only, or, where the holders of the rights have agreed: {agreed}"
 
 
 def _now() -> str:

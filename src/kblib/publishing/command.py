@@ -22,7 +22,8 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
         If there is no such model, a file of it is damaged, or it may not leave.
     """
     data = [Corpus.open(name) for name in arguments.corpus]
-    bundle = Bundle(_model(arguments.model), data, arguments.agreement)
+    licences = dict(map(_named, arguments.licence))
+    bundle = Bundle(_model(arguments.model), data, arguments.agreement, licences)
     yield bundle.table.astype(object).fillna("").to_string(index=False)
     if arguments.show:
         bundle.check()
@@ -31,6 +32,18 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
     _refuse_what_is_there(Path(arguments.out), replace=arguments.replace)
     target = bundle.save(arguments.out, replace=arguments.replace)
     yield f"Bundle {target}: {bundle.terms.value}.\n  Check a copy: sha256sum --check SHA256SUMS"
+
+
+def _named(said: str) -> tuple[str, str]:
+    """Return of what a licence is, and the licence."""
+    name, mark, licence = said.rpartition("=")
+    if not (mark and name.strip() and licence.strip()):
+        raise ModelError(
+            f"--licence got {said!r}.",
+            "A name as --show has it and a licence were expected.",
+            '--licence "genres=CC-BY-4.0"',
+        )
+    return name.strip(), licence.strip()
 
 
 def _refuse_what_is_there(target: Path, *, replace: bool) -> None:

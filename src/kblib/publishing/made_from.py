@@ -1,4 +1,4 @@
-"""What a saved model was made from, by its recipe: texts, and a model that was there before."""
+"""What a saved model was made from, by its recipe: texts, labels, a model that was there before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from kblib.corpora import Corpus
 from kblib.corpora.rights import stated_rights
 from kblib.errors import IntegrityError
 from kblib.files import MANIFEST, read_manifest
-from kblib.models.catalog import entry_of
+from kblib.models.catalog import entry_of, local_folder
+from kblib.models.origin import origin_fingerprint
 
 _ONLY_LOOKED_AT = ("monitor",)
 """Texts that a training is scored on, and not trained on."""
-_BASES = ("continue_from", "base")
+_BASES = ("continue_from", "base", "extended_from")
+_LABELS = "labels"
+_LABELLED = {"texts"}
+"""What labels name besides themselves."""
 _TO_TELL = "rights"
 
 
@@ -26,13 +30,13 @@ class Source:
     Attributes
     ----------
     what
-        ``texts``, or ``model``.
+        ``texts``, ``labels`` or ``model``.
     name
         As the recipe calls it.
     fingerprint
-        Of the texts; empty of a model.
+        Of the texts or labels; empty of a model.
     stated
-        What its documents say: rows of licence, rights, documents. None if that is not known.
+        What is said of it: rows of licence, rights, documents. None if that is not known.
     """
 
     what: str
@@ -49,27 +53,23 @@ def sources_of(recipe: Mapping[str, Any], given: Sequence[Corpus] = ()) -> list[
     given
         Corpora in which the texts are looked for first; then among those that are saved here.
     """
-    found = {}
+    found: dict[tuple[str, str], Source] = {}
     for key, said in _named(recipe):
-        if key in _BASES:
-            name = said if isinstance(said, str) else str(said["name"])
-            found["model", name] = Source("model", name, "", _of_model(name))
-        else:
-            name, fingerprint = str(said["name"]), str(said["fingerprint"])
-            stated = said.get(_TO_TELL) or _of_texts(fingerprint, given)
-            known = None if stated is None else tuple(stated)
-            found["texts", fingerprint] = Source("texts", name, fingerprint, known)
+        for one in _of_base(said, given) if key in _BASES else (_of_data(key, said, given),):
+            found.setdefault((one.what, one.fingerprint or one.name), one)
     return list(found.values())
 
 
 def _named(content: object, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Give whatever has a name and a fingerprint, and each model to go on from."""
+    """Give whatever has a name and a fingerprint, and each model that was there before."""
     if key in _BASES and isinstance(content, str | Mapping):
         yield key, content
     elif isinstance(content, Mapping):
         if "fingerprint" in content and "name" in content:
             yield key, content
-            return
+            if key != _LABELS:
+                return
+            content = {name: content[name] for name in _LABELLED & content.keys()}
         for name, value in content.items():
             if name not in _ONLY_LOOKED_AT:
                 yield from _named(value, str(name))
@@ -78,11 +78,49 @@ def _named(content: object, key: str = "") -> Iterator[tuple[str, Any]]:
             yield from _named(value, key)
 
 
+def _of_data(key: str, said: Mapping[str, Any], given: Sequence[Corpus]) -> Source:
+    """Return texts or labels; what they say of themselves comes first."""
+    name, fingerprint = str(said["name"]), str(said["fingerprint"])
+    if key == _LABELS:
+        return Source(_LABELS, name, fingerprint, tuple(said.get(_TO_TELL) or ()))
+    stated = said.get(_TO_TELL) or _of_texts(fingerprint, given)
+    return Source("texts", name, fingerprint, None if stated is None else tuple(stated))
+
+
+def _of_base(said: str | Mapping[str, Any], given: Sequence[Corpus]) -> Iterator[Source]:
+    """Give a base under its licence; one that no catalog knows as what it was made from itself."""
+    if isinstance(said, str):
+        yield Source("model", said, "", _of_model(said))
+        return
+    name = str(said.get("name") or said.get("model"))
+    licence = said.get("licence") or _licence_here(name, said.get("fingerprint"))
+    if licence is not None:
+        yield Source("model", name, "", (_row(licence),))
+        return
+    inner = sources_of(said.get("recipe") or {}, given)
+    yield from inner or (Source("model", name, "", None if _is_told(said) else _of_model(name)),)
+
+
+def _is_told(said: Mapping[str, Any]) -> bool:
+    """Say whether a recipe tells of its base itself: then a name alone says nothing."""
+    return "recipe" in said or "licence" in said
+
+
+def _licence_here(name: str, fingerprint: object) -> str | None:
+    """Return the licence by the catalog of a model that is the same on this machine."""
+    entry, folder = entry_of(name), local_folder(name)
+    if entry is None or folder is None or origin_fingerprint(folder) != fingerprint:
+        return None
+    return entry.licence
+
+
 def _of_model(name: str) -> tuple[dict[str, Any], ...] | None:
     entry = entry_of(name)
-    if entry is None:
-        return None
-    return ({"licence": entry.licence, "rights": "", "documents": None},)
+    return None if entry is None else (_row(entry.licence),)
+
+
+def _row(licence: str) -> dict[str, Any]:
+    return {"licence": licence, "rights": "", "documents": None}
 
 
 def _of_texts(fingerprint: str, given: Sequence[Corpus]) -> list[dict[str, Any]] | None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from kblib import settings
 from kblib.errors import ModelError
-from kblib.files import MANIFEST, sha256
-from kblib.models.catalog import find_model
+from kblib.fewshot.logistic_head import HEAD, TENSORS
+from kblib.files import MANIFEST, read_json, sha256, write_json
+from kblib.jobs.predict import is_few_shot
+from kblib.models.catalog import CONFIG, find_model
+from kblib.models.told import RECIPE, without_places
 
-CARD, RECIPE, SCORES = "README.md", "recipe.json", "scores.json"
-_OF_A_MODEL = ("config.json", "tokenizer.json")
+CARD, SCORES = "README.md", "scores.json"
+_OF_A_MODEL = (CONFIG, "tokenizer.json")
 _OF_AN_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
-TELLING = (RECIPE, "finetuned.json", "adapter_config.json")
+_OF_A_FEW_LABELS = (CONFIG, HEAD, TENSORS)
+TELLING = (RECIPE, "finetuned.json", "adapter_config.json", CONFIG)
 """Files that may name folders."""
 _WORDS = (".json", ".md", ".txt", "")
 """Files that are read for places on this machine."""
-_PLACES = {"folder", "output", "base_model_name_or_path"}
 
 
 def folder_of(model: str | Path) -> Path:
@@ -42,7 +44,9 @@ def check_parts(folder: Path) -> None:
     ModelError
         Naming what is missing.
     """
-    own = _OF_AN_ADAPTER if (folder / _OF_AN_ADAPTER[0]).is_file() else _OF_A_MODEL
+    of_few = (folder / CONFIG).is_file() and is_few_shot(folder)
+    beside = (folder / _OF_AN_ADAPTER[0]).is_file()
+    own = _OF_A_FEW_LABELS if of_few else _OF_AN_ADAPTER if beside else _OF_A_MODEL
     wanted = (MANIFEST, *own, CARD, RECIPE, SCORES)
     missing = [name for name in wanted if not (folder / name).is_file()]
     if not any(folder.glob("*.safetensors")):
@@ -51,27 +55,23 @@ def check_parts(folder: Path) -> None:
         raise ModelError(
             f"{folder} lacks {', '.join(missing)}.",
             "A bundle has weights, tokenizer, card, recipe and scores, as this library saves them.",
-            "Take the result of a run: python -m kblib bundle RUN OUT",
+            "Train it again, and save it: model.save(folder)"
+            if of_few
+            else "Take the result of a run: python -m kblib bundle RUN OUT",
         )
 
 
-def without_places(content: Any) -> Any:
-    """Return plain data with names in the place of the folders on this machine that it tells.
+def take_places_out(path: Path) -> None:
+    """Put names into a JSON file in the place of the folders on this machine that it tells.
 
-    Examples
-    --------
-    >>> without_places({"corpus": {"name": "films", "folder": "/home/ada/films-1a2b"}})
-    {'corpus': {'name': 'films', 'folder': 'films'}}
+    A file that tells none stays as it is: its bytes may be part of a model's fingerprint.
     """
-    if isinstance(content, list):
-        return [without_places(value) for value in content]
-    if not isinstance(content, dict):
-        return content
-    found = {key: without_places(value) for key, value in content.items()}
-    for key in _PLACES & found.keys():
-        if isinstance(found[key], str) and Path(found[key]).is_absolute():
-            found[key] = found.get("name") or Path(found[key]).name
-    return found
+    if not path.is_file():
+        return
+    content = read_json(path)
+    told = without_places(content)
+    if told != content:
+        write_json(path, told)
 
 
 def refuse_places(folder: Path) -> None:

@@ -48,3 +48,17 @@ def _is_run(path: Path) -> bool:
         return (path / "config.json").is_file() and (path / "state.json").is_file()
     except PermissionError:
         return False
+
+
+def run_of_model(folder: Path) -> str | None:
+    """Return the name of the run whose result a model is, by where it lies; None of others.
+
+    Examples
+    --------
+    >>> run_of_model(Path("/home/ada/runs/films-1a2b/result/model"))
+    'films-1a2b'
+    """
+    for run in map(RunFolder, folder.parents[1:2]):
+        if run.name and run.model == folder:
+            return run.name
+    return None

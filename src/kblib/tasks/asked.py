@@ -12,6 +12,7 @@ import polars as pl
 
 from kblib import __version__
 from kblib.corpora import Corpus
+from kblib.corpora.rights import citations_of, stated_rights
 from kblib.errors import LabelError
 from kblib.labels import Labels, read_labels
 from kblib.ngrams.printed import Printed
@@ -122,6 +123,7 @@ def _made(name: str, corpus: Corpus, texts: int, seed: int) -> Labels:
     if name == "topics":
         about["guideline"] = topics.guideline()
     known = {"corpus": corpus.name, "of_corpus": corpus.fingerprint, "where": "example_labels"}
+    about |= {"rights": stated_rights(corpus), "cite": citations_of(corpus)}
     notes = (*found.warnings, caveat)
     return replace(found, provenance={**found.provenance, **known, **about}, warnings=notes)
 
