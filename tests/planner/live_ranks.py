@@ -119,7 +119,8 @@ class Count:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one):
-            loss = self.engine._engine(**self.batches.step(1)[0])
+            with self.engine.linear():
+                loss = self.engine._engine(**self.batches.step(1)[0])
         whole = storages([one.data for one in self.parameters])
         self.engine._engine.backward(loss)
         return sum(without(kept, whole, self.weights()).values())

@@ -126,6 +126,20 @@ def test_damaged_shard_of_one_rank_is_passed_over(folder: Path, tmp_path: Path, 
     assert "has been changed or damaged" in found.passed_over[0]
 
 
+def test_stage_3_leaves_torch_its_linear_layer(seen: dict[str, Any]) -> None:
+    """DeepSpeed replaces it for good, also for every other model of the process."""
+    assert seen["linear is torch's"]
+
+
+def test_gradients_in_different_orders_are_not_added_without_a_word(folder: Path) -> None:
+    for rank in range(WORLD):
+        told = json.loads((folder / f"rank-{rank}.json").read_text())["another function"]
+        assert told.startswith(
+            "The ranks got the gradients of this step in different orders. ZeRO adds them in the "
+            "order in which they come, and has added those of different weights."
+        )
+
+
 def test_what_a_lost_rank_kept_is_missed(folder: Path, seen: dict[str, Any]) -> None:
     said = seen["lacking"]
     assert said.startswith(f"{folder}/lacking holds ")

@@ -20,7 +20,8 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from kblib.training.engine import (
     nobody_asks,
     outcome_of_ranks,
 )
+from kblib.training.gradient_order import GradientOrder
 from kblib.training.precision import choose_dtype
 from kblib.training.state_files import (
     Piece,
@@ -52,6 +54,9 @@ from kblib.training.state_files import (
     write_tensors,
 )
 
+_SHARES_WEIGHTS = 3
+_IN_BUCKETS = 2
+"""The stage from which on gradients are laid into buckets as they come."""
 _BUCKET = 500_000_000
 """DeepSpeed's own: numbers that are reduced at a time. It sets so much memory aside."""
 
@@ -107,12 +112,15 @@ class DeepSpeedEngine:
             n_parameters=n_parameters,
             offload=offload,
         )
-        self._engine, self._optimizer, _, _ = deepspeed.initialize(
-            model=objective,
-            optimizer=adamw(self._parameters, config),
-            config=told,
-            dist_init_required=False,
-        )
+        with linear():
+            self._engine, self._optimizer, _, _ = deepspeed.initialize(
+                model=objective,
+                optimizer=adamw(self._parameters, config),
+                config=told,
+                dist_init_required=False,
+            )
+        in_buckets = zero_stage >= _IN_BUCKETS
+        self._order = GradientOrder(self._parameters.values()) if in_buckets else None
 
     @property
     def _clips_here(self) -> bool:
@@ -132,8 +140,9 @@ class DeepSpeedEngine:
         loss = torch.zeros((), device=self.device)
         norm: Any = 0.0
         for number, batch in enumerate(micro_batches, start=1):
-            part = self._engine(**self._here(batch))
-            self._engine.backward(part)  # divides by the number of micro-batches
+            with self.linear():
+                part = self._engine(**self._here(batch))
+                self._engine.backward(part)  # divides by the number of micro-batches
             if self._clips_here and number == len(micro_batches):
                 norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.clip_norm)
             self._engine.step()  # updates after the last one only
@@ -142,7 +151,19 @@ class DeepSpeedEngine:
             norm = 0.0  # the scale was too high for float16: it is halved, nothing was learnt
         elif not self._clips_here:
             norm = self._engine.get_global_grad_norm()
-        return outcome_of_ranks(loss, float(norm), stop())
+        order = self._order.digest() if self._order else None
+        return outcome_of_ranks(loss, float(norm), stop(), order)
+
+    def linear(self) -> AbstractContextManager[None]:
+        """Compute linear layers as the stage needs it, there and back.
+
+        For a layer that is computed a second time torch wants the same function again.
+        """
+        if self.zero_stage < _SHARES_WEIGHTS:
+            return nullcontext()
+        from deepspeed.runtime.zero.linear import zero3_linear_wrap
+
+        return linear(zero3_linear_wrap)
 
     def any_rank(self, flag: bool) -> bool:
         """Say whether `flag` is true on at least one rank."""
@@ -262,15 +283,34 @@ def share_out(dtype: torch.dtype, device: torch.device, offload: str | None = No
     """
     init = import_deepspeed(device).zero.Init
     one = {"train_micro_batch_size_per_gpu": 1}  # asked for, and of no matter yet
-    told = {**one, **_how_it_is_kept(3, dtype, _BUCKET, offload)}
+    told = {**one, **_how_it_is_kept(_SHARES_WEIGHTS, dtype, _BUCKET, offload)}
 
     def keep_a_part(parameters: Iterable[nn.Parameter]) -> None:
         held = nn.ParameterList(parameters)
         for parameter in held:
             parameter.data = parameter.data.to(dtype)
-        init(module=held, config_dict_or_path=told)
+        with linear():
+            init(module=held, config_dict_or_path=told)
 
     return keep_a_part
+
+
+@contextmanager
+def linear(by: Callable[..., Tensor] | None = None) -> Iterator[None]:
+    """Put torch's linear layer back behind what replaces it, or replace it for a while.
+
+    Stage 3 has one that lets go of whole weights until they are asked for on the way back.
+    DeepSpeed gives it to the whole process, for good: every other model there would compute by it,
+    in other bits; and at stage 2 a rank that had once been at stage 3 would get its gradients in
+    another order than its peers (see `kblib.training.gradient_order`).
+    """
+    before = nn.functional.linear
+    if by is not None:
+        nn.functional.linear = by
+    try:
+        yield
+    finally:
+        nn.functional.linear = before
 
 
 def _how_it_is_kept(
@@ -284,7 +324,7 @@ def _how_it_is_kept(
     }
     if offload:
         zero["offload_optimizer"] = {"device": offload}
-        if zero_stage == 3:
+        if zero_stage == _SHARES_WEIGHTS:
             zero["offload_param"] = {"device": offload}
     return {
         # Without ZeRO the weights stay in float32, as in torch's engine; else the optimiser's copy.

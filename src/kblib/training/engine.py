@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from kblib.training.config import TrainingConfig
+from kblib.training.gradient_order import check_one_order
 from kblib.training.precision import choose_dtype
 from kblib.training.state_files import Sums, refuse_other_model, write_tensors
 
@@ -254,7 +255,9 @@ def any_of_the_ranks(flag: bool, device: torch.device) -> bool:
     return bool(votes.item())
 
 
-def outcome_of_ranks(loss: Tensor, grad_norm: float, stopping: bool) -> StepOutcome:
+def outcome_of_ranks(
+    loss: Tensor, grad_norm: float, stopping: bool, order: int | None = None
+) -> StepOutcome:
     """Return the mean loss over all ranks, and whether one of them stops.
 
     Parameters
@@ -265,12 +268,23 @@ def outcome_of_ranks(loss: Tensor, grad_norm: float, stopping: bool) -> StepOutc
         Of the whole gradient: every rank has the same.
     stopping
         Whether this rank was asked to stop.
+    order
+        The order in which gradients came, where all ranks must have the same.
+
+    Raises
+    ------
+    TrainingError
+        If they have not.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return StepOutcome(float(loss), grad_norm, stopping)
     told = torch.stack([loss, torch.full_like(loss, float(stopping))])
+    if order is not None:
+        told = torch.cat([told.double(), told.new_tensor([order, order**2], dtype=torch.float64)])
     dist.all_reduce(told)
-    total, votes = told.tolist()
+    total, votes, *orders = told.tolist()
+    if orders:
+        check_one_order(dist.get_world_size(), *orders)
     return StepOutcome(total / dist.get_world_size(), grad_norm, votes > 0)
 
 
