@@ -70,10 +70,13 @@ class GivenLabels:
 
         Examples
         --------
-        >>> given = GivenLabels.open(["brev/1"], "letters.jsonl", labels=["love", "money"])
-        >>> given.add("brev/1", "money", who="Selma", guideline="what is asked for")
-        >>> GivenLabels.open(["brev/1"], "letters.jsonl", labels=["love", "money"])
-        Labels in letters.jsonl: 0 love, 1 money, 0 unsure; 1 of 1 texts
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     file = f"{folder}/letters.jsonl"
+        ...     given = GivenLabels.open(["brev/1"], file, labels=["love", "money"])
+        ...     given.add("brev/1", "money", who="Selma", guideline="what is asked for")
+        ...     GivenLabels.open(["brev/1"], file, labels=["love", "money"])
+        Labels in ...letters.jsonl: 0 love, 1 money, 0 unsure; 1 of 1 texts
         """
         file = Path(path)
         if file.suffix != ENDING:

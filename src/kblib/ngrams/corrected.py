@@ -117,14 +117,17 @@ def query_quality(
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> from kblib.corpora import Corpus
     >>> from kblib.ngrams.samples import sample_query
     >>> films = Corpus.from_texts(["sol"] * 12 + ["solen"] * 12, year=1931)
     >>> sample = sample_query(films, "sol", net="sol*")
-    >>> marks = Marks.open(sample, "sun.jsonl")
-    >>> for number in range(1, 25):
-    ...     marks.add(number, "yes", who="Selma")
-    >>> query_quality(marks, about="corpus").table[["measure", "value"]].values.tolist()
+    >>> with TemporaryDirectory() as folder:
+    ...     marks = Marks.open(sample, f"{folder}/sun.jsonl")
+    ...     for number in range(1, 25):
+    ...         marks.add(number, "yes", who="Selma")
+    ...     found = query_quality(marks, about="corpus")
+    >>> found.table[["measure", "value"]].values.tolist()
     [['precision', 1.0], ['recall in the net', 0.5]]
     """
     return _quality(marks, _marked(marks), _rule(about, confidence))
@@ -159,14 +162,16 @@ def corrected_trend(
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> from kblib.corpora import Corpus
     >>> from kblib.ngrams.samples import sample_query
     >>> from kblib.ngrams.trends import ngram_trend
     >>> films = Corpus.from_texts(["sol"] * 12 + ["regn"] * 12, year=1931)
-    >>> marks = Marks.open(sample_query(films, "sol"), "trend.jsonl")
-    >>> for number in range(1, 13):
-    ...     marks.add(number, "yes" if number > 3 else "no", who="Selma")
-    >>> corrected = corrected_trend(ngram_trend(films, "sol", per="decade"), marks)
+    >>> with TemporaryDirectory() as folder:
+    ...     marks = Marks.open(sample_query(films, "sol"), f"{folder}/trend.jsonl")
+    ...     for number in range(1, 13):
+    ...         marks.add(number, "yes" if number > 3 else "no", who="Selma")
+    ...     corrected = corrected_trend(ngram_trend(films, "sol", per="decade"), marks)
     >>> corrected.table[["period", "counted_per_million", "per_million"]].values.tolist()
     [[1930.0, 500000.0, 375000.0]]
     """

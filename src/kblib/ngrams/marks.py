@@ -67,13 +67,15 @@ class Marks:
 
         Examples
         --------
+        >>> from tempfile import TemporaryDirectory
         >>> from kblib.corpora import Corpus
         >>> from kblib.ngrams.samples import sample_query
         >>> sample = sample_query(Corpus.from_texts(["sol", "sol"], year=1931), "sol")
-        >>> marks = Marks.open(sample, "sun.jsonl")
-        >>> marks.add(1, "yes", who="Selma")
-        >>> Marks.open(sample, "sun.jsonl")
-        Marks of 'sol' in sun.jsonl: 1 yes, 0 no, 0 unsure; 2 items
+        >>> with TemporaryDirectory() as folder:
+        ...     marks = Marks.open(sample, f"{folder}/sun.jsonl")
+        ...     marks.add(1, "yes", who="Selma")
+        ...     Marks.open(sample, f"{folder}/sun.jsonl")
+        Marks of 'sol' in ...sun.jsonl: 1 yes, 0 no, 0 unsure; 2 items
         """
         file = Path(path)
         if file.suffix != ENDING:
