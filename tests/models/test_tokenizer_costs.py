@@ -7,6 +7,7 @@ import pytest
 from kblib.corpora import Corpus
 from kblib.errors import ModelError, TokenError
 from kblib.models.tokenizer_costs import TokenizerCosts, tokenizer_costs
+from kblib.tokens.extended import extended
 from kblib.tokens.subwords import Tokenizer
 
 TEXTS = ["Konungen hafva rest.", "Kungen har rest hem.", "Tåget går.", "Ett tåg gick"]
@@ -76,6 +77,33 @@ def test_models_are_taken_by_name(corpus: Corpus) -> None:
     assert costs.provenance["fingerprint"] == corpus.fingerprint
 
 
+def test_candidates_with_new_pieces_cost_what_the_extended_model_will(
+    films: Corpus,
+) -> None:
+    candidates = {  # they have cut the texts into letters so far
+        "pieces": Tokenizer.train(films, vocab_size=150),
+        "bytes": Tokenizer.train(films, kind="bpe", vocab_size=270),
+    }
+    costs = tokenizer_costs(films, candidates, new_pieces=(20, 5)).by("all")
+    assert list(costs.columns) == [
+        f"{name}{more}" for name in ("pieces", "bytes") for more in ("", " + 20", " + 5")
+    ]
+    for name, tokenizer in candidates.items():
+        for n in (5, 20):
+            added = extended(tokenizer, films, n).tokenizer
+            tokens = sum(len(ids) for ids in added.encode_batch(list(films.texts()), special=False))
+            assert costs[f"{name} + {n}"].item() == pytest.approx(tokens / films.n_words)
+        assert costs[f"{name} + 20"].item() < costs[f"{name} + 5"].item() < costs[name].item()
+
+
+def test_fewer_pieces_than_asked_for_are_told(candidates: dict[str, Tokenizer]) -> None:
+    texts = Corpus.from_texts(["väderkvarn"] * 2, name="few")
+    costs = tokenizer_costs(texts, {"pieces": candidates["pieces"]}, new_pieces=1000)
+    n = len(extended(candidates["pieces"], texts, 1000).pieces)
+    assert 0 < n < 1000
+    assert set(costs.by("all").columns) == {"pieces", f"pieces + {n}"}
+
+
 def test_corpus_without_dates_or_sources_has_the_whole_only(
     candidates: dict[str, Tokenizer],
 ) -> None:
@@ -91,5 +119,7 @@ def test_wrong_input_is_answered_in_words(corpus: Corpus, candidates: dict[str, 
         tokenizer_costs(corpus, {"x": 3})  # type: ignore[dict-item]
     with pytest.raises(ModelError, match="No model named 'nobody'"):
         tokenizer_costs(corpus, ["nobody"])
+    with pytest.raises(TokenError, match="0 new pieces were asked for"):
+        tokenizer_costs(corpus, candidates, new_pieces=[5, 0])
     with pytest.raises(TokenError, match=r"There are no costs by 'place'\."):
         tokenizer_costs(corpus, candidates).by("place")

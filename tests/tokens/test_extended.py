@@ -9,7 +9,7 @@ import pytest
 import tokenizers
 
 from kblib.errors import TokenError
-from kblib.tokens.extended import extended
+from kblib.tokens.extended import extended, extensions
 from kblib.tokens.subwords import Tokenizer
 
 OLD = ["sol och regn över land och hav", "solen går ned"] * 5
@@ -97,6 +97,15 @@ def test_punctuation_is_not_joined_to_words(old: Tokenizer) -> None:
 
 def test_few_texts_yield_fewer(old: Tokenizer) -> None:
     assert 0 < len(extended(old, ["järnväg"] * 2, 1000).pieces) < 10
+
+
+def test_several_sizes_at_once_are_those_one_by_one(old: Tokenizer) -> None:
+    found = extensions(old, NEW, [7, 20, 1])
+    assert list(found) == [7, 20, 1]
+    for n, one in found.items():
+        alone = extended(old, NEW, n)
+        assert one.pieces == alone.pieces
+        assert one.tokenizer.fingerprint == alone.tokenizer.fingerprint
 
 
 def test_nothing_to_add_is_said(old: Tokenizer) -> None:

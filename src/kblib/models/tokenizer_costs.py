@@ -18,6 +18,7 @@ import polars as pl
 from kblib.corpora import Corpus
 from kblib.errors import TokenError
 from kblib.models.catalog import find_model
+from kblib.tokens.extended import extensions
 from kblib.tokens.subwords import Tokenizer
 
 _UNKNOWN = "not said"
@@ -49,7 +50,7 @@ class TokenizerCosts:
         return str(whole["tokenizer"].iloc[int(whole["tokens"].to_numpy().argmin())])
 
     def by(self, by: str = "decade") -> pd.DataFrame:
-        """Return tokens a word with a row a part and a column a tokenizer.
+        """Return tokens a word with a row a part and a column a tokenizer, in the order given.
 
         Raises
         ------
@@ -61,13 +62,18 @@ class TokenizerCosts:
                 f"There are no costs by '{by}'.", f"Known are all, {', '.join(_BY)}.", "costs.by()"
             )
         chosen = self.table[self.table["by"] == by]
-        return chosen.pivot_table(index="part", columns="tokenizer", values="tokens_per_word")
+        names = list(self.provenance["tokenizers"])
+        return chosen.pivot_table(
+            index="part", columns="tokenizer", values="tokens_per_word"
+        ).reindex(columns=names)
 
     def _repr_html_(self) -> str:
         return self.by("decade").to_html(float_format="{:.2f}".format)
 
 
-def tokenizer_costs(corpus: Corpus, tokenizers: Candidates) -> TokenizerCosts:
+def tokenizer_costs(
+    corpus: Corpus, tokenizers: Candidates, *, new_pieces: int | Iterable[int] = ()
+) -> TokenizerCosts:
     """Count the tokens a word that each tokenizer needs, by decade and by source.
 
     Parameters
@@ -77,11 +83,16 @@ def tokenizer_costs(corpus: Corpus, tokenizers: Candidates) -> TokenizerCosts:
     tokenizers
         Names of models whose tokenizers are compared, or folders; or a mapping of names of your
         own to these or to `Tokenizer` objects. Marks around a text are not counted.
+    new_pieces
+        Each tokenizer is counted once more with so many pieces learnt from the corpus, as
+        `extend_model` would add them; several numbers are several candidates. Texts that were not
+        learnt from may gain less.
 
     Raises
     ------
     TokenError
-        If there is nothing to compare, a tokenizer is none, or the corpus has no words.
+        If there is nothing to compare, a tokenizer is none or cannot be extended, or the corpus has
+        no words.
     ModelError
         If a model is not here.
 
@@ -91,8 +102,13 @@ def tokenizer_costs(corpus: Corpus, tokenizers: Candidates) -> TokenizerCosts:
     >>> small = Tokenizer.train(texts, kind="bpe", vocab_size=300)
     >>> tokenizer_costs(texts, {"small": small}).cheapest
     'small'
+    >>> list(tokenizer_costs(texts, {"small": small}, new_pieces=1).by("all").columns)
+    ['small', 'small + 1']
     """
     opened = _opened(tokenizers)
+    sizes = [new_pieces] if isinstance(new_pieces, int) else list(new_pieces)
+    if sizes:
+        opened = _with_new_pieces(opened, corpus, sizes)
     counted: dict[tuple[str, str, str], tuple[int, int]] = {}
     columns = ["text", *(name for name in ("date", "year", "source") if name in corpus.columns)]
     for batch in corpus.batches(columns=columns):
@@ -132,6 +148,18 @@ def _open(one: object) -> Tokenizer:
         "The name of a model, a folder or a Tokenizer was expected.",
         'kb.tokenizer_costs(corpus, ["kb-mini-masked"])',
     )
+
+
+def _with_new_pieces(
+    opened: Mapping[str, Tokenizer], corpus: Corpus, sizes: list[int]
+) -> dict[str, Tokenizer]:
+    """Put beside each tokenizer what it would be; few texts yield fewer pieces than asked for."""
+    found: dict[str, Tokenizer] = {}
+    for name, tokenizer in opened.items():
+        found[name] = tokenizer
+        for one in extensions(tokenizer, corpus, sizes).values():
+            found[f"{name} + {len(one.pieces):,}"] = one.tokenizer
+    return found
 
 
 def _parts(batch: pl.DataFrame) -> dict[str, list[str]]:

@@ -69,20 +69,39 @@ def extended(tokenizer: Tokenizer, texts: Iterable[str] | HasTexts, n_pieces: in
     >>> len(new.tokenizer.encode("solsken")) < len(old.encode("solsken"))
     True
     """
+    return extensions(tokenizer, texts, [n_pieces])[n_pieces]
+
+
+def extensions(
+    tokenizer: Tokenizer, texts: Iterable[str] | HasTexts, sizes: Iterable[int]
+) -> dict[int, Extended]:
+    """Return what `extended` does for each of several sizes; the texts are read once.
+
+    Raises
+    ------
+    TokenError
+        As `extended`.
+    """
+    wanted = list(sizes)
     if tokenizer.kind not in ("wordpiece", "bpe"):
         raise TokenError(
             f"The tokenizer is of the kind '{tokenizer.kind}'.",
             "New pieces are learnt for the kinds wordpiece and bpe.",
         )
-    if type(n_pieces) is not int or n_pieces < 1:
-        raise TokenError(f"{n_pieces!r} new pieces were asked for.", "At least 1 was expected.")
+    for n_pieces in wanted:
+        if type(n_pieces) is not int or n_pieces < 1:
+            raise TokenError(f"{n_pieces!r} new pieces were asked for.", "At least 1 was expected.")
     words = _words(tokenizer, texts)
-    pieces = list(_learnt(tokenizer, words, n_pieces))
+    pieces = list(_learnt(tokenizer, words, max(wanted)))
     if not pieces:
         raise TokenError(
             f"No two pieces of {tokenizer!r} are neighbours twice in these texts.",
             "Texts with words that it cuts were expected.",
         )
+    return {n_pieces: _of(tokenizer, pieces[:n_pieces]) for n_pieces in wanted}
+
+
+def _of(tokenizer: Tokenizer, pieces: list[tuple[tuple[str, str], NewPiece]]) -> Extended:
     return Extended(_with(tokenizer, pieces), tuple(piece for _, piece in pieces))
 
 
