@@ -79,6 +79,7 @@ class _Cells:
     def __init__(self, parts: Parts, *, quick: bool) -> None:
         self.parts, self.quick = parts, quick
         self.tried: dict[str, list[float]] = {}
+        self.at_edge: list[str] = []
         self.about = {
             "fingerprint": parts.test.provenance["fingerprint"],
             "texts": [len(part) for part in parts],
@@ -88,7 +89,8 @@ class _Cells:
     def best_rate(self, method: str) -> float:
         """Return the rate that is best on the validation films, with worse ones on both sides.
 
-        Where the best is at an end of the grid, the grid is made longer there.
+        Where the best is at an end of the grid, the grid is made longer there, a few times; if the
+        best is still at its end then, `at_edge` names the method, and the table says so.
         """
         scores = {rate: self._tuned(method, rate) for rate in RATES[method]}
         for _ in range(MOST_LONGER):
@@ -98,7 +100,10 @@ class _Cells:
             further = best / STEP if best == min(scores) else best * STEP
             scores[further] = self._tuned(method, further)
         self.tried[method] = sorted(scores)
-        return max(scores, key=lambda rate: scores[rate])
+        found = max(scores, key=lambda rate: scores[rate])
+        if found in (min(scores), max(scores)):
+            self.at_edge.append(method)
+        return found
 
     def _tuned(self, method: str, rate: float) -> float:
         name = f"tune-{method}-{rate:g}"
@@ -223,12 +228,19 @@ def _note(cells: _Cells, seeds: Sequence[int]) -> str:
         f"and the best step by, {len(parts.test):,} of {films} films to test, each film in one "
         "part; about half of them intertitles. Intervals of 95 % from drawing films anew, for the "
         f"mean of {len(seeds)} seeds; 'seeds apart' is their standard deviation in points. "
-        f"Learning rates tried, with one seed: {grid}; the others chose a penalty by "
-        "cross-validation. Memory is that of a whole process with Python and what it imports; "
+        f"Learning rates tried, with one seed: {grid}; {_edges(cells)}the others chose a penalty "
+        "by cross-validation. Memory is that of a whole process with Python and what it imports; "
         "stored are the weights alone; "
         f"steps (16 windows) were taken in turns, in {_threads()}. {MODEL} was pretrained on most "
         "of these films, without labels."
     )
+
+
+def _edges(cells: _Cells) -> str:
+    """Return of which methods a further rate might have been better still."""
+    if not cells.at_edge:
+        return ""
+    return f"of {', '.join(cells.at_edge)} the best is at an end of them, and may lie beyond; "
 
 
 def _threads() -> str:

@@ -52,8 +52,18 @@ def test_rank_below_one_is_refused(masked) -> None:
         with_lora(deepcopy(masked.model), rank=0, alpha=4, seed=1)
 
 
-def test_layout_without_known_matrices_is_refused(masked) -> None:
-    other = deepcopy(masked.model)
-    other.config.model_type = "mamba"
-    with pytest.raises(ModelError, match="No adapter is known for the layout 'mamba'"):
-        with_lora(other, rank=2, alpha=4, seed=1)
+def test_names_of_what_gets_an_addition_are_those_of_the_layout(masked) -> None:
+    adapted = with_lora(deepcopy(masked.model), rank=2, alpha=4, seed=1)
+    assert adapted.peft_config["default"].target_modules == {"Wqkv", "Wo", "Wi", "dense"}
+
+
+def test_matrix_that_gives_words_is_left(masked) -> None:
+    adapted = with_lora(deepcopy(masked.model), rank=2, alpha=4, seed=1).get_base_model()
+    assert type(adapted.get_output_embeddings()) is torch.nn.Linear
+
+
+def test_model_without_matrices_is_refused(masked) -> None:
+    bare = deepcopy(masked.model)
+    bare.model, bare.head = torch.nn.Identity(), torch.nn.Identity()
+    with pytest.raises(ModelError, match="A modernbert model has no matrices to put an addition"):
+        with_lora(bare, rank=2, alpha=4, seed=1)

@@ -58,6 +58,17 @@ def test_rate_is_chosen_on_validation_films_with_worse_ones_on_both_sides(
     assert min(asked) < best < max(asked)
 
 
+def test_best_rate_at_the_end_of_what_was_tried_is_told(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KBNOTEBOOKS_HOME", str(tmp_path))
+    monkeypatch.setattr(finetune, "tuned", lambda _parts, _method, rate, *, quick: rate)
+    cells = finetune._Cells(parts, quick=False)
+    assert cells.best_rate("probe") == cells.tried["probe"][-1]
+    assert finetune._edges(cells).startswith("of probe the best is at an end of them")
+    assert finetune._edges(finetune._Cells(parts, quick=False)) == ""
+
+
 def test_what_is_stored_is_the_head_its_additions_or_all(parts: Parts) -> None:
     found = {method: stored_bytes(parts, method) for method in METHODS}
     assert found["probe"] < found["lora"] / 10 < found["full"] / 100

@@ -104,3 +104,19 @@ def test_other_words_than_those_labelled_are_refused(labelled) -> None:
         word_scores(so, said[1:], films)
     with pytest.raises(LabelError, match="as many words"):
         span_scores(so, [row[1:] for row in said], films)
+
+
+def test_text_without_a_group_is_a_group_of_its_own(labelled) -> None:
+    so, said, films = labelled
+    alone = [None if n < 20 else film for n, film in enumerate(films)]
+    named = [f"alone {n}" if film is None else film for n, film in enumerate(alone)]
+    missing = [float("nan") if film is None else film for film in alone]
+    tables = [
+        [word_scores(so, said, one), span_scores(so, said, one)] for one in (alone, named, missing)
+    ]
+    assert tables[0][0]["units"][0] == 20 + 10
+    assert all(a.select("measure", "score", "units").equals(b.select("measure", "score", "units"))
+               for a, b in zip(tables[0], tables[1], strict=True))  # fmt: skip
+    assert tables[0][0].equals(tables[2][0])
+    points = [float(len(row)) for row in so]
+    assert scale_scores(points, points, alone)["units"][0] == 30

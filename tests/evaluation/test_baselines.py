@@ -1,8 +1,7 @@
-"""Baselines: each against a count by hand or scikit-learn; models beside them; what has none."""
+"""Baselines on one test part, and models beside them: scores, comparisons, what has none."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -10,75 +9,29 @@ import polars as pl
 import pytest
 
 from kblib.baselines import linear
-from kblib.baselines.counts import majority_by_word, ngrams
-from kblib.baselines.linear import tfidf, word_overlap
 from kblib.errors import LabelError
 from kblib.evaluation.baselines import baselines
-from kblib.fewshot.logistic_head import STRENGTHS
+from kblib.evaluation.significance import differences
 from kblib.labels import read_labels
 from kblib.labels.parts import Parts
-from kblib.ngrams.language_model import NgramLM
-from tests.ngrams.conftest import BEGIN, END
-from tests.ngrams.conftest import _textbook as textbook
+from tests.baselines.made import Letters, passages, tagged, weather
 
 metrics = pytest.importorskip("sklearn.metrics")
-LogisticRegression = pytest.importorskip("sklearn.linear_model").LogisticRegression
-StratifiedGroupKFold = pytest.importorskip("sklearn.model_selection").StratifiedGroupKFold
-TfidfVectorizer = pytest.importorskip("sklearn.feature_extraction.text").TfidfVectorizer
-make_pipeline = pytest.importorskip("sklearn.pipeline").make_pipeline
-
-WEATHER = {"sun": ("sol", "värme", "sommar"), "rain": ("regn", "blåst", "åska"), "snow": ("snö",)}
-
-
-class Letters:
-    """An encoder: how often each letter of a few is there."""
-
-    name = "letters"
-
-    def encode(self, texts):
-        return np.array([[text.count(one) for one in "solregnå"] for text in texts], np.float32)
 
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    draw = np.random.default_rng(4)
-    rows = []
-    for n in range(240):
-        label = ("sun", "sun", "rain", "snow")[draw.integers(4)]
-        other = ("sun", "rain", "snow")[draw.integers(3)]
-        words = [draw.choice(WEATHER[label]), draw.choice(WEATHER[other]), "över", f"plats{n}"]
-        rows.append({"text": " ".join(words), "label": label, "film": f"F{n // 8}"})
-    return read_labels(rows, name="weather").split(test=0.4, seed=1)
+    return weather()
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Parts:
-    draw = np.random.default_rng(5)
-    rows = []
-    for n in range(160):
-        one = [f"ord{k}" for k in draw.integers(0, 60, 6)]
-        same = n % 2 == 0
-        other = [*one[:2], *(f"ord{k}" for k in draw.integers(0, 60, 4))]
-        drawn = other if same else [f"ord{k}" for k in draw.integers(60, 120, 6)]
-        label = "next" if same else "other film"
-        rows.append({"text": " ".join(one), "text_pair": " ".join(drawn), "label": label,
-                     "film": f"F{n // 4}"})  # fmt: skip
-    return read_labels(rows, text=("text", "text_pair"), name="pairs").split(test=0.4)
+    return passages()
 
 
 @pytest.fixture(scope="module")
 def words() -> Parts:
-    draw = np.random.default_rng(6)
-    rows = []
-    for n in range(60):
-        tokens = [str(draw.choice(["kungen", "reser", "till", f"ort{n}"])) for _ in range(8)]
-        tags = {"kungen": "NOUN", "reser": "VERB", "till": "ADP"}
-        label = [
-            tags.get(word, "PROPN" if before == "till" else "NOUN")
-            for before, word in zip(["", *tokens], tokens, strict=False)
-        ]
-        rows.append({"words": tokens, "label": label, "film": f"F{n // 3}"})
-    return read_labels(rows, text="words", name="words").split(test=0.4)
+    return tagged()
 
 
 def test_texts_have_four_baselines_scored_as_scikit_learn_does(parts):
@@ -104,75 +57,6 @@ def test_same_seed_gives_the_same_table(parts):
     assert some[0].equals(some[1])
 
 
-def test_ngrams_are_bayes_with_a_model_a_label_and_one_vocabulary(parts):
-    train, test = parts.train, parts.test
-    rows = [(text.split(), label) for text, label in train.rows.select("text", "label").iter_rows()]
-    n_guessed = len({word for text, _ in rows for word in text}) + 2  # the unknown word, the end
-    texts = {label: [text for text, one in rows if one == label] for label in train.labels}
-    prob = {label: textbook(own, 3, n_guessed) for label, own in texts.items()}
-    said = ngrams(train, test).iter_rows(named=True)
-    for text, row in zip(test.rows["text"][:20], said, strict=False):
-        words = [BEGIN, *text.split(), END]
-        logs = {
-            label: math.log(len(texts[label]) / len(rows))
-            + sum(math.log(one(words[at], tuple(words[:at]))) for at in range(1, len(words)))
-            for label, one in prob.items()
-        }
-        assert row["label"] == max(logs, key=logs.__getitem__)
-        whole = sum(math.exp(one) for one in logs.values())
-        for label, one in logs.items():
-            assert row[f"score_{label}"] == pytest.approx(math.exp(one) / whole, rel=1e-6)
-
-
-def test_ngrams_of_a_rare_label_do_not_win_by_knowing_few_words():
-    draw = np.random.default_rng(7)
-    often = [" ".join(f"ord{k}" for k in draw.integers(0, 30, 3)) for _ in range(80)]
-    told = [(text, "often") for text in often] + [("sällan sedd", "rare")] * 4
-    rows = [{"text": text, "label": label, "film": n % 2} for n, (text, label) in enumerate(told)]
-    parts = read_labels(rows).split(test=0.5, by="film")
-    asked = parts.test.rows.filter(label="often")["text"].to_list()
-    own = [
-        NgramLM.train(parts.train.take([label]).rows["text"], order=3).log10_scores(asked)
-        for label in ("often", "rare")
-    ]
-    assert (own[1] - math.log10(20) > own[0]).mean() > 0.5  # each with a vocabulary of its own
-    assert ngrams(parts.train, parts.test)["label"].to_list() == parts.test.rows["label"].to_list()
-
-
-def test_tf_idf_chooses_penalty_and_weight_of_labels_by_groups_left_out():
-    draw = np.random.default_rng(8)
-    told = ["rare" if n % 9 == 0 else "often" for n in range(90)]
-    words = {"rare": ["sol", "regn", "snö"], "often": ["sol", "regn", "tåg"]}
-    rows = [
-        {"text": " ".join(draw.choice(words[one], 3)), "label": one, "film": n // 3}
-        for n, one in enumerate(told)
-    ]
-    parts = read_labels([*rows, {"text": "ensam", "label": "once", "film": 31}]).split(test=0.3)
-    train, films = parts.train.rows, parts.train.rows["film"].to_list()
-    texts, so = train["text"].to_numpy(), train["label"].to_numpy()
-    folds = list(StratifiedGroupKFold(3, shuffle=True, random_state=1).split(texts, so, films))
-
-    def fitted(places, penalty, weight):
-        head = LogisticRegression(C=penalty, class_weight=weight, max_iter=1_000)
-        weigh = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+")
-        return make_pipeline(weigh, head).fit(texts[places], so[places])
-
-    def score(penalty, weight):
-        each = [(so[left], fitted(known, penalty, weight).predict(texts[left]))
-                for known, left in folds]  # fmt: skip
-        return np.mean([metrics.f1_score(*one, average="macro", zero_division=0.0) for one in each])
-
-    tried = {(c, one): score(c, one) for c in STRENGTHS for one in (None, "balanced")}
-    best = max(tried, key=tried.__getitem__)
-    assert best[1] == "balanced"
-    asked = parts.test.rows["text"].to_numpy()
-    model = fitted(np.arange(len(so)), *best)
-    said = tfidf(parts.train, parts.test, films, 1)
-    assert said["label"].to_list() == model.predict(asked).tolist()
-    shares = said.select(f"score_{one}" for one in model.classes_).to_numpy()
-    np.testing.assert_allclose(shares, model.predict_proba(asked), atol=1e-9)
-
-
 def test_words_of_one_film_are_left_out_together(words, monkeypatch):
     seen = []
     searched = linear._searched
@@ -189,8 +73,6 @@ def test_word_overlap_finds_what_tf_idf_of_each_text_cannot(pairs):
     found = baselines(pairs, only=["majority", "word overlap"])
     assert found.rows.filter(model="word overlap")["accuracy"][0] > 0.95
     assert found.best == "word overlap"
-    said = word_overlap(pairs.train, pairs.test, pairs.train.rows["film"].to_list(), 1)
-    assert said.columns == ["id", "label", "score", "score_next", "score_other film", "note"]
     both = baselines(pairs, only=["frozen vectors"], encoder=Letters())
     assert both.rows["model"].to_list() == ["frozen vectors"]
 
@@ -211,7 +93,7 @@ def test_words_have_baselines_of_their_own_counted_word_by_word(words):
     said = [counts.get(word, all_tags).most_common(1)[0][0] for word, _ in flat]
     right = sum(one == tag for one, (_, tag) in zip(said, flat, strict=True)) / len(flat)
     assert found.rows.filter(model="majority by word")["accuracy"][0] == pytest.approx(right)
-    assert majority_by_word(words.train, words.test)["label"].to_list() == said
+    assert found.predictions["majority by word"]["label"].to_list() == said
     assert found.rows.filter(model="neighbouring words")["accuracy"][0] > right
     assert found.provenance["tested"] == len(flat)
 
@@ -227,6 +109,52 @@ def test_model_beside_baselines_is_compared_with_the_best(parts, words):
     assert found.warnings[0].startswith("snow is worse than tf-idf: macro F1 -0.")
     same = baselines(parts, {"copy": found.predictions["tf-idf"]}, only=["tf-idf"])
     assert same.warnings[0].startswith("copy is not surely better or worse than tf-idf")
+
+
+def test_every_model_is_compared_with_every_baseline_and_corrected_for_all(parts):
+    """The second source are p-values of one pair at a time, corrected by statsmodels."""
+    multipletests = pytest.importorskip("statsmodels.stats.multitest").multipletests
+    so = parts.test.rows.select("id", "label")
+    draw = np.random.default_rng(9)
+    beside = {
+        name: so.with_columns(
+            label=pl.when(pl.Series(draw.random(so.height) < right)).then("label").otherwise(
+                pl.lit("sun")
+            )
+        )
+        for name, right in (("good", 0.6), ("fair", 0.3))
+    }  # fmt: skip
+    found = baselines(parts, beside, only=["majority", "n-grams", "tf-idf"])
+    rows = found.compared.rows
+    pairs = [(one, other) for one in beside for other in ("majority", "n-grams", "tf-idf")]
+    assert rows.select("one", "other").rows() == pairs
+    scores = found.scores
+    alone = [
+        differences({one: scores[one], other: scores[other]}).rows["p"][0] for one, other in pairs
+    ]
+    assert rows["p"].to_list() == alone
+    corrected = multipletests(alone, method="holm")[1].tolist()
+    assert rows["p_holm"].to_list() == pytest.approx(corrected)
+    assert (rows["p_holm"] > rows["p"]).any()
+    best = dict(zip(pairs, corrected, strict=True))["good", found.best]
+    assert f"p {best:.4f}, corrected for 6 comparisons)." in found.warnings[0]
+    assert found.compared.title.endswith("p_holm: corrected for 6 comparisons (Holm 1979)")
+
+
+def test_what_is_sure_alone_may_not_be_sure_among_many(parts):
+    """Forty models that guess: alone, some seem to differ from the baseline; corrected, none."""
+    so, draw = parts.test.rows.select("id", "label"), np.random.default_rng(3)
+    guess = {
+        f"guess {n}": so.with_columns(label=pl.Series(draw.choice(["sun", "rain"], so.height)))
+        for n in range(40)
+    }
+    found = baselines(parts, {"first": guess["guess 0"], **guess}, only=["majority"])
+    rows = found.compared.rows.filter(pl.col("one") != "first")
+    assert (rows["p"] < 0.05).any()
+    sure = (rows["p_holm"] < 0.05).to_list()
+    told = ["not surely" not in one for one in found.warnings[1:41]]
+    assert told == sure
+    assert sum(sure) < (rows["p"] < 0.05).sum()
 
 
 def test_few_units_do_not_say_which_is_better(words):

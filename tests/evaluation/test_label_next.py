@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.chances import chances, drawn_by_chance, weighed_sum
 from kblib.evaluation.counts import corrected_counts
@@ -74,6 +75,10 @@ def test_chances_add_up_go_with_sizes_and_have_a_floor():
     assert found[0] >= 0.2 * 3.0 / 6
     assert chances(sizes, 6).tolist() == [1.0] * 6
     assert chances(np.zeros(4), 2).tolist() == [0.5] * 4
+    assert chances(np.array([0.0, 0.0, 9.0]), 2, floor=0.01).min() > 0
+    for floor in (0.0, -0.1, 1.5, float("nan")):
+        with pytest.raises(LabelError, match="A share above 0 and up to 1 was expected"):
+            chances(sizes, 3.0, floor=floor)
 
 
 def test_random_part_goes_on_with_the_sample_and_chosen_ones_are_what_the_model_doubts(
@@ -204,3 +209,15 @@ def test_share_needs_every_drawn_label(sample, read, scored, truth):
         weighed_share(found, read, label="rain")
     with pytest.raises(LabelError, match="texts have no prediction"):
         weighed_share(found, truth, label="rain", predictions=scored.head(9))
+
+
+def test_ids_that_are_numbers_join_the_texts_of_a_corpus():
+    pages = Corpus.from_texts([f"sida {n}" for n in range(60)], id=[str(n) for n in range(60)],
+                              year=[1914] * 60)  # fmt: skip
+    sample = sample_texts(pages, 10)
+    read = sample.table[["id"]].astype(int).assign(label="letter")
+    said = pd.DataFrame({"id": range(60), "label": "letter", "score": 0.9})
+    vectors = pd.DataFrame({"id": range(60), "vector": [[1.0, float(n % 3)] for n in range(60)]})
+    found = label_next(sample, read, 20, predictions=said, vectors=vectors)
+    assert not set(found.table["id"]) & set(read["id"].astype(str))
+    assert len(found.random_labels(read)) == 10

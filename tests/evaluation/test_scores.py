@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.calibration import calibration
 from kblib.evaluation.scores import evaluate
-from kblib.evaluation.significance import differences
+from kblib.evaluation.significance import differences, holm
 from kblib.methods import methods
 
 NAMES = np.array(["brott", "handel", "väder"])
@@ -129,6 +129,34 @@ def test_tables_that_do_not_fit_are_refused(pages, said, read, spoil, why):
         evaluate(pages, *spoil(said, read))
 
 
+@pytest.mark.parametrize("ids", [int, float, object, str], ids=lambda kind: kind.__name__)
+def test_ids_that_are_numbers_here_and_text_there_join(ids):
+    """As a spreadsheet gives them: a gap makes fractions of whole numbers, labels too."""
+    pages = Corpus.from_texts([f"sida {n}" for n in range(40)], id=[str(n) for n in range(40)])
+    so = pd.DataFrame({"id": range(40), "label": [n % 2 for n in range(40)]})
+    said = pd.DataFrame({"id": [str(n) for n in range(40)], "label": [n % 2 for n in range(40)]})
+    given = so.assign(id=so["id"].astype(ids), label=so["label"].astype(float).where(so.index > 3))
+    scores = evaluate(pages, said, given)
+    assert scores.rows["score"][0] == 1.0
+    assert scores.provenance["n_texts"] == 36
+    assert sorted(set(scores.judged["so"])) == ["0", "1"]
+    if ids is object:
+        mixed = given.assign(id=[n if n % 2 else str(n) for n in range(40)])
+        assert evaluate(pages, mixed.assign(label=said["label"]), given).rows["score"][0] == 1.0
+
+
+def test_ids_that_lost_their_zeros_are_refused_with_how_to_keep_them():
+    pages = Corpus.from_texts(["sida"] * 3, id=["007", "008", "009"])
+    read = pd.DataFrame({"id": [7, 8, 9], "label": "a"})
+    with pytest.raises(LabelError) as caught:
+        evaluate(pages, read, read)
+    assert str(caught.value) == (
+        "None of the 3 labels is of a text of corpus 'texts'. Labels are joined to texts by 'id'. "
+        "An id of this corpus: '007'.\n  Zeros in front are kept by pandas.read_csv(path, "
+        'dtype={"id": str})'
+    )
+
+
 def test_methods_say_on_how_many_texts_and_which_units_were_drawn_again(pages, said, read):
     told = methods(pages, evaluate(pages, said, read)).text
     assert "Labels were scored on 240 texts; 95 % intervals come from drawing whole units" in told
@@ -167,6 +195,32 @@ def test_p_value_is_that_of_all_exchanges(read):
     exact = np.mean([one >= abs(by_film.sum()) for one in sums])
     assert found["difference"] == pytest.approx(by_film.sum() / 40)
     assert found["p"] == pytest.approx(exact, abs=0.02)
+
+
+def test_holm_is_the_largest_of_all_bonferronis_that_hold_a_pair():
+    """Closed testing: a pair is corrected for every set of pairs that holds it (Marcus 1976)."""
+    p = [0.011, 0.02, 0.04, 0.004, 0.9]
+    sets = [c for k in range(1, 6) for c in combinations(range(5), k)]
+    by_hand = [
+        max(min(1.0, len(one) * min(p[at] for at in one)) for one in sets if n in one)
+        for n in range(5)
+    ]
+    assert holm(p) == pytest.approx(by_hand)
+
+
+def test_each_model_is_compared_with_each_other_one_asked_for(pages, read):
+    scores = {
+        name: evaluate(pages, said_by(read, right, seed), read)
+        for name, right, seed in (("a", 0.9, 3), ("b", 0.6, 4), ("c", 0.5, 5), ("d", 0.4, 6))
+    }
+    first, others = ({name: scores[name] for name in names} for names in ("ab", "cd"))
+    found = differences(first, others)
+    assert found.rows.select("one", "other").rows() == [*product("ab", "cd")]
+    assert found.rows["p_holm"].to_list() == holm(found.rows["p"].to_list())
+    assert found.provenance["p_holm"] == "corrected for 4 comparisons (Holm 1979)"
+    assert differences({"a": scores["a"], "d": scores["d"]}).title == "Differences of macro F1"
+    with pytest.raises(LabelError, match="1 models were given"):
+        differences({"a": scores["a"]})
 
 
 def test_models_scored_on_other_texts_are_not_compared(pages, said, read):

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 from kblib.labels import Labels, read_labels
 from kblib.labels.parts import Parts
 from kblib.models.build import build_causal, build_masked
 from kblib.models.folder import save_model
+from kblib.models.layouts import is_causal
 from kblib.models.shape import ModelShape
 from kblib.tokens.subwords import Tokenizer
 
@@ -93,6 +96,38 @@ def tiny_model(folder: Path, architecture: str, recipe: dict[str, Any] | None = 
         card="# tiny\n",
         notice="Made of a few sentences.\n",
     )
+
+
+def random_model(folder: Path, layout: str) -> Path:
+    """Save a model of two layers of any layout as transformers makes and saves it."""
+    texts = [text for kind in KINDS.values() for text in texts_of(kind())]
+    causal = is_causal(layout)
+    tokenizer = Tokenizer.train(texts, kind="bpe" if causal else "wordpiece", vocab_size=320)
+    config = AutoConfig.for_model(
+        layout,
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=SEQ_LEN + 2,
+        pad_token_id=tokenizer.pad_id if tokenizer.has("pad_token") else 0,
+        **_SMALLER.get(layout, {"intermediate_size": 64}),
+    )
+    opener: Any = AutoModelForCausalLM if causal else AutoModelForMaskedLM
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        made = opener.from_config(config)
+    home = folder / f"random-{layout}"
+    made.save_pretrained(home)
+    tokenizer.save(home, seq_len=SEQ_LEN)
+    return home
+
+
+_LLAMA = {"intermediate_size": 64, "num_key_value_heads": 1, "head_dim": 16}
+_SMALLER: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text"), _LLAMA),
+    "gpt2": {},
+}
 
 
 def first(labels: Labels, n: int) -> Labels:

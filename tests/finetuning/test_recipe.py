@@ -67,6 +67,22 @@ def test_labels_are_split_by_their_groups_and_validated() -> None:
     assert not (groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2])
 
 
+def test_split_by_time_validates_by_the_latest_years_before_the_test() -> None:
+    rows = [
+        {"text": f"text {n}", "label": "ab"[n % 2], "year": 1900 + n // 2, "film": f"f{n % 7}"}
+        for n in range(60)
+    ]
+    parts = labelled(rows).split(test=0.2, time="year")
+    made = Material.of(parts, valid=0.1)
+    years = {name: set(part.rows["year"]) for name, part in made.parts.items()}
+    assert years["test"] == {*range(1924, 1930)}
+    assert years["valid"] == {1922, 1923}
+    assert years["train"] == {*range(1900, 1922)}
+    by_chance = Material.of(labelled(rows).split(test=0.2, by="year"), valid=0.1).parts
+    assert min(by_chance["valid"].rows["year"]) < max(by_chance["train"].rows["year"])
+    assert Material.of(parts, valid=0.0).valid is None
+
+
 def test_too_few_groups_leave_no_validation_part_and_say_so() -> None:
     parts = labelled(films(8)).split(test=0.25)
     few = first(parts.train, 2)

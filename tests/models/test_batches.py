@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from kblib.errors import ModelError
-from kblib.models.batches import Frame, cut, most_tokens, padded, together
+from kblib.models.batches import Frame, cut, padded, together
 from kblib.tokens.subwords import Tokenizer
 
 
@@ -52,11 +49,3 @@ def test_only_shorter_rows_are_padded() -> None:
     assert mask is not None
     assert ids.tolist() == [[1, 9, 9], [2, 3, 4]]
     assert mask.tolist() == [[1, 0, 0], [1, 1, 1]]
-
-
-def test_longest_text_is_read_from_the_configuration() -> None:
-    bert = SimpleNamespace(model_type="bert", max_position_embeddings=512, pad_token_id=0)
-    roberta = SimpleNamespace(model_type="roberta", max_position_embeddings=514, pad_token_id=1)
-    assert (most_tokens(bert), most_tokens(roberta)) == (512, 512)
-    with pytest.raises(ModelError, match=r"this t5 model has no max_position_embeddings\."):
-        most_tokens(SimpleNamespace(model_type="t5"))

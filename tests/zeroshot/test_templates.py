@@ -56,6 +56,21 @@ def test_without_labels_only_agreement_is_told(encoder: SentenceEncoder) -> None
     assert "how steady the answers are, not how right" in study.warnings[-1]
 
 
+def test_labels_that_are_not_asked_for_are_refused(
+    encoder: SentenceEncoder, labels: Labels
+) -> None:
+    with pytest.raises(LabelError) as caught:
+        compare_templates(labels, ["hov", "resa"], TEMPLATES, model=encoder)
+    first = labels.rows.filter(label="resor")["id"][0]
+    assert str(caught.value) == (
+        f"10 of 20 texts are labelled with what is not asked for; the first is '{first}': 'resor'. "
+        "Asked for are: hov, resa.\n  "
+        "compare_templates(labels.take(['hov']), ...), or ask for it too"
+    )
+    with pytest.raises(LabelError, match="Name the labels as they are written on the texts"):
+        compare_templates(labels, ["Hov", "Resor"], TEMPLATES, model=encoder)
+
+
 @pytest.mark.parametrize("templates", ["Om {}.", ["Om {}."], ["Om {}.", "Om {}."]])
 def test_one_template_is_nothing_to_compare(encoder: SentenceEncoder, templates: list[str]) -> None:
     with pytest.raises(LabelError, match=re.escape(f"The templates are {templates!r}.")):

@@ -2,39 +2,33 @@
 
 References
 ----------
-Hu et al. (2022), LoRA: Low-rank adaptation of large language models.
+Hu et al. (2022), LoRA: Low-rank adaptation of large language models. Dettmers et al. (2023), QLoRA:
+Efficient finetuning of quantized LLMs.
 """
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from kblib.errors import MissingPartError, ModelError
-
-# All matrices of attention, feed-forward part and head, by the names transformers gives them; not
-# the decoder, for it is tied to the embeddings, which would change with it.
-TARGETS = {
-    "modernbert": ("Wqkv", "Wo", "Wi", "dense"),
-    "bert": ("query", "key", "value", "dense"),
-    "megatron-bert": ("query", "key", "value", "dense"),
-    "roberta": ("query", "key", "value", "dense"),
-    "xlm-roberta": ("query", "key", "value", "dense"),
-    "electra": ("query", "key", "value", "dense"),
-    "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
-    "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
-}
+from kblib.models.quiet_kernels import quiet_kernels
 
 
 def with_lora(
     model: PreTrainedModel, *, rank: int, alpha: float, seed: int, heads: Sequence[str] = ()
 ) -> Any:
     """Put an untrained adapter beside a model's matrices and freeze everything else.
+
+    All matrices of attention, feed-forward part and head get an addition (Dettmers et al. 2023, 4),
+    whatever the layout calls them; not the one that gives the words, for it is often tied to the
+    embeddings, which would change with it.
 
     Parameters
     ----------
@@ -56,28 +50,43 @@ def with_lora(
     Raises
     ------
     ModelError
-        If the layout is not known, or the rank below 1.
+        If the model has no matrices, or the rank is below 1.
     """
     import torch
 
     peft = require_peft()
-    kind = str(model.config.model_type)
-    if kind not in TARGETS:
-        raise ModelError(
-            f"No adapter is known for the layout '{kind}'.", f"Known are: {', '.join(TARGETS)}."
-        )
     if rank < 1:
         raise ModelError(f"rank is {rank}.", "At least 1 was expected.", "rank=8")
+    places = _matrices(model, heads)
+    if not places:
+        raise ModelError(
+            f"A {model.config.model_type} model has no matrices to put an addition beside.",
+            "Linear layers were expected in its body.",
+            'method="full"',
+        )
     config = peft.LoraConfig(
         r=rank,
         lora_alpha=alpha,
-        target_modules=list(TARGETS[kind]),
+        target_modules=sorted({name.rsplit(".", 1)[-1] for name in places}),
         modules_to_save=list(heads) or None,
         exclude_modules=_inside(model, heads) or None,
+        fan_in_fan_out=any(isinstance(one, Conv1D) for one in places.values()),
     )
     with torch.random.fork_rng(devices=[]), quiet_peft():
         torch.manual_seed(seed)
         return peft.get_peft_model(model, config)
+
+
+def _matrices(model: PreTrainedModel, heads: Sequence[str]) -> dict[str, nn.Module]:
+    """Return all matrices, by name, but those of parts that are new and that which gives words."""
+    words = model.get_output_embeddings()
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | Conv1D)
+        and module is not words
+        and not set(name.split(".")) & set(heads)
+    }
 
 
 def _inside(model: PreTrainedModel, heads: Sequence[str]) -> list[str]:
@@ -102,8 +111,7 @@ def require_peft() -> Any:
     MissingPartError
         If it is not installed, with the command that brings it.
     """
-    # It looks for kernels of other packages when it is imported, and warns that there are none.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    quiet_kernels()
     try:
         import peft
     except ImportError:

@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from kblib.baselines.words import word_rows
 from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
 from kblib.ngrams.kneser_ney import KneserNey
-from kblib.ngrams.language_model import NgramLM
-from kblib.ngrams.vocabulary import BEGIN_ID, END_ID, Vocabulary, number_words
+from kblib.ngrams.trie import Integers
+from kblib.ngrams.vocabulary import BEGIN_ID, END_ID, UNKNOWN_ID, Vocabulary, number_words
 from kblib.tasks.passages import bare_words
 
 ORDER = 3
@@ -41,8 +42,10 @@ def majority_by_word(train: Labels, test: Labels) -> pl.DataFrame:
 def ngrams(train: Labels, test: Labels) -> pl.DataFrame:
     """Give each text the label whose texts it is likest: a Kneser-Ney model a label, and Bayes.
 
-    All models have the words of the whole train part for their vocabulary. Each with its own would
-    give unknown words the more, the fewer it knows, and the rarest labels would be said most.
+    All models have the words of the whole train part for their vocabulary, and a word that is not
+    among them says nothing of a label. Counted as unknown it would speak for the rarest: a model of
+    few texts keeps more for what it has not met, so that any new name or misread word would draw a
+    text to it.
 
     References
     ----------
@@ -51,26 +54,34 @@ def ngrams(train: Labels, test: Labels) -> pl.DataFrame:
     """
     texts = {label: _bare(train.take([label])) for label in train.labels}
     met = [label for label in train.labels if texts[label]]
-    asked = _bare(test)
     words, _ = number_words(_bare(train))
-    logs_CN = np.stack([_model(texts[label], words).log10_scores(asked) for label in met])
+    asked = words.encode_texts(_bare(test))
+    logs_CN = np.stack([_logs(_model(texts[label], words), asked) for label in met])
     prior_C = np.log([len(texts[label]) / len(train) for label in met])
-    logs_NC = logs_CN.T * math.log(10) + prior_C
+    logs_NC = logs_CN.T + prior_C
     raised_NC = np.exp(logs_NC - logs_NC.max(axis=1, keepdims=True))
     shares_NC = raised_NC / raised_NC.sum(axis=1, keepdims=True)
     rows = test.rows
     return table_of(rows["id"].to_list(), rows["text"].to_list(), met, shares_NC)
 
 
-def _model(texts: list[str], words: Vocabulary) -> NgramLM:
-    model = KneserNey.train(
+def _model(texts: list[str], words: Vocabulary) -> KneserNey:
+    return KneserNey.train(
         words.encode_texts(texts),
         order=ORDER,
         vocab_size=len(words),
         begin_id=BEGIN_ID,
         end_id=END_ID,
     )
-    return NgramLM(model, words, {"order": ORDER, "unit": "text"})
+
+
+def _logs(model: KneserNey, ids: Integers) -> NDArray[np.float64]:
+    """Return the logarithm of each text's probability, in nats; unknown words say nothing."""
+    said = ids[ids != BEGIN_ID]
+    nats = np.where(said == UNKNOWN_ID, 0.0, model.log10_probs(ids) * math.log(10))
+    begins = np.flatnonzero(np.concatenate([[True], said[:-1] == END_ID]))
+    found: NDArray[np.float64] = np.add.reduceat(nats, begins)
+    return found
 
 
 def _bare(labels: Labels) -> list[str]:

@@ -49,7 +49,8 @@ def word_scores(
     so, said
         Of each text a label a word; none said is no answer, and wrong.
     units
-        Of each text what it hangs together with.
+        Of each text what it hangs together with; a text of which that is not known (None) is a unit
+        of its own.
 
     Returns
     -------
@@ -61,7 +62,8 @@ def word_scores(
     check_confidence(confidence)
     true = [word for row in so for word in row]
     told = [ABSTAINED if word is None else word for row in said for word in row]
-    unit = [str(units[n]) for n, row in enumerate(so) for _ in row]
+    named = _named(units)
+    unit = [named[n] for n, row in enumerate(so) for _ in row]
     names = sorted({*true, *told} - {ABSTAINED})
     counted = m.matrices(true, told, unit, names)
     many = counted.resampled(RESAMPLES, seed) if counted.n_units >= FEWEST_UNITS else None
@@ -134,7 +136,7 @@ def scale_scores(
     _same_sizes(so, said, units)
     check_confidence(confidence)
     a, b = np.asarray(so, dtype=np.float64), np.asarray(said, dtype=np.float64)
-    _, unit = np.unique(np.asarray([str(one) for one in units]), return_inverse=True)
+    _, unit = np.unique(np.asarray(_named(units)), return_inverse=True)
     own = [np.flatnonzero(unit == number) for number in range(int(unit.max()) + 1)]
     random, drawn = np.random.default_rng(seed), []
     for _ in range(RESAMPLES if len(own) >= FEWEST_UNITS else 0):
@@ -151,7 +153,7 @@ def _span_counts(
     so: WordLabels, said: SaidLabels, units: Sequence[Any]
 ) -> tuple[list[str], Floats]:
     """Return the kinds of spans, and of each unit and kind how many there are, said, the same."""
-    _, unit = np.unique(np.asarray([str(one) for one in units]), return_inverse=True)
+    _, unit = np.unique(np.asarray(_named(units)), return_inverse=True)
     found = [span_counts(a, [word or OUTSIDE for word in b]) for a, b in zip(so, said, strict=True)]
     kinds = sorted({kind for three in found for one in three for kind in one})
     counts = np.zeros((int(unit.max()) + 1, len(kinds), 3))
@@ -160,6 +162,11 @@ def _span_counts(
             for kind, count in one.items():
                 counts[number, kinds.index(kind), place] += count
     return kinds, counts
+
+
+def _named(units: Sequence[Any]) -> list[str]:
+    """Return the unit of each text as text; one that is not known is the text's own."""
+    return [f"\0{n}" if one is None or one != one else str(one) for n, one in enumerate(units)]
 
 
 def _drawn(counts_UK3: Floats, seed: int) -> Floats | None:

@@ -6,7 +6,7 @@ frequent label gives 50, and bad where counted words give 93.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,7 @@ from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.joined import frame_of
 from kblib.evaluation.scores import SEED, Scores, evaluate
-from kblib.evaluation.significance import differences
+from kblib.evaluation.significance import Differences, differences
 from kblib.fewshot.classifier import opened
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
@@ -70,6 +70,10 @@ class Baselines(Printed):
         best baseline.
     provenance
         Labels, fingerprint, split, encoder, seed, version.
+    compared
+        Each model with each baseline, by macro F1, p-values corrected for how many there are; None
+        where no model stands beside. The best baseline was found on the same texts, so all of them
+        count as compared, and not that one alone.
     """
 
     rows: pl.DataFrame
@@ -77,6 +81,7 @@ class Baselines(Printed):
     predictions: dict[str, pl.DataFrame]
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
+    compared: Differences | None = None
 
     @property
     def title(self) -> str:
@@ -152,8 +157,12 @@ def baselines(
         name: evaluate(corpus, table, labels, unit=unit, seed=seed) for name, table in said.items()
     }
     rows = pl.DataFrame([_row(name, one, name in made) for name, one in scores.items()])
-    notes = (*_beside(scores, list(beside or ()), _best(rows), seed), *parts.warnings)
-    return Baselines(rows, scores, said, notes, _about(parts, labels, encoder, seed))
+    compared = None
+    if beside:
+        models = {name: scores[name] for name in beside}
+        compared = differences(models, {name: scores[name] for name in made}, seed=seed)
+    notes = (*_beside(compared, scores, _best(rows)), *parts.warnings)
+    return Baselines(rows, scores, said, notes, _about(parts, labels, encoder, seed), compared)
 
 
 def _asked(train: Labels, only: Sequence[str] | None) -> tuple[str, ...]:
@@ -227,28 +236,27 @@ def _best(rows: pl.DataFrame) -> str:
     return name
 
 
-def _beside(scores: Mapping[str, Scores], models: Sequence[str], best: str, seed: int) -> list[str]:
-    """Return how each model stands to the best baseline, in sentences."""
-    said, units = [], scores[best].rows["units"][0]
-    for name in models:
-        found = differences({name: scores[name], best: scores[best]}, seed=seed).rows.row(
-            0, named=True
-        )
-        apart, low, high = found["difference"], found["low"], found["high"]
+def _beside(compared: Differences | None, scores: Mapping[str, Scores], best: str) -> Iterator[str]:
+    """Yield how each model stands to the best baseline, in sentences."""
+    if compared is None:
+        return
+    about, n = scores[best].provenance, compared.rows.height
+    units = scores[best].rows["units"][0]
+    corrected = f", corrected for {n} comparisons" if n > 1 else ""
+    for row in compared.rows.filter(other=best).iter_rows(named=True):
+        name, apart, p = row["one"], row["difference"], row["p_holm"]
         if units < FEWEST_UNITS:
-            of = scores[best].provenance["unit"]
-            said.append(
+            yield (
                 f"{name} beside {best}: macro F1 {apart:+.3f}; how sure that is, {units} units "
-                f"({of}) are too few to say."
+                f"({about['unit']}) are too few to say."
             )
             continue
-        sure = low > 0 or high < 0
+        sure = p < 1 - about["confidence"]
         side = ("better" if apart > 0 else "worse") if sure else "not surely better or worse"
-        said.append(
-            f"{name} is {side} than {best}: macro F1 {apart:+.3f} ({low:+.3f} to {high:+.3f}, "
-            f"p {found['p']:.4f})."
+        yield (
+            f"{name} is {side} than {best}: macro F1 {apart:+.3f} ({row['low']:+.3f} to "
+            f"{row['high']:+.3f}, p {p:.4f}{corrected})."
         )
-    return said
 
 
 def _about(parts: Parts, labels: pl.DataFrame, encoder: Any, seed: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kblib.errors import LabelError
 from kblib.ngrams.drawing import own_numbers
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ def chances(sizes: Floats, n: float, *, floor: float = FLOOR) -> Floats:
     n
         How many are to be drawn on average.
     floor
-        The share of the draws that is spread over all texts alike.
+        The share of the draws that is spread over all texts alike, above 0 and up to 1.
 
     Returns
     -------
@@ -40,11 +41,23 @@ def chances(sizes: Floats, n: float, *, floor: float = FLOOR) -> Floats:
         Shape (texts,), each above 0 and up to 1. Where a size would ask for more than 1 the text is
         drawn for certain, and what is left over goes to the others.
 
+    Raises
+    ------
+    LabelError
+        If there is no floor: a text that cannot be drawn has no weight that could stand for it.
+
     Examples
     --------
-    >>> chances(np.array([0.0, 1.0, 3.0, 100.0]), 2, floor=0.0).tolist()
-    [0.0, 0.25, 0.75, 1.0]
+    >>> chances(np.array([0.0, 1.0, 3.0, 100.0]), 2, floor=0.5).round(3).tolist()
+    [0.325, 0.332, 0.343, 1.0]
     """
+    if not 0 < floor <= 1:
+        raise LabelError(
+            f"floor is {floor!r}.",
+            "A share above 0 and up to 1 was expected: without one, a text that nobody wants is "
+            "never drawn, and what is weighed by chances says nothing of it.",
+            f"floor={FLOOR}",
+        )
     texts = len(sizes)
     if n >= texts:
         return np.ones(texts)

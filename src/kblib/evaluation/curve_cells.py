@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from kblib import __version__
 from kblib.errors import IntegrityError, LabelError
 from kblib.evaluation.curve_draws import drawn, order_of
@@ -23,7 +25,7 @@ from kblib.labels.parts import Parts
 
 Said = tuple[str | None, ...]
 Progress = Callable[[int, int, str], None]
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,8 @@ def cells(
     progress: Progress | None,
 ) -> Iterator[Cell]:
     """Yield every cell, those that are kept without computing anything."""
-    of_parts = {"train": _digest(parts.train), "test": _digest(parts.test)}
+    of_parts = {name: _digest(part, parts.by) for name, part in
+                (("train", parts.train), ("test", parts.test))}  # fmt: skip
     orders = {seed: order_of(parts.train, seed) for seed in seeds}
     wanted: list[tuple[Method, int | None, int | None]] = []
     for method in methods:
@@ -164,6 +167,7 @@ def _check(method: Method, said: Said, test: Labels) -> None:
         )
 
 
-def _digest(labels: Labels) -> str:
-    columns = labels.rows.select("id", "text", "label")
+def _digest(labels: Labels, by: str) -> str:
+    """Return a hash of what a method may look at: texts, labels, and what hangs together."""
+    columns = labels.rows.select("id", "text", "label", hangs_by=pl.lit(by), group=pl.col(by))
     return hashlib.sha256(columns.write_ndjson().encode()).hexdigest()[:32]

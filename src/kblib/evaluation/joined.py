@@ -184,7 +184,10 @@ def _check_label(label: str, judged: pl.DataFrame, given: pl.DataFrame) -> None:
 
 
 def frame_of(table: Table, name: str) -> pl.DataFrame:
-    """Return labels or predictions as a table; it must have the columns ``id`` and ``label``."""
+    """Return labels or predictions as a table; it must have the columns ``id`` and ``label``.
+
+    Both become text, so that tables join in which ids are numbers here and text there.
+    """
     if isinstance(table, Labels):
         table = table.rows
     if not hasattr(table, "columns"):
@@ -193,12 +196,33 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
             "A table with the columns 'id' and 'label' was expected.",
             f'pandas.DataFrame({{"id": ..., "label": {name}}})',
         )
-    frame = table if isinstance(table, pl.DataFrame) else pl.from_pandas(table)
-    missing = [one for one in ("id", "label") if one not in frame.columns]
+    there = [str(one) for one in table.columns]
+    missing = [one for one in ("id", "label") if one not in there]
     if missing:
         raise LabelError(
-            f"The {name} have no column '{missing[0]}'; they have: {', '.join(frame.columns)}.",
+            f"The {name} have no column '{missing[0]}'; they have: {', '.join(there)}.",
             "Columns 'id' and 'label' were expected.",
-            f'{name}.rename(columns={{"{(frame.columns or ["x"])[0]}": "{missing[0]}"}})',
+            f'{name}.rename(columns={{"{(there or ["x"])[0]}": "{missing[0]}"}})',
         )
-    return frame.with_columns(pl.col("label").cast(pl.String))
+    frame = table if isinstance(table, pl.DataFrame) else _of_pandas(table)
+    return frame.with_columns(_plain(frame["id"]), _plain(frame["label"]))
+
+
+def _plain(names: pl.Series) -> pl.Series:
+    """Return names as text; whole numbers that a gap has made fractions of are whole again."""
+    if names.dtype.is_float():
+        names = names.fill_nan(None)
+        whole = (names.drop_nulls() % 1 == 0).all()
+        names = names.cast(pl.Int64) if whole else names
+    return names.cast(pl.String)
+
+
+def _of_pandas(table: pd.DataFrame) -> pl.DataFrame:
+    """Return a table of pandas; columns in which numbers stand beside text become text."""
+    mixed = {name: table[name] for name in ("id", "label") if table[name].dtype == object}
+    text = {name: one.map(_text).where(one.notna(), None) for name, one in mixed.items()}
+    return pl.from_pandas(table.assign(**text))
+
+
+def _text(one: Any) -> str:
+    return str(int(one) if isinstance(one, float) and one.is_integer() else one)

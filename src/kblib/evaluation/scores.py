@@ -166,8 +166,9 @@ def _judged(
     if not rows.height:
         raise LabelError(
             f"None of the {given.height:,} labels is of a text of corpus '{corpus.name}'.",
-            "Labels are joined to texts by 'id'.",
-            f"An id of this corpus: {corpus[0].id!r}" if len(corpus) else "",
+            "Labels are joined to texts by 'id'."
+            + (f" An id of this corpus: {corpus[0].id!r}." if len(corpus) else ""),
+            'Zeros in front are kept by pandas.read_csv(path, dtype={"id": str})',
         )
     score = [name for name in ("score",) if name in found.columns]
     rows = rows.join(found.select("id", "label", *score), "id", how="left", maintain_order="left")

@@ -3,15 +3,16 @@
 Under the hypothesis that they are alike, it does not matter which of the two said what about a
 unit: the labels of whole units are exchanged at random (a paired permutation test; Noreen 1989,
 Koehn 2004 on why resampling). Of many pairs, p-values are corrected by Holm (1979), which holds the
-chance of any false finding.
+chance of any false finding: who compares twenty models with the best of them finds one in most
+tables where none is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,9 +21,7 @@ from kblib.errors import LabelError
 from kblib.evaluation import matrices as m
 from kblib.evaluation.scores import OF_ALL, RESAMPLES, SEED, Scores
 from kblib.ngrams.printed import Printed
-
-if TYPE_CHECKING:
-    pass
+from kblib.ngrams.resampling import FEWEST_UNITS
 
 EXCHANGES = 9_999
 
@@ -34,9 +33,11 @@ class Differences(Printed):
     Attributes
     ----------
     rows
-        One row a pair: one, other, measure, difference (one less other), low, high, p, p_holm.
+        One row a pair: one, other, measure, difference (one less other), low, high (of this
+        difference alone; none for fewer than 10 units), p (of this pair alone), p_holm (corrected
+        for all pairs of the table; the one to cite).
     provenance
-        That of the first model's scores, with what was asked.
+        That of the first model's scores, with what was asked, and how p-values were corrected.
     """
 
     rows: pl.DataFrame
@@ -46,11 +47,17 @@ class Differences(Printed):
     @property
     def title(self) -> str:
         """What the table is of, in one line."""
-        return f"Differences of {self.provenance['measure']}"
+        n, corrected = self.rows.height, self.provenance["p_holm"]
+        said = f"Differences of {self.provenance['measure']}"
+        return f"{said}; p_holm: {corrected}" if n > 1 else said
 
 
 def differences(
-    models: Mapping[str, Scores], *, measure: str = "macro F1", seed: int = SEED
+    models: Mapping[str, Scores],
+    others: Mapping[str, Scores] | None = None,
+    *,
+    measure: str = "macro F1",
+    seed: int = SEED,
 ) -> Differences:
     """Compare models on the texts that all were scored on, two by two.
 
@@ -58,6 +65,8 @@ def differences(
     ----------
     models
         Names, and what `evaluate` returned for each, with the same labels.
+    others
+        What each model is compared with, such as baselines; by default with each other.
     measure
         ``accuracy`` or ``macro F1``.
 
@@ -66,22 +75,24 @@ def differences(
     LabelError
         If there are fewer than two, the measure is another, or they were scored on other texts.
     """
-    if len(models) < 2:
+    pairs = list(combinations(models, 2) if others is None else product(models, others))
+    if not pairs:
         raise LabelError(f"{len(models)} models were given.", "At least two are compared.")
     if measure not in OF_ALL:
         raise LabelError(f"measure is {measure!r}.", f"There are: {', '.join(OF_ALL)}.")
-    first = next(iter(models.values()))
-    for name, one in models.items():
+    first, scores = next(iter(models.values())), {**(others or {}), **models}
+    for name, one in scores.items():
         _check_same(first, one, name)
     confidence = float(first.provenance["confidence"])
     rows: list[dict[str, Any]] = [
         {"one": one, "other": other, "measure": measure}
-        | _difference(models[one], models[other], measure, confidence, seed)
-        for one, other in combinations(models, 2)
+        | _difference(scores[one], scores[other], measure, confidence, seed)
+        for one, other in pairs
     ]
     for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = corrected
     about = {**first.provenance, "measure": measure, "seed": seed, "exchanges": EXCHANGES}
+    about["p_holm"] = f"corrected for {len(pairs)} comparisons (Holm 1979)"
     return Differences(pl.DataFrame(rows), {**about, "models": list(models)})
 
 
@@ -110,10 +121,11 @@ def _difference(
     ours, theirs = (
         m.matrices(so, said[name].to_list(), units, names) for name in ("said", "second")
     )
-    seen = float(read(ours.whole) - read(theirs.whole))
-    drawn = read(ours.resampled(RESAMPLES, seed)) - read(theirs.resampled(RESAMPLES, seed))
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.nanpercentile(drawn, [tail, 100 - tail])
+    seen, low, high = float(read(ours.whole) - read(theirs.whole)), np.nan, np.nan
+    if ours.n_units >= FEWEST_UNITS:
+        drawn = read(ours.resampled(RESAMPLES, seed)) - read(theirs.resampled(RESAMPLES, seed))
+        tail = 100 * (1 - confidence) / 2
+        low, high = np.nanpercentile(drawn, [tail, 100 - tail])
     p = _p_value(ours, theirs, measure, abs(seen), seed)
     return {"difference": seen, "low": float(low), "high": float(high), "p": p}
 

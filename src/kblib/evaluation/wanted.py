@@ -74,6 +74,7 @@ def density(ids: pl.Series, labelled: pl.Series, vectors: Vectors) -> Floats:
             "Columns 'id' and 'vector' were expected.",
             "kb.BatchPredict(model, corpus, task='vectors')",
         )
+    table = table.with_columns(pl.col("id").cast(pl.String))
     there = table.drop_nulls("vector").unique("id", maintain_order=True)
     _check_complete(ids, ~ids.is_in(there["id"].implode()), "vector")
     texts = _directions(ids, there)

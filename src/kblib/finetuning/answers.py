@@ -24,7 +24,7 @@ from kblib.finetuning.windows import (
     windows_of_texts,
 )
 from kblib.models.batch_texts import EMPTY, NO_TOKEN, label_schema, score_columns
-from kblib.models.new_head import is_causal
+from kblib.models.layouts import is_causal
 from kblib.models.word_places import Span, cut_words
 from kblib.models.word_windows import WordsRead, windows_of_words
 from kblib.tokens.subwords import Tokenizer
@@ -94,7 +94,7 @@ def answers_of_words(
     if spans is None:
         spans = [cut_words(text, about.cutting) for text in texts]
     read = windows_of_words(
-        tokenizer, texts, spans, seq_len=about.seq_len, last=is_causal(model.config)
+        tokenizer, texts, spans, seq_len=about.seq_len, last=is_causal(model.config.model_type)
     )
     best, sure = _word_labels(model, tokenizer, read, spans)
     rows = []

@@ -89,6 +89,9 @@ class Material:
     def of(cls, given: Labels | Parts, *, valid: float) -> Material:
         """Take parts as they are, or split labels; set a validation part aside where none is.
 
+        Of parts that were split by time, the latest of the train part validate: a model that is
+        tested by years to come is also stopped by such.
+
         Raises
         ------
         LabelError
@@ -100,7 +103,7 @@ class Material:
         _check_groups(parts)
         train, held, said = parts.train, parts.valid, list(parts.warnings)
         if held is None and valid:
-            train, held, note = _validation_from(train, parts.by, valid)
+            train, held, note = _validation_from(train, parts, valid)
             said += note
         for part in (train, held, parts.test):
             if part is not None:
@@ -175,10 +178,15 @@ def _names(parts: Parts) -> list[str]:
 
 
 def _validation_from(
-    train: Labels, by: str, share: float
+    train: Labels, parts: Parts, share: float
 ) -> tuple[Labels, Labels | None, list[str]]:
+    """Set whole groups aside by chance; of parts split by time, the latest before the test."""
+    by = parts.by if parts.by in train.rows.columns else None
     try:
-        again = train.split(test=share, by=by if by in train.rows.columns else None, seed=SEED)
+        if parts.is_by_time:
+            again = train.split(test=share, time=parts.by)
+        else:
+            again = train.split(test=share, by=by, seed=SEED)
     except LabelError:
         few = "No validation part: there are too few groups for one, so nothing stops early."
         return train, None, [few]

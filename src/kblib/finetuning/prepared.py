@@ -11,25 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from kblib.errors import ModelError, TokenError
+from kblib.errors import TokenError
 from kblib.files import read_json
-from kblib.finetuning.about import About, Base, refuse_an_adapter
+from kblib.finetuning.about import About, Base
+from kblib.finetuning.base import check_base
 from kblib.finetuning.examples import Examples, class_weights, examples_of
 from kblib.finetuning.held_out import HeldOut
 from kblib.finetuning.material import Material
 from kblib.finetuning.recipe import FinetuneRecipe
 from kblib.labels import Labels
-from kblib.models.batches import most_tokens
 from kblib.models.folder import count_parameters, read_config
-from kblib.models.new_head import CAUSAL
+from kblib.models.layouts import is_causal
 from kblib.models.origin import folder_of_origin, name_of_origin, origin_fingerprint
 from kblib.models.word_places import cutting_of
 from kblib.tokens.subwords import CONFIG_FILE, Tokenizer
 from kblib.training.config import TrainingConfig
 
-_MOST_TOKENS = 256
-"""A window by default: longer ones cost more than twice as much, and most texts are shorter."""
-_LEAST_TOKENS = 8
 _MOST_EVALUATIONS = 20
 _MUCH_RARER = 10  # times; below, weights change scores little
 _PADS = ("pad_token", "eos_token", "sep_token", "unk_token")
@@ -101,7 +98,7 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
         If it has no tokenizer.
     """
     folder = folder_of_origin(model)
-    refuse_an_adapter(folder)
+    seq_len = check_base(folder, material.task, recipe)
     config = read_config(folder)
     tokenizer = with_padding(Tokenizer.open(folder))
     mean, spread = _scale(material.train)
@@ -109,14 +106,14 @@ def prepare(material: Material, recipe: FinetuneRecipe, model: str) -> Prepared:
         task=material.task,
         method=recipe.method,
         base=Base(name_of_origin(model), str(folder), origin_fingerprint(folder)),
-        seq_len=_seq_len(recipe, config),
+        seq_len=seq_len,
         cutting=_cutting(material.train),
         typed=material.task.kind == "pairs" and _knows_types(folder, config),
         quantized=recipe.quantized,
         mean=mean,
         spread=spread,
     )
-    last = config["model_type"] in CAUSAL
+    last = is_causal(config["model_type"])
     weights = class_weights(material.train) if _is_balanced(recipe, material) else None
     examples = examples_of(material.train, tokenizer, about, weight_of=weights, last=last)
     if not len(examples):
@@ -156,25 +153,6 @@ def with_padding(tokenizer: Tokenizer) -> Tokenizer:
             "Name it in tokenizer_config.json: pad_token",
         )
     return Tokenizer(tokenizer.engine, {**tokenizer.roles, "pad_token": tokenizer.roles[role]})
-
-
-def _seq_len(recipe: FinetuneRecipe, config: dict[str, Any]) -> int:
-    most = most_tokens(_Config(config))
-    asked = recipe.seq_len or min(most, _MOST_TOKENS)
-    if _LEAST_TOKENS <= asked <= most:
-        return asked
-    raise ModelError(
-        f"Finetune got seq_len={asked}.",
-        f"The model reads {most} tokens at once; {_LEAST_TOKENS} at least are needed.",
-        f"kb.Finetune(..., seq_len={min(most, _MOST_TOKENS)})",
-    )
-
-
-class _Config:
-    """A configuration that has not been opened with transformers, by attributes."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.__dict__.update({"max_position_embeddings": content.get("n_positions"), **content})
 
 
 def _knows_types(folder: Path, config: dict[str, Any]) -> bool:

@@ -85,7 +85,8 @@ class FinetuneRecipe:
     seeds
         One training each: what changes from one to the next is luck.
     valid
-        Share of the train part's groups to validate on, where the labels have no such part.
+        Share of the train part's groups to validate on, where the labels have no such part: by
+        chance, or, if they were split by time, the latest before those that are tested.
 
     References
     ----------

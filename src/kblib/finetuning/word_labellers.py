@@ -10,8 +10,8 @@ from transformers import AutoModelForTokenClassification
 from kblib.finetuning.about import About, Base
 from kblib.finetuning.material import Task
 from kblib.finetuning.model import FinetunedModel
-from kblib.models.batches import most_tokens
 from kblib.models.folder import load_weights
+from kblib.models.layouts import most_tokens
 from kblib.models.origin import name_of_origin, origin_fingerprint
 from kblib.tokens.subwords import Tokenizer
 

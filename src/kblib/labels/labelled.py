@@ -113,7 +113,8 @@ class Labels:
             By default film, issue, document or title, whichever is there; else equal texts.
         time
             A column such as ``year``: the latest of its values are tested, those before validate,
-            and a model is judged by times that it has not seen. Takes the place of `by` and seed.
+            and a model is judged by times that it has not seen. Takes the place of `by` and seed. A
+            finetuning keeps to it where it sets a validation part aside itself.
         seed
             Groups are ranked by the BLAKE2b of ``seed:group``, as in a corpus.
 

@@ -57,6 +57,12 @@ class Parts:
     def __iter__(self) -> Iterator[Labels]:
         return iter(self._named().values())
 
+    @property
+    def is_by_time(self) -> bool:
+        """Whether the parts follow one another in time, the test part last."""
+        split = self.test.provenance.get("split") or {}
+        return split.get("time") == self.by
+
     def _named(self) -> dict[str, Labels]:
         found = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: labels for name, labels in found.items() if labels is not None}

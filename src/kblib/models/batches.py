@@ -12,20 +12,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kblib.errors import ModelError
 from kblib.tokens.subwords import Tokenizer
 
 TOKENS = 4096  # read by a model at once; more falls out of a processor's cache
 LONGER = 1.15
 """How many times the shortest of a batch the longest is: without a bound a third was padding."""
-_SHIFTED = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")
-"""Layouts that count places from behind the padding piece, and so read fewer than they say."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +53,6 @@ class Frame:
     def around(self, ids: Sequence[int]) -> list[int]:
         """Return ids with the frame around them."""
         return [*self.before, *ids, *self.after]
-
-
-def most_tokens(config: Any) -> int:
-    """Return how many tokens a model reads at once, at most.
-
-    Raises
-    ------
-    ModelError
-        If its configuration does not say.
-    """
-    places = getattr(config, "max_position_embeddings", None)
-    if not isinstance(places, int):
-        raise ModelError(
-            f"The configuration of this {config.model_type} model has no max_position_embeddings.",
-            "It says how long a text may be.",
-            "Add it to config.json, as the model's makers tell it.",
-        )
-    if config.model_type in _SHIFTED:
-        return places - int(config.pad_token_id) - 1
-    return places
 
 
 def cut(ids: Sequence[int], room: int) -> list[list[int]]:

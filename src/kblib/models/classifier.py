@@ -15,9 +15,9 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from kblib.errors import ModelError
-from kblib.models.batches import most_tokens
 from kblib.models.catalog import find_model
 from kblib.models.folder import fingerprint, load_weights
+from kblib.models.layouts import most_tokens
 from kblib.tokens.subwords import Tokenizer
 
 _MULTI = "multi_label_classification"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from transformers import AutoModel, PreTrainedModel
 
-from kblib.models.batches import most_tokens
 from kblib.models.catalog import find_model
 from kblib.models.folder import load_weights
+from kblib.models.layouts import most_tokens
 from kblib.tokens.subwords import Tokenizer
 
 

@@ -25,18 +25,12 @@ from kblib.errors import MissingPartError, ModelError
 from kblib.files import MANIFEST, check_folder
 from kblib.models.continued import DROPOUTS
 from kblib.models.folder import count_parameters, device_called, read_config, read_model
+from kblib.models.layouts import OfWhat
 from kblib.models.memory import check_memory
+from kblib.models.quiet_kernels import quiet_kernels
 from kblib.tokens.subwords import Tokenizer
 
-OfWhat = Literal["texts", "words"]
 Quantized = Literal["nf4", "int8"]
-CAUSAL = (
-    "gpt_neox", "gpt_neo", "gpt2", "gptj", "gpt_bigcode", "bloom", "opt", "falcon", "mpt",
-    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe",
-    "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "olmo3", "phi", "phi3",
-    "smollm3", "stablelm",
-)  # fmt: skip
-"""Layouts that read from left to right: only the last piece has seen all before it."""
 LAST_LAYERS = ("classifier", "score")
 """What transformers calls the layer that gives the labels, whatever the layout."""
 _OF_A_HEAD = (*LAST_LAYERS, "head", "pooler", "pre_classifier")
@@ -125,11 +119,6 @@ def with_head(
     return Headed(model, tuple(sorted(new)))
 
 
-def is_causal(config: Any) -> bool:
-    """Say whether a model of this configuration reads from left to right only."""
-    return str(config.model_type) in CAUSAL
-
-
 def require_bitsandbytes() -> None:
     """Check that what stores matrices in few bits is installed.
 
@@ -138,6 +127,7 @@ def require_bitsandbytes() -> None:
     MissingPartError
         If it is not, with the command that brings it.
     """
+    quiet_kernels()
     try:
         import bitsandbytes  # noqa: F401
     except ImportError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import polars as pl
@@ -69,7 +69,8 @@ def compare_templates(
     Raises
     ------
     LabelError
-        If there are fewer than two templates, or a label has no place in them.
+        If there are fewer than two templates, a label has no place in them, or a text is labelled
+        with one that is not asked for.
     """
     if isinstance(templates, str) or len(set(templates)) < _FEWEST:
         raise LabelError(
@@ -78,6 +79,7 @@ def compare_templates(
             'templates=["Detta exempel handlar om {}.", "Texten handlar om {}."]',
         )
     judge = ZeroShotClassifier(model, labels, method=method, template=templates)
+    _check_known(texts, judge.labels)
     result = judge.predict(texts)
     so = _so(texts, result)
     rows = [_row(name, found, result, so) for name, found in _answers(result)]
@@ -117,12 +119,33 @@ def _row(name: str, evidence_NL: Floats, result: ZeroShotLabels, so: Ints | None
     return row | {"agrees": float((said_N == mean_N).mean()), "often": often, "texts": n}
 
 
+def _are_named(texts: Any) -> TypeGuard[LabelledTexts]:
+    return isinstance(texts, LabelledTexts) and texts.kind == "texts" and not texts.is_scale
+
+
+def _check_known(texts: Any, labels: Sequence[str]) -> None:
+    """Refuse labels that nobody asks for: no template could find them, and all would look bad."""
+    if not _are_named(texts):
+        return
+    strange = texts.rows.filter(~pl.col("label").is_in(list(labels)))
+    if strange.height:
+        named = [name for name in texts.labels if name in labels]
+        raise LabelError(
+            f"{strange.height:,} of {len(texts):,} texts are labelled with what is not asked for; "
+            f"the first is '{strange['id'][0]}': '{strange['label'][0]}'.",
+            f"Asked for are: {', '.join(labels)}.",
+            f"compare_templates(labels.take({named!r}), ...), or ask for it too"
+            if named
+            else "Name the labels as they are written on the texts.",
+        )
+
+
 def _so(texts: Any, result: ZeroShotLabels) -> Ints | None:
-    """Return the number of the label that each text has, where that is known; -1 for others."""
-    if not isinstance(texts, LabelledTexts) or texts.kind != "texts" or texts.is_scale:
+    """Return the number of the label that each text has, where that is known."""
+    if not _are_named(texts):
         return None
     number = {label: at for at, label in enumerate(result.labels)}
-    return np.array([number.get(one, -1) for one in texts.rows["label"]])
+    return np.array([number[one] for one in texts.rows["label"]])
 
 
 def _chosen_by(so: Ints | None) -> tuple[str, ...]:
