@@ -118,10 +118,9 @@ def test_months_that_begin_on_the_last_day_are_whole_months() -> None:
 
 def test_table_says_what_to_start_when() -> None:
     table = allocation("meluxina", core_hours=5e6).calendar(7_000, nodes=24, start=NEW_YEAR).table
-    assert table["start"].iloc[0] == (
-        "a chain of 6 jobs on 24 nodes on 2027-01-01, over on 2027-01-12"
-    )
-    assert table["start"].iloc[1] == "one job on 24 nodes on 2027-02-01, over on 2027-02-01"
+    assert table["start"].iloc[0] == "chain of 6 jobs on 24 nodes, over on 2027-01-12"
+    assert table["start"].iloc[1] == "one job on 24 nodes, over on 2027-02-01"
+    assert table["start"].str.len().max() <= 50  # pandas cuts what is longer
     assert table["start"].iloc[2] == "nothing: its hours are lost"
 
 

@@ -194,7 +194,7 @@ def test_application_holds_the_plans_numbers_and_sources(job: Pretrain) -> None:
         "mosaicml/llm-foundry",
         "### Memory of each GPU",
         "### When",
-        "a chain of",
+        "chain of",
     ):
         assert said in text
 

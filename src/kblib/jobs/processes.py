@@ -137,7 +137,8 @@ def rank_environments(
     threads
         Threads a rank; by default what `OMP_NUM_THREADS` says, else an equal share of the cores.
     """
-    share = base.get("OMP_NUM_THREADS") or str(max(1, this_machine().cores // world_size))
+    machine = this_machine()
+    share = base.get("OMP_NUM_THREADS") or str(max(1, machine.cores // world_size))
     shared = {
         DRIVER_VARIABLE: str(os.getpid()),
         "WORLD_SIZE": str(world_size),
@@ -150,6 +151,8 @@ def rank_environments(
         "TOKENIZERS_PARALLELISM": "true",
         "PYTHONUNBUFFERED": "1",
     }
+    if not machine.gpus:  # DeepSpeed, which saving a model imports, would warn of it in every log
+        shared["DS_ACCELERATOR"] = "cpu"
     return [{**base, **shared, "RANK": str(n), "LOCAL_RANK": str(n)} for n in range(world_size)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,6 +13,7 @@ from kblib.planner.award import Allocation
 if TYPE_CHECKING:
     from kblib.planner.plan_result import Plan
 
+TERMS = "; plan.memory.table has the terms"
 _SOURCES = """
 - Operations: Kaplan et al. (2020), arXiv 2001.08361; Chowdhery et al. (2022), arXiv 2204.02311.
 - Memory: Rajbhandari et al. (2020), arXiv 1910.02054; Korthikanti et al. (2022), arXiv 2205.05198.
@@ -44,8 +46,7 @@ def _asked(plan: Plan) -> str:
     between = said if low < high else ""
     return (
         f"## Resources asked for: {plan.site}\n\n"
-        f"To train {plan.job.shape} ({plan.parameters:,} parameters) on {plan.tokens:,} tokens we "
-        f"ask for {side.billing.told(plan.node_hours)} "
+        f"{_aim(plan)} on {plan.tokens:,} tokens we ask for {side.billing.told(plan.node_hours)} "
         f"({plan.node_hours:,.0f} node-hours, {plan.gpu_hours:,.0f} GPU-hours): "
         f"{plan.hours:,.0f} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs"
         f"{between}. Jobs checkpoint, end at the wall-time limit and go on in the next one of "
@@ -53,8 +54,21 @@ def _asked(plan: Plan) -> str:
     )
 
 
+def _aim(plan: Plan) -> str:
+    """Return what is to be trained, in words for those who do not read shapes."""
+    shape, origin = plan.job.shape, plan.job.continue_from
+    size = f"{shape.n_layer} layers, {shape.n_embd:,} wide, {plan.parameters:,} parameters"
+    if origin is None:
+        return f"To train a model of the layout {shape.architecture} ({size})"
+    name = Path(origin).name if Path(origin).is_absolute() else origin
+    return f"To continue the model {name} ({shape.architecture}, {size})"
+
+
 def _work(plan: Plan) -> str:
-    return f"### Work\n\n{_markdown(plan.table)}"
+    """Return the plan's table, without what has a table of its own, and the code to get it."""
+    table = plan.table[plan.table["what"] != "texts"]
+    sources = table["unit or source"].str.replace(TERMS, "; its terms stand below", regex=False)
+    return f"### Work\n\n{_markdown(table.assign(**{'unit or source': sources}))}"
 
 
 def _memory(plan: Plan) -> str:

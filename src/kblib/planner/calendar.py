@@ -193,7 +193,8 @@ def _months_later(day: datetime.date, number: int) -> datetime.date:
 
 
 def _told(month: Month) -> str:
+    """Return what to start on the first day, in the fifty signs that a table of pandas shows."""
     if not month.used:
         return "nothing: its hours are lost"
-    jobs = "one job" if month.jobs == 1 else f"a chain of {month.jobs} jobs"
-    return f"{jobs} on {month.nodes} nodes on {month.begin}, over on {month.end}"
+    jobs = "one job" if month.jobs == 1 else f"chain of {month.jobs} jobs"
+    return f"{jobs} on {month.nodes} nodes, over on {month.end}"

@@ -61,6 +61,8 @@ def check_runs() -> pd.DataFrame:
     columns = ["run", "card", "short run", "TFLOP/s", "goodput", "published", "foretold"]
     frame = pd.DataFrame(lines, columns=columns)
     frame["error"] = frame["foretold"] / frame["published"] - 1
+    whole = ["published", "foretold"]
+    frame[whole] = frame[whole].round().astype("int64")
     return frame
 
 
