@@ -124,9 +124,14 @@ def random_model(folder: Path, layout: str) -> Path:
 
 
 _LLAMA = {"intermediate_size": 64, "num_key_value_heads": 1, "head_dim": 16}
+_MOE = {**_LLAMA, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16}
 _SMALLER: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text"), _LLAMA),
+    **dict.fromkeys(("mistral", "mixtral", "qwen2", "qwen3", "smollm3", "stablelm"), _LLAMA),
+    **dict.fromkeys(("gemma", "gemma2", "gemma3_text"), _LLAMA),
+    **dict.fromkeys(("qwen2_moe", "qwen3_moe"), _MOE),
     "gpt2": {},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "gptj": {"rotary_dim": 8},
 }
 
 
