@@ -253,6 +253,8 @@ def _add_finetune_options(one: argparse.ArgumentParser) -> None:
         "--text", nargs="+", default=["text"], help="column of the text; two for pairs"
     )
     one.add_argument("--label", default="label", help="column of the label")
+    one.add_argument("--separator", metavar="MARK", help="between values of a .csv, such as ';'")
+    one.add_argument("--encoding", default="utf-8", help="of the file (default: utf-8)")
     one.add_argument("--scale", action="store_true", help="labels are numbers on a scale")
     one.add_argument("--by", help="column whose groups stay whole; by default film, issue, ...")
     one.add_argument("--test", type=float, default=0.2, help="share to test on (default: 0.2)")
