@@ -26,6 +26,15 @@ def test_words_become_a_job(table: Path) -> None:
     assert job.material.name == "labels"
 
 
+def test_table_of_a_swedish_spreadsheet_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"{'år' if n % 2 else 'sjö'} {n};{n % 2}\n" for n in range(40))
+    path = tmp_path / "tabell.csv"
+    path.write_text(f"text;label\n{rows}", encoding="cp1252")
+    words = ["finetune", str(path), "--separator", ";", "--encoding", "cp1252"]
+    texts = job_of(parser().parse_args(words)).material.train.rows["text"].to_list()
+    assert {text.split()[0] for text in texts} == {"år", "sjö"}
+
+
 def test_two_columns_are_pairs(tmp_path: Path) -> None:
     rows = "\n".join(f"en {n},två {n},{n % 2}.5" for n in range(40))
     path = tmp_path / "pairs.csv"
@@ -55,9 +64,27 @@ def test_command_sends_the_job_and_saves_what_it_made(
     assert "macro_f1" in printed
     assert (saved / "adapter_model.safetensors").is_file()
     assert sent[0].model == "kb-mini-masked"
-    assert next(scores_lines(model)).startswith("<FinetunedModel model: weather, sport")
+    assert next(scores_lines(model)).startswith("<FinetunedModel kb-mini-masked-sentences-lora: weather")
     assert set(model.table.columns) == {"measure", "label", "score", "low", "high"}
     assert "on 12 texts" in model.title
+
+
+def test_folder_that_is_there_is_told_before_the_training(table: Path, tmp_path, capsys) -> None:
+    assert main(["finetune", str(table), "--save", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"JobError: There is a '{tmp_path}' already.")
+
+
+def test_three_columns_of_text_are_refused(table: Path, capsys) -> None:
+    assert main(["finetune", str(table), "--text", "a", "b", "c"]) == 1
+    assert "One column was expected, or two for pairs." in capsys.readouterr().err
+
+
+def test_interval_that_begins_at_zero_is_printed() -> None:
+    class Model:
+        scores = {"test": {"macro_f1": 0.05}, "intervals": {"macro_f1": (0.0, 0.2)}}
+        seeds = ()
+
+    assert [*scores_lines(Model())][1].endswith("0.050   0.000 to 0.200")
 
 
 def test_what_is_wrong_is_told_without_a_traceback(table: Path, capsys) -> None:
