@@ -27,6 +27,7 @@ class OneByOneView(View):
     def __init__(self) -> None:
         super().__init__()
         self._number, self._typed = 1, ""
+        self._answered: list[bool] = []
         self._line, self._progress = w.HTML(), w.HTML()
         self._line.add_class("kb-mark-line")
         self._answer_of: Mapping[str, str] = {}
@@ -117,15 +118,22 @@ class OneByOneView(View):
         self._line.value = _html.wrap(self._line_html())
 
     def _read_keys(self) -> None:
-        """Take what was typed since the last look; what was taken away goes back."""
+        """Take what was typed since the last look; an answer that was taken away goes back.
+
+        What means nothing, and what was typed after it, is no answer: to take it away goes nowhere.
+        """
         before, self._typed = self._typed, str(self._keys.value)
         kept = _common(before, self._typed)
-        for _ in range(len(before) - kept):
-            self.back()
-        for letter in self._typed[kept:].lower():
-            if letter not in self._answer_of:
+        for answered in self._answered[kept:]:
+            if answered:
+                self.back()
+        self._answered[kept:] = [False] * (len(self._typed) - kept)
+        for at, letter in enumerate(self._typed[kept:], start=kept):
+            answer = self._answer_of.get(letter.lower())
+            if answer is None:
                 raise ViewError(say("The key '{key}' means nothing here.", key=letter), self._hint)
-            self._answer(self._answer_of[letter])
+            self._answer(answer)
+            self._answered[at] = True
 
     def _counts(self) -> dict[str, int]:
         """Return how often this reader gave each answer."""

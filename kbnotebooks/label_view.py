@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,9 @@ class LabelView(OneByOneView):
         self.labels: GivenLabels | None = None
         self._texts: list[dict[str, Any]] = []
         self._says: dict[str, str | None] = {}
-        names = [str(one) for one in labels][:MOST_LABELS]
+        listed = isinstance(labels, Iterable) and not isinstance(labels, str)
+        labels = tuple(labels) if listed else labels
+        names = [str(one) for one in labels][:MOST_LABELS] if listed else []
         keys = {str(at): name for at, name in enumerate(names, start=1)}
         shown = {name: f"{key} {name}" for key, name in keys.items()}
         last = len(names)
@@ -122,7 +124,7 @@ class LabelView(OneByOneView):
         predictions: Table | None,
     ) -> None:
         check_who(self.who)
-        if len(labels) > MOST_LABELS:
+        if isinstance(labels, tuple) and len(labels) > MOST_LABELS:
             raise ViewError(
                 say("There are {n} labels.", n=len(labels)),
                 say("At most {most} were expected, a key for each.", most=MOST_LABELS),

@@ -90,6 +90,25 @@ def test_key_without_a_label_is_answered_and_saves_nothing(view, path):
     assert not path.exists()
 
 
+def test_key_without_a_label_is_taken_away_without_going_back(view, path):
+    view._keys.value = "1"
+    view._keys.value = "1x2"
+    assert [line["label"] for line in saved(path)] == ["weather"]
+    assert view.selection == 2
+    view._keys.value = "1x"
+    view._keys.value = "1"
+    assert view.selection == 2
+    view._keys.value = ""
+    assert view.selection == 1
+
+
+@pytest.mark.parametrize("labels", ["weather", None, 5])
+def test_labels_that_are_no_list_are_answered_below_the_view(corpus, path, labels):
+    view = LabelView(sample_texts(corpus, 4), path, labels=labels, who="Selma")
+    assert f"The labels are {labels!r}." in view._message.value.replace("&#x27;", "'")
+    assert [*view._buttons] == ["unsure"]
+
+
 def test_failing_save_is_told_below_the_view_and_the_text_stays(view, monkeypatch):
     monkeypatch.setattr("kblib.labels.given.said.add", lambda *_: 1 / 0)
     view._buttons["trade"].click()

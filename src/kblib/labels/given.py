@@ -161,11 +161,11 @@ class GivenLabels:
         last = self._counting()
         names = ", ".join(last["version"].unique().sort().to_list())
         about = {"where": str(self.path), "guideline_versions": names}
+        if self.path.is_file():
+            about["sha256"] = sha256(self.path)
         several = last["version"].n_unique()
         warning = f"The labels follow {several} versions of the guideline."
         readers = said.by_reader(last, "id", "label")
-        if self.path.is_file():
-            about["sha256"] = sha256(self.path)
         return merged_of(readers, about, (warning,) if several > 1 else ())
 
     def _counting(self) -> pl.DataFrame:
@@ -210,7 +210,8 @@ def version_of(guideline: str) -> str:
 
 
 def _checked(labels: Sequence[str]) -> tuple[str, ...]:
-    names: tuple[Any, ...] = () if isinstance(labels, str) else tuple(labels)
+    listed = isinstance(labels, Iterable) and not isinstance(labels, str)
+    names: tuple[Any, ...] = tuple(labels) if listed else ()
     right = all(isinstance(one, str) and one.strip() and one != UNSURE for one in names)
     if len(names) < 2 or not right or len(set(names)) < len(names):
         raise LabelError(
