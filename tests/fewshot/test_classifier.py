@@ -155,9 +155,16 @@ def test_what_is_no_encoder_is_refused(labels):
         FewShotClassifier.train(labels, 0.5)
 
 
+def test_table_and_column_of_texts_are_read(classifier):
+    table = pl.DataFrame({"id": ["a", "b"], "text": ["regn och snö", "kungen"]}).to_pandas()
+    found = classifier.predict(table)
+    assert found["id"].tolist() == ["a", "b"]
+    assert classifier.predict(table["text"])["label"].tolist() == found["label"].tolist()
+
+
 @pytest.mark.parametrize("texts", ["regn", [], [3], None])
 def test_what_are_no_texts_is_refused(classifier, texts):
-    with pytest.raises(LabelError, match="A corpus, labels or a list of texts was expected"):
+    with pytest.raises(LabelError, match="A corpus, a table, labels or a list of texts was"):
         classifier.predict(texts)
 
 

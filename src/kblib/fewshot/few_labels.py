@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.labels import Labels
+from kblib.models.given import shortened
 
 _OF_OTHERS = {
     "pairs": "of pairs of texts",
@@ -49,7 +50,7 @@ def check_few(labels: Any) -> Labels:
 
 
 def texts_of(given: Any) -> tuple[list[str], list[str]]:
-    """Return ids and texts of a corpus, of labels, or of a list of texts, which are numbered.
+    """Return ids and texts of a corpus, a table, labels, or a list of texts, which are numbered.
 
     Raises
     ------
@@ -58,16 +59,20 @@ def texts_of(given: Any) -> tuple[list[str], list[str]]:
     """
     if isinstance(given, Labels):
         return given.rows["id"].to_list(), given.rows["text"].to_list()
+    if hasattr(given, "columns") and not isinstance(given, Corpus):
+        given = Corpus.from_table(given, name="texts")
     if isinstance(given, Corpus):
         rows = given.frame().select("id", "text").collect()
         return rows["id"].to_list(), rows["text"].fill_null("").to_list()
-    listed = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
     texts = list(given) if listed else []
     strange = next((one for one in texts if not isinstance(one, str)), None)
     if not texts or strange is not None:
         raise LabelError(
-            f"The texts are {given if strange is None else strange!r}.",
-            "A corpus, labels or a list of texts was expected.",
+            f"The texts are {shortened(given)}."
+            if strange is None
+            else f"One of {len(texts):,} texts is {shortened(strange)}.",
+            "A corpus, a table, labels or a list of texts was expected.",
             'model.predict(["Kungen besökte Malmö."])',
         )
     return [str(number) for number in range(1, len(texts) + 1)], texts
