@@ -82,6 +82,7 @@ def test_steps_are_timed_and_the_whole_is_a_table() -> None:
         "full",
         "probe",
         "tf-idf",
+        "frozen vectors",
         "majority",
     ]
     assert not outcome.missed

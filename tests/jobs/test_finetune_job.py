@@ -14,7 +14,7 @@ from kblib.jobs import finetune_job
 from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.written import open_job
 from kblib.models.catalog import find_model
-from tests.finetuning.labelled import KINDS, sentences
+from tests.finetuning.labelled import KINDS, names, sentences
 
 MODEL = "kb-mini-masked"
 
@@ -82,6 +82,40 @@ def test_model_without_a_tokenizer_is_refused_at_once(tmp_path: Path) -> None:
         (bare / name).unlink()
     with pytest.raises(TokenError, match="There is no tokenizer in"):
         Finetune(sentences(), str(bare))
+
+
+def test_layout_that_cannot_be_finetuned_is_refused_when_the_job_is_made(tmp_path: Path) -> None:
+    other = Path(shutil.copytree(find_model(MODEL), tmp_path / "other"))
+    (other / "manifest.json").unlink()
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "model_type": "t5"}))
+    for method in ("lora", "full", "probe"):
+        with pytest.raises(ModelError, match="'other' has the layout 't5', which cannot be"):
+            Finetune(sentences(), str(other), method=method)
+    (other / "config.json").write_text(json.dumps({**config, "model_type": "opt"}))
+    assert Finetune(sentences(), str(other)).model == str(other)
+    with pytest.raises(ModelError, match="transformers has no head that labels words"):
+        Finetune(names(), str(other))
+
+
+def test_window_longer_than_the_model_reads_is_refused_when_the_job_is_made() -> None:
+    with pytest.raises(ModelError, match="Finetune got seq_len=100000") as caught:
+        Finetune(sentences(), MODEL, seq_len=100_000)
+    assert "kb.Finetune(..., seq_len=" in str(caught.value)
+
+
+def test_model_of_the_hub_is_looked_at_when_it_is_here(
+    tmp_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only its name is known, the job can be made; at submit its folder is there."""
+    other = Path(shutil.copytree(find_model(MODEL), tmp_path / "other"))
+    (other / "manifest.json").unlink()
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "model_type": "bart"}))
+    job = Finetune(sentences(), "somebody/some-model")
+    monkeypatch.setattr(finetune_job, "folder_of_origin", lambda _name: other)
+    with pytest.raises(ModelError, match="'other' has the layout 'bart'"):
+        job.with_saved_corpus()
 
 
 def test_adapter_is_no_model_to_begin_with() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -79,7 +79,7 @@ def with_lora(
 
 def _matrices(model: PreTrainedModel, heads: Sequence[str]) -> dict[str, nn.Module]:
     """Return all matrices, by name, but those of parts that are new and that which gives words."""
-    words = model.get_output_embeddings()
+    words: Any = cast(Any, model).get_output_embeddings()
     return {
         name: module
         for name, module in model.named_modules()

@@ -13,7 +13,7 @@ from kblib.finetuning.about import refuse_an_adapter
 from kblib.finetuning.material import Task
 from kblib.finetuning.recipe import FinetuneRecipe
 from kblib.models.catalog import CONFIG
-from kblib.models.layouts import check_layout, most_tokens
+from kblib.models.layouts import OfWhat, check_layout, most_tokens
 from kblib.models.origin import name_of_origin
 
 _MOST_TOKENS = 256
@@ -36,7 +36,7 @@ def check_base(folder: Path, task: Task, recipe: FinetuneRecipe) -> int:
     config = read_json(folder / CONFIG)
     if "model_type" not in config:
         raise IntegrityError(f"{folder / CONFIG} has no model_type.", "transformers writes one.")
-    of = "words" if task.kind == "words" else "texts"
+    of: OfWhat = "words" if task.kind == "words" else "texts"
     check_layout(name_of_origin(str(folder)), config, of=of)
     most = most_tokens(config)
     asked = recipe.seq_len or min(most, _MOST_TOKENS)

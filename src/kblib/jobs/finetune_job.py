@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -17,7 +16,8 @@ from typing import Any
 from kblib import files
 from kblib.corpora import Corpus
 from kblib.errors import MissingPartError
-from kblib.finetuning.about import refuse_an_adapter
+from kblib.finetuning.about import label_of, refuse_an_adapter
+from kblib.finetuning.base import check_base
 from kblib.finetuning.material import Material
 from kblib.finetuning.recipe import PARTS_OF_METHODS, FinetuneRecipe
 from kblib.jobs.labelled_corpus import about_labels, corpus_of, parts_of
@@ -27,10 +27,8 @@ from kblib.labels import Labels
 from kblib.labels.parts import Parts
 from kblib.models.catalog import EMBEDDED, local_folder
 from kblib.models.hub import looks_like_hub_name
-from kblib.models.origin import folder_of_origin, name_of_origin, origin_fingerprint
+from kblib.models.origin import folder_of_origin, origin_fingerprint
 from kblib.tokens.tokenizer_files import require_tokenizer
-
-_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ class Finetune(FinetuneRecipe):
     LabelError
         If there is one label only, or too few texts, or a group in two parts.
     ModelError, TokenError
-        If there is no such model, it is no whole one, or it has no tokenizer.
+        If there is no such model, it is no whole one, it has no tokenizer, or its layout has no
+        head for such labels; of a model on the hub only, this is told at submit.
 
     Examples
     --------
@@ -83,8 +82,10 @@ class Finetune(FinetuneRecipe):
             self, "seeds", tuple(seeds) if isinstance(seeds, list | range) else seeds
         )
         self.check()
-        _check_model(self.model)
-        self.material  # noqa: B018  what is wrong with labels is told now
+        found = _model_here(self.model)
+        task = self.material.task  # what is wrong with labels is told now
+        if found is not None:
+            check_base(found, task, self)
 
     @cached_property
     def material(self) -> Material:
@@ -99,10 +100,7 @@ class Finetune(FinetuneRecipe):
     @property
     def label(self) -> str:
         """A readable name for runs and models, fit to be that of a folder."""
-        base = Path(name_of_origin(self.model)).name
-        called = self.material.name
-        said = self.name or f"{base}-{called}-{self.method}"
-        return _NOT_IN_NAMES.sub("-", said).strip(".-") or "finetuned"
+        return label_of(self.model, self.material.name, self.method, self.name)
 
     @property
     def engine(self) -> str:
@@ -123,7 +121,8 @@ class Finetune(FinetuneRecipe):
             If what its method needs is not installed.
         """
         require_parts(self.method)
-        job = replace(self, model=str(folder_of_origin(self.model)))
+        folder = folder_of_origin(self.model)  # a model of the hub is looked at now that it is here
+        job = replace(self, model=str(folder))
         job.__dict__.update(material=self.material, corpus=self.corpus.save())
         return job
 
@@ -190,13 +189,15 @@ def require_parts(method: str) -> None:
         )
 
 
-def _check_model(model: str) -> None:
+def _model_here(model: str) -> Path | None:
+    """Return the folder of a model, which was looked at; None of one that is on the hub only."""
     folder = local_folder(model)
     if folder is None:
         if not looks_like_hub_name(model):
             folder_of_origin(model)  # says what there is
-        return
+        return None
     refuse_an_adapter(folder)
     if not any(folder.glob("*.safetensors")):
         folder_of_origin(model)
     require_tokenizer(folder)
+    return folder
