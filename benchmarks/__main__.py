@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from importlib import import_module
+from types import FrameType
 
 from benchmarks import tables
 from benchmarks.outcome import BenchmarkError, Outcome, aligned
@@ -86,5 +88,17 @@ def _say_how_busy() -> None:
         print(f"Load in the last minute: {os.getloadavg()[0]:.1f} (this needs a quiet machine).")
 
 
+def end_tidily() -> None:
+    """Let a request to end come as an exception: clusters and ranks are ended on the way out."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # asked once more, it goes on tidying up
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    end_tidily()
     sys.exit(main(sys.argv[1:]))

@@ -91,12 +91,14 @@ def run_cases(folder: Path, cases: Sequence[Case]) -> Seen:
 def _first_to_fail(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait for all ranks; where one fails its peers would wait for ever, so they are ended."""
     ends_at = time.monotonic() + _PATIENCE_S
-    codes = [process.poll() for process in processes]
-    while None in codes and not any(codes) and time.monotonic() < ends_at:
-        time.sleep(_LOOK_S)
+    try:
         codes = [process.poll() for process in processes]
-    for process in processes:
-        process.kill()
+        while None in codes and not any(codes) and time.monotonic() < ends_at:
+            time.sleep(_LOOK_S)
+            codes = [process.poll() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     failed = [rank for rank, code in enumerate(codes) if code]
     return next(iter(failed), codes.index(None) if None in codes else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -116,6 +117,7 @@ def sites_to_measure(*, quick: bool) -> Iterator[list[str]]:
         finally:
             if emulator.conf.exists():
                 emulator.stop()
+            shutil.rmtree(emulator.folder, ignore_errors=True)
             del os.environ[HOME_VARIABLE]
             os.environ.pop(EMULATOR_VARIABLE, None)
 

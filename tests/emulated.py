@@ -24,6 +24,15 @@ def why_not(*programs: str) -> str:
 
 
 @contextmanager
+def no_stray_logs() -> Iterator[None]:
+    """Fail where a job left its log in the working folder: sbatch was not told another place."""
+    before = set(Path.cwd().glob("slurm-*.out"))
+    yield
+    left = {path: path.read_text() for path in Path.cwd().glob("slurm-*.out") if path not in before}
+    assert not left, "a job was sent without --output"
+
+
+@contextmanager
 def emulated() -> Iterator[Emulator]:
     """Give an emulated cluster of four nodes, all idle; where there can be none, skip the test."""
     reason = why_not("munged", "slurmctld", "slurmd", "srun", "unshare")
@@ -34,7 +43,8 @@ def emulated() -> Iterator[Emulator]:
     cluster = Emulator(folder)
     cluster.start()
     try:
-        yield cluster
+        with no_stray_logs():
+            yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)

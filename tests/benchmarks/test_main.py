@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +91,33 @@ def test_unknown_name_is_refused(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         command.main(["speed"])
     assert "no benchmark 'speed'; there are imports, loop, masked" in capsys.readouterr().err
+
+
+_HOLDS_SOMETHING = """
+import signal, sys, types
+from benchmarks import __main__ as command
+
+def measure(*, quick):
+    try:
+        print("begun", flush=True)
+        signal.pause()
+    finally:
+        print("ended what it had started", flush=True)
+
+sys.modules["benchmarks.imports"] = types.SimpleNamespace(measure=measure)
+command.end_tidily()
+command.main(["--quick", "imports"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_one_that_is_interrupted_ends_what_it_has_started(number: signal.Signals) -> None:
+    """By its own process: a cluster that it started would run on."""
+    words = [sys.executable, "-c", _HOLDS_SOMETHING]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = iter(process.stdout.readline, "")
+        assert any("begun" in line for line in said)
+        process.send_signal(number)
+        assert "ended what it had started" in "".join(said)
+        assert process.wait(120) == 128 + number

@@ -23,7 +23,7 @@ from kblib.cluster.watch import forget
 from kblib.errors import SiteError
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
-from tests.emulated import why_not
+from tests.emulated import no_stray_logs, why_not
 from tests.watching import PATIENCE_S, until
 
 pytestmark = pytest.mark.slurm
@@ -46,9 +46,12 @@ def cluster() -> Iterator[Emulator]:
     folder = Path(tempfile.mkdtemp(prefix="emu-"))
     cluster = Emulator(folder)
     cluster.start(Hardware(), with_accounting=True)
-    yield cluster
-    cluster.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with no_stray_logs():
+            yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

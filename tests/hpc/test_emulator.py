@@ -12,7 +12,7 @@ from kblib.hpc.emulator import Emulator, Hardware
 from kblib.hpc.emulator.__main__ import main
 
 from kblib.errors import SiteError
-from tests.emulated import why_not
+from tests.emulated import no_stray_logs, why_not
 
 SLOW_S = 60.0
 
@@ -134,8 +134,11 @@ def with_accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
         pytest.skip(reason)
     cluster = Emulator(tmp_path_factory.mktemp("accounts"))
     cluster.start(Hardware(nodes=2), with_accounting=True)
-    yield cluster
-    cluster.stop()
+    try:
+        with no_stray_logs():
+            yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.mark.slurm
