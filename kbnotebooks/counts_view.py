@@ -23,6 +23,8 @@ ABOUT: dict[str, str] = {
     "films": later("for all that the texts of the corpus are a sample of"),
     "corpus": later("for the texts of this corpus alone"),
 }
+BOUNDS = (("at_most", "v", later("at most")), ("at_least", "^", later("at least")))
+"""Columns of bounds, with their marks."""
 BESIDE = 0.12
 """How far the two marks of a period stand from its middle, in periods; bars must not touch."""
 EVERY = "all"
@@ -79,7 +81,8 @@ class CountsView(View):
                 say("Corrected counts are what corrected_counts returns."),
                 'kb.CountsView(kb.corrected_counts(sample, predictions, labels, label="..."))',
             )
-        self._needed = self.counts.labels_needed(self.within)["needed"].to_list()
+        needed = self.counts.labels_needed(self.within)["needed"]
+        self._needed = [number(one) if one > 0 else "" for one in needed.fillna(0)]
         options = [(_said(one), _value(one)) for one in self.counts.rows["period"].to_list()]
         self._period.options = options
         self._period.value = options[-1][1]
@@ -102,7 +105,7 @@ class CountsView(View):
         about = self.counts.provenance
         explained = say(
             "{share:.0%} intervals from {n:,} labels, {about}. Without a bar: too few labels or "
-            "texts, no interval.",
+            "texts, no interval; an open triangle is a bound, which fails half as often.",
             share=about["confidence"],
             n=about["labels"],
             about=say(ABOUT[about["about"]]),
@@ -117,7 +120,11 @@ class CountsView(View):
         rows = self.counts.rows.filter(pl.col("period").eq_missing(wanted))
         row = rows.row(0, named=True)
         if math.isnan(row["low"]):
-            return say("{period}: {note}.", period=_said(row["period"]), note=heard(row["note"]))
+            bound, note = _bound(row), heard(row["note"])
+            if bound:
+                return say("{bound} of {texts:,} texts; {note}.", bound=bound, texts=row["texts"],
+                           note=note)  # fmt: skip
+            return say("{period}: {note}.", period=_said(row["period"]), note=note)
         return say(
             "{period}: {share:.1%} of {texts:,} texts ({low:.1%} to {high:.1%}); the model counted "
             "{counted:.1%}.",
@@ -147,6 +154,13 @@ class CountsView(View):
             at + BESIDE, share, marker="o", color=_html.ACCENT, label=say("corrected"), **look
         )
         axes.vlines(at + BESIDE, low, high, color=_html.ACCENT, linewidth=1.8)
+        for name, marker, said in BOUNDS:
+            bound = 100 * rows[name].to_numpy()
+            if np.isfinite(bound).any():
+                axes.plot(
+                    at + BESIDE, bound, marker=marker, color=_html.ACCENT,
+                    markerfacecolor="white", label=say(said), **look,
+                )  # fmt: skip
         axes.set_xticks(at, labels)
         axes.set_xlim(-0.5, len(labels) - 0.5)
         axes.set_ylabel(say("share of texts, per cent"))
@@ -160,16 +174,13 @@ class CountsView(View):
         names = (say("period"), say("texts"), say("as the model counts"), say("corrected"),
                  say("from"), say("to"), say("labels"), needed, say("note"))  # fmt: skip
         heads = [_html.Column(name, 0 < place < 8) for place, name in enumerate(names)]
-        columns = ("period", "texts", "counted", "share", "low", "high", "labels", "note")
         table = []
-        for row, enough in zip(
-            self.counts.rows.select(columns).iter_rows(), self._needed, strict=True
-        ):
-            period, texts, *shares, labels, note = row
-            shown = "" if enough is None or math.isnan(enough) else number(int(enough))
+        for row, enough in zip(self.counts.rows.iter_rows(named=True), self._needed, strict=True):
             table.append(
-                (_said(period), number(texts), *(_share(one) for one in shares), number(labels),
-                 shown, heard(note))
+                (_said(row["period"]), number(row["texts"]), _share(row["counted"]),
+                 _share(row["share"]), _share(row["low"]) or _share(row["at_least"], "≥ "),
+                 _share(row["high"]) or _share(row["at_most"], "≤ "), number(row["labels"]),
+                 enough, heard(row["note"]))
             )  # fmt: skip
         return _html.table(say("Shares of texts"), heads, table)
 
@@ -177,19 +188,29 @@ class CountsView(View):
 def in_words(counts: CorrectedCounts) -> str:
     """Say what the picture shows, for those who do not see it."""
     about = say("The share of '{label}' by period.", label=counts.provenance["label"])
-    told = counts.rows.filter(pl.col("low").is_not_nan())
-    if not told.height:
-        return f"{about} {say('No period has labels enough for an interval.')}"
-    said = [
-        say(
-            "{period}: {share:.1%} corrected ({low:.1%} to {high:.1%}), {counted:.1%} as the model "
-            "counts.",
-            period=_said(row["period"]),
-            **{name: row[name] for name in ("share", "low", "high", "counted")},
-        )
-        for row in told.iter_rows(named=True)
-    ]
-    return " ".join([about, *said])
+    said = [one for row in counts.rows.iter_rows(named=True) if (one := _row_in_words(row))]
+    return " ".join([about, *(said or [say("No period has labels enough for an interval.")])])
+
+
+def _row_in_words(row: dict[str, Any]) -> str:
+    if math.isnan(row["low"]):
+        return f"{bound}." if (bound := _bound(row)) else ""
+    return say(
+        "{period}: {share:.1%} corrected ({low:.1%} to {high:.1%}), {counted:.1%} as the model "
+        "counts.",
+        period=_said(row["period"]),
+        **{name: row[name] for name in ("share", "low", "high", "counted")},
+    )
+
+
+def _bound(row: dict[str, Any]) -> str:
+    """Say the bound of a period without an interval; nothing if there is none."""
+    period = _said(row["period"])
+    if not math.isnan(row["at_most"]):
+        return say("{period}: at most {share:.1%}", period=period, share=row["at_most"])
+    if not math.isnan(row["at_least"]):
+        return say("{period}: at least {share:.1%}", period=period, share=row["at_least"])
+    return ""
 
 
 def _said(period: Any) -> str:
@@ -200,5 +221,5 @@ def _value(period: Any) -> Any:
     return EVERY if period is None else period
 
 
-def _share(value: float) -> str:
-    return "" if math.isnan(value) else number(value, ".1%")
+def _share(value: float, sign: str = "") -> str:
+    return "" if math.isnan(value) else sign + number(value, ".1%")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -103,6 +104,46 @@ def test_too_few_labels_are_refused_with_the_reason(sample, predictions, read):
     rows = corrected_counts(sample, predictions, few, label="rain").table
     assert rows["low"].isna().all()
     assert rows["note"].str.contains("5 are needed").all()
+
+
+def test_refused_says_how_many_more_labels_let_expect_enough(sample, predictions, read):
+    order = sample.rows["id"].to_list()
+    few = read.set_index("id").loc[order[:16]].reset_index()
+    row = corrected_counts(sample, predictions, few, label="rain").table.iloc[0]
+    more = math.ceil(5 / row["counted"]) - row["labels"]
+    assert f"5 are needed, about {more} more labels: no interval" in row["note"]
+
+
+def test_nothing_found_is_a_bound_and_no_interval(sample, predictions, read):
+    """Wilson's upper end for none of 100, of 300 texts, whatever the model counts."""
+    dry = read.assign(label="sun")
+    row = corrected_counts(sample, predictions, dry, label="rain", about="corpus").table.iloc[0]
+    assert row["note"] == (
+        "only 0 of 100 labels are of the rarer answer, 3 are needed: no interval"
+    )
+    z = 1.98422  # Student's t of 99 degrees of freedom
+    n = 100 / (1 - 100 / 300)
+    assert row["at_most"] == pytest.approx(z * z / (n + z * z), rel=1e-4)
+    assert math.isnan(row["low"])
+    assert math.isnan(row["at_least"])
+
+
+def test_what_is_nearly_always_so_is_bounded_below(sample, predictions, read):
+    dry = read.assign(label="sun")
+    rain, sun = (
+        corrected_counts(sample, predictions, dry, label=one, about="corpus").table.iloc[0]
+        for one in ("rain", "sun")
+    )
+    assert sun["at_least"] == pytest.approx(1 - rain["at_most"])
+    assert math.isnan(sun["at_most"])
+
+
+def test_model_that_misses_most_does_not_refuse_what_labels_show(sample, predictions, read):
+    """It counts next to nothing; of a hundred labels more than ten are rain all the same."""
+    blind = predictions.assign(label="sun")
+    blind.loc[blind.index[:2], "label"] = "rain"
+    rows = corrected_counts(sample, blind, read, label="rain", about="corpus").table
+    assert (rows["note"] == "").all()
 
 
 def test_few_films_are_refused_about_films_only(predictions, truth, reports):

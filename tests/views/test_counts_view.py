@@ -13,18 +13,18 @@ from kbnotebooks._words import language
 from kbnotebooks.counts_view import CountsView
 
 
-@pytest.fixture(scope="module")
-def counts():
+def made(dry_until=0):
     """Two decades of twelve films; the model finds three quarters of the rain."""
     n = 960
     wet = np.arange(n) % 3 == 0
+    year = np.where(np.arange(n) < n // 2, 1934, 1945)
     corpus = Corpus.from_texts(
         ["regn" if one else "sol" for one in wet],
         film=[str(number // 40) for number in range(n)],
-        year=[1934 if number < n // 2 else 1945 for number in range(n)],
+        year=year.tolist(),
     )
     ids = corpus.table["id"]
-    truth = pd.DataFrame({"id": ids, "label": np.where(wet, "rain", "sun")})
+    truth = pd.DataFrame({"id": ids, "label": np.where(wet & (year > dry_until), "rain", "sun")})
     found = pd.DataFrame(
         {"id": ids, "label": np.where(wet & (np.arange(n) % 4 > 0), "rain", "sun")}
     )
@@ -32,6 +32,11 @@ def counts():
     return corrected_counts(
         sample, found, truth[ids.isin(sample.rows["id"].to_list())], label="rain"
     )
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return made()
 
 
 def test_picture_is_told_in_words_and_numbers(counts, structure):
@@ -50,6 +55,24 @@ def test_labels_that_are_still_needed_stand_beside(counts):
     view = CountsView(counts, within=0.03)
     for n in counts.labels_needed(0.03)["needed"]:
         assert f">{n:,}<" in view._picture.value
+
+
+def test_period_with_a_bound_alone_says_how_much_it_is_at_most(counts, structure, monkeypatch):
+    few = made(dry_until=1940)
+    row = few.table.iloc[0]
+    view = CountsView(few)
+    view.selection = 1930
+    seen = view._picture.value
+    most = f"1930: at most {row.at_most:.1%}"
+    assert f"{most} of 480 texts; only 0 of 100 labels are of the rarer" in seen
+    assert f"{most}." in structure(seen).all("img")[0]["alt"]
+    assert f">≤ {row.at_most:.1%}<" in seen
+    monkeypatch.setattr("kbnotebooks._words._chosen", [])
+    language("sv")
+    told = CountsView(few)
+    told.selection = 1930
+    assert "1930: högst" in told.html
+    assert "behövs: inget intervall" in told.html
 
 
 def test_period_is_chosen_by_list_and_by_code(counts):

@@ -6,6 +6,10 @@ prediction-powered inference (`kblib.evaluation.powered`), which needs nothing t
 model. What a reader leaves unsure is taken as no; ``least`` and ``most`` are the estimates with all
 of it no, or yes, and the interval spans both. Texts that the model abstained from stay in the
 denominator: the reader's labels speak for them.
+
+Where too few of the rarer answer are to be expected, or were found, there is no interval but a
+bound: at most so many. It is the upper end of the same interval, so that it makes no difference to
+it whether an interval could be given (`kblib.evaluation.powered`).
 """
 
 from __future__ import annotations
@@ -20,7 +24,16 @@ import polars as pl
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation.joined import Joined, join
-from kblib.evaluation.powered import Judged, Powered, labels_for, powered
+from kblib.evaluation.powered import (
+    EXPECTED,
+    FEWEST,
+    HALF,
+    MANY,
+    Judged,
+    Powered,
+    labels_for,
+    powered,
+)
 from kblib.evaluation.texts import TextSample
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, check_confidence
@@ -31,12 +44,11 @@ if TYPE_CHECKING:
 
     from kblib.evaluation.joined import Table
 
-FEWEST_EXPECTED = 5
-"""Labels of the rarer answer that the model lets expect in a cell; below, no interval is given."""
-FEWEST_FOUND = 3
-"""Labels of the rarer answer that a reader must have given: the model may be wrong."""
 _NOTHING = Powered(UNKNOWN, math.nan, 1.0, math.nan)
-METHOD = "stratified prediction-powered inference, tuned by cross-fitting; Wilson's interval"
+METHOD = (
+    "stratified prediction-powered inference, tuned by cross-fitting; Wilson's interval, "
+    f"conditional on {FEWEST} found ({MANY} where the model lets expect fewer than {EXPECTED})"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,8 +60,9 @@ class CorrectedCounts(Printed):
     rows
         One row a period, and one of all (period empty): texts; ``counted``, the share that the
         model found, with ``counted_least`` and ``counted_most`` (what it abstained from as no,
-        yes); the corrected ``share`` with ``low``, ``high``, ``least``, ``most``; labels, yes,
-        trust (weight of the model, 0 to 1), note.
+        yes); the corrected ``share`` with ``low``, ``high``, ``least``, ``most``; where there is no
+        interval, ``at_most`` (of what is common, ``at_least``), which is one end of it and fails
+        half as often; labels, yes, trust (weight of the model, 0 to 1), note: why no interval.
     warnings
         What a reader of the numbers has to know, in sentences.
     provenance
@@ -74,6 +87,8 @@ class CorrectedCounts(Printed):
     def labels_needed(self, within: float) -> pd.DataFrame:
         """Return how many labels a period needs, so that the interval ends within so much.
 
+        No number where too little was found to tell, or more texts would be needed than there are.
+
         Parameters
         ----------
         within
@@ -93,6 +108,9 @@ class CorrectedCounts(Printed):
             if judged.n > 1 and not judged.unseen:
                 found = powered(judged, self.rule)
                 needed = labels_for(found, within, judged.n_texts, self.rule)
+                if row["note"] and needed is not None:
+                    enough = labels_to_show(judged, found)
+                    needed = max(needed, enough) if enough else None
             rows.append({"period": row["period"], "labels": row["labels"], "needed": needed})
         return pandas_of(pl.DataFrame(rows, infer_schema_length=None).lazy())
 
@@ -155,19 +173,23 @@ def corrected_counts(
     rows = pl.DataFrame([_row(joined, one, rule, unit) for one in cells], infer_schema_length=None)
     asked = {"label": label, "score": score, "about": about, "confidence": confidence}
     how = {"method": METHOD, "labels": joined.labelled.height}
-    known = {**sample.provenance, **asked, **how}
+    least = {"expected": EXPECTED, "fewest": FEWEST, "many": MANY}
+    known = {**sample.provenance, **asked, **how, **least}
     return CorrectedCounts(joined, rows, (*sample.warnings, *_warnings(joined)), known)
 
 
 def _row(joined: Joined, period: Any | None, rule: Rule, unit: str) -> dict[str, Any]:
     texts, abstained, scores = joined.counted(period)
     judged = joined.judged(period)
-    note = why_none(judged, rule, unit)
+    unknown = why_unknown(judged, rule, unit)
     nothing = judged.unseen or judged.n == 0
     both = (judged, joined.judged(period, unsure=1.0))
     ends = [_NOTHING if nothing else powered(one, rule) for one in both]
+    few = [] if unknown else [too_few(*one, rule) for one in zip(both, ends, strict=True)]
+    note = unknown or next(filter(None, few), "")
     least, most = (one.share for one in ends)
-    told = not note
+    low, high = min(least.low, most.low), max(least.high, most.high)
+    bounded, rare = bool(note and not unknown), least.value <= HALF
     return {
         "period": period,
         "texts": texts,
@@ -175,8 +197,10 @@ def _row(joined: Joined, period: Any | None, rule: Rule, unit: str) -> dict[str,
         "counted_least": scores / texts,
         "counted_most": (scores + abstained) / texts,
         "share": least.value,
-        "low": min(least.low, most.low) if told else math.nan,
-        "high": max(least.high, most.high) if told else math.nan,
+        "low": math.nan if note else low,
+        "high": math.nan if note else high,
+        "at_least": low if bounded and not rare else math.nan,
+        "at_most": high if bounded and rare else math.nan,
         "least": min(least.value, most.value),
         "most": max(least.value, most.value),
         "labels": judged.n,
@@ -186,28 +210,42 @@ def _row(joined: Joined, period: Any | None, rule: Rule, unit: str) -> dict[str,
     }
 
 
-def why_none(judged: Judged, rule: Rule, unit: str) -> str:
-    """Return why there is no interval; empty where there is one."""
+def why_unknown(judged: Judged, rule: Rule, unit: str) -> str:
+    """Return why nothing can be said of how far off the estimate may be; empty where it can."""
     if not judged.n:
         return "no label: no estimate"
     if judged.unseen:
         return "a stratum without labels: no estimate"
-    if rule.about == "corpus" and judged.n == judged.n_texts:
-        return ""
     units = int((judged.sizes.sum(axis=0) > 0).sum())
     if rule.about == "films" and units < FEWEST_UNITS:
         return f"fewer than {FEWEST_UNITS} units ({unit}): no interval"
-    model = judged.scores.sum() / judged.n_texts
-    expected = judged.n * min(model, 1 - model)
-    if expected < FEWEST_EXPECTED:
-        return (
-            f"{judged.n} labels let expect {expected:.1f} of the rarer answer, "
-            f"{FEWEST_EXPECTED} are needed: no interval"
-        )
-    found = int(min(judged.so.sum(), judged.n - judged.so.sum()))
-    if found < FEWEST_FOUND:
-        return f"only {found} labels of the rarer answer, {FEWEST_FOUND} are needed: no interval"
     return ""
+
+
+def too_few(judged: Judged, found: Powered, rule: Rule) -> str:
+    """Return why a bound is given and no interval; empty where there is an interval."""
+    if rule.about == "corpus" and judged.n == judged.n_texts:
+        return ""
+    if judged.rarer >= judged.fewest:
+        return ""
+    if judged.fewest == MANY:
+        few = f"{judged.n:,} labels let expect {judged.expected:.1f} of the rarer answer, "
+        few += f"{EXPECTED} are needed"
+    else:
+        few = f"only {judged.rarer} of {judged.n:,} labels are of the rarer answer, "
+        few += f"{FEWEST} are needed"
+    enough = labels_to_show(judged, found)
+    more = f", about {enough - judged.n:,} more labels" if enough else ""
+    return f"{few}{more}: no interval"
+
+
+def labels_to_show(judged: Judged, found: Powered) -> int | None:
+    """Return how many labels let expect enough for an interval; None if texts do not suffice."""
+    share, model = min(found.share.value, 1 - found.share.value), judged.expected / judged.n
+    if judged.fewest == MANY:
+        share = max(model, share * EXPECTED / MANY)
+    needed = math.ceil(EXPECTED / share) if share else math.inf
+    return int(needed) if needed <= judged.n_texts else None
 
 
 def _warnings(joined: Joined) -> Iterator[str]:

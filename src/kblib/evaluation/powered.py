@@ -13,12 +13,20 @@ where a class is rare. How much the model helps is itself learnt from the labels
 believed as if four more texts of the rarer answer had been labelled on which the model was no help
 (the four of Agresti and Coull 1998).
 
+Who publishes an interval only where some of the rarer answer were found picks lucky samples of rare
+things. How many it takes is known before a label is given (`Judged.fewest`). The end on that side
+is therefore drawn as far out as it takes to hold among those that are picked
+(`kblib.evaluation.shown`); where fewer were found it is nothing at all, and the other end is a
+bound that holds whether or not there is an interval (Feldman and Cousins 1998).
+
 References
 ----------
 Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered inference, Science 382;
 Angelopoulos, Duchi and Zrnic (2023), PPI++ (the tuned weight); Fisch et al. (2024), Stratified
 prediction-powered inference; Zrnic and Candès (2024), Cross-prediction-powered inference. Särndal,
 Swensson and Wretman (1992), 6.3 (difference estimator). Korn and Graubard (1998), effective size.
+Feldman and Cousins (1998), Unified approach to the classical statistical analysis of small signals,
+Physical Review D 57 (a bound or an interval).
 """
 
 from __future__ import annotations
@@ -30,13 +38,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kblib.evaluation.shown import begins
 from kblib.ngrams.stratified import Estimate, Rule, wilson
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FOLDS = 5
+HALF = 0.5
 DOUBT = 4.0
 """Texts of the rarer answer taken as labelled besides, on which the model was no help."""
+EXPECTED, FEWEST, MANY = 5, 3, 10
+"""An interval is shown if the model lets expect so many labels of the rarer answer and a reader
+gave so many, as the model may be wrong; or if a reader gave many. Ten come by luck in fewer than
+two of a hundred samples that let expect fewer than five."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +99,22 @@ class Judged:
         """Whether a stratum has texts but no label, so that nothing is known of it."""
         return bool(((self.in_strata > 0) & (self.labels_in == 0)).any())
 
+    @property
+    def rarer(self) -> int:
+        """How many labels are of the rarer answer."""
+        return int(min(self.so.sum(), self.n - self.so.sum()))
+
+    @property
+    def expected(self) -> float:
+        """How many labels of the rarer answer the model lets expect; no label has a part in it."""
+        model = float(self.scores.sum()) / self.n_texts
+        return self.n * min(model, 1 - model)
+
+    @property
+    def fewest(self) -> int:
+        """How many labels of the rarer answer it takes for an interval to be shown."""
+        return FEWEST if self.expected >= EXPECTED else MANY
+
     def mealabels_in(self, values: Floats) -> Floats:
         """Return the mean of something over the labels of each stratum; 0 where there are none."""
         sums = np.bincount(self.stratum, values, len(self.sizes))
@@ -112,7 +142,8 @@ class Powered:
     Attributes
     ----------
     share
-        The estimate.
+        The estimate. Its interval begins at 0 (of a share near 1: ends at 1) where too few of the
+        rarer answer were found for one to be shown.
     trust
         The weight of the model's judgement, from 0 to 1, on average.
     left
@@ -155,8 +186,8 @@ def powered(judged: Judged, rule: Rule, *, alone: bool = False) -> Powered:
         between, freedom = _between_units(judged, value, rest, trusted)
         least = spread * per_label
         as_many = spread / max(between + least * (doubted - left), least * doubted)
-    low, high = wilson(value, as_many, rule.critical(freedom))
-    return Powered(Estimate(value, low, high), float(trust.mean()), doubted, value * (1 - value))
+    share = _shown(value, as_many, judged.fewest / judged.n, rule, freedom)
+    return Powered(share, float(trust.mean()), doubted, value * (1 - value))
 
 
 def _trust(judged: Judged, rule: Rule) -> Floats:
@@ -193,14 +224,24 @@ def _variance(judged: Judged, values: Floats, rule: Rule) -> float:
 
 
 def _doubted(left: float, judged: Judged) -> float:
-    rarer = min(judged.so.sum(), judged.n - judged.so.sum())
-    return float((rarer * left + DOUBT) / (rarer + DOUBT))
+    return float((judged.rarer * left + DOUBT) / (judged.rarer + DOUBT))
 
 
 def _spread(share: float, n: int) -> float:
     """Return the variance of one label, kept from 0 by two more of each answer."""
     middle = (share * n + DOUBT / 2) / (n + DOUBT)
     return middle * (1 - middle)
+
+
+def _shown(value: float, as_many: float, shown_from: float, rule: Rule, freedom: int) -> Estimate:
+    """Return Wilson's interval, its end towards the rarer answer given that it is shown."""
+    critical = rule.critical(freedom)
+    low, high = wilson(value, as_many, critical)
+    size = as_many * (rule.critical() / critical) ** 2
+    chance = (1 - rule.confidence) / 2
+    if value <= HALF:
+        return Estimate(value, begins(low, value, size, shown_from, chance), high)
+    return Estimate(value, low, 1 - begins(1 - high, 1 - value, size, shown_from, chance))
 
 
 def _between_units(

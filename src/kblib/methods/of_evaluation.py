@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kblib.methods.references import LANG_REICZIGEL, PPI, PPI_STRATIFIED, ROGAN_GLADEN, WILSON
+from kblib.methods.references import (
+    LANG_REICZIGEL,
+    PPI,
+    PPI_STRATIFIED,
+    ROGAN_GLADEN,
+    SELECTED,
+    WILSON,
+)
 from kblib.methods.speech import Speech
 from kblib.methods.told import Told
 
@@ -37,7 +44,16 @@ def corrected_counts(speech: Speech, about: Mapping[str, Any]) -> Told:
         label=speech.quoted(about["label"]), per=speech.word(about["per"]),
         confidence=speech.percent(about["confidence"]), whom=whom[about["about"]],
     )  # fmt: skip
-    return Told((labelled, corrected), (PPI, PPI_STRATIFIED, WILSON))
+    bounded = speech.say(
+        "An interval is given where the model lets expect {expected} of the rarer answer and "
+        "{fewest} were found, or {many} were found, and allows for this choice; elsewhere there is "
+        "at most a bound.",
+        "Intervall ges där modellen låter vänta {expected} av det ovanligare svaret och {fewest} "
+        "fanns, eller där {many} fanns, och tar hänsyn till detta urval; annars ges högst en "
+        "gräns.",
+        expected=about["expected"], fewest=about["fewest"], many=about["many"],
+    )  # fmt: skip
+    return Told((labelled, corrected, bounded), (PPI, PPI_STRATIFIED, WILSON, SELECTED))
 
 
 def adjusted_counts(speech: Speech, about: Mapping[str, Any]) -> Told:

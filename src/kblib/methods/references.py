@@ -67,6 +67,10 @@ PPI_STRATIFIED = (
     "Fisch, Maynez, Hofer, Dhingra, Globerson and Cohen (2024), Stratified Prediction-Powered "
     "Inference for Hybrid Language Model Evaluation, arXiv:2406.04291."
 )
+SELECTED = (
+    "Fithian, Sun and Taylor (2014), Optimal Inference After Model Selection, arXiv:1410.2597: "
+    "intervals that are shown only if enough was found."
+)
 ROGAN_GLADEN = (
     "Rogan and Gladen (1978), Estimating prevalence from the results of a screening test, "
     "American Journal of Epidemiology 107(1)."

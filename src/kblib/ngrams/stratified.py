@@ -231,7 +231,7 @@ def part(found: Sequence[Stratum], missed: Sequence[Stratum], rule: Rule) -> Est
         reach = _marks_reach(strata, weights, ends)[0 if middle > 0 else 1]
         return math.hypot(reach, _units_reach(strata, weights, rule, np.zeros(1))) >= abs(middle)
 
-    return Estimate(value, _change(holds, 0.0, value), _change(holds, 1.0, value))
+    return Estimate(value, boundary(holds, 0.0, value), boundary(holds, 1.0, value))
 
 
 def _total(strata: Sequence[Stratum]) -> float:
@@ -268,7 +268,7 @@ def _units_reach(
     return rule.critical(len(strata[0].size) - 1) * math.sqrt(variance)
 
 
-def _change(holds: Callable[[float], bool], outside: float, inside: float) -> float:
+def boundary(holds: Callable[[float], bool], outside: float, inside: float) -> float:
     """Return, by halving, where a condition that holds inside ends; `outside` if nowhere."""
     if holds(outside):
         return outside
