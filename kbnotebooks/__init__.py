@@ -161,7 +161,7 @@ KblibError.retell = staticmethod(_retold)
 def __getattr__(name: str) -> Any:
     module = _HOME_OF.get(name)
     if module is None:
-        raise AttributeError(_unknown(name), name=name)
+        raise _unknown(name)
     value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
@@ -171,14 +171,20 @@ def __dir__() -> list[str]:
     return sorted(_HOME_OF)
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> AttributeError:
+    if name.startswith("_"):  # asked by Python and IPython themselves, which read no words
+        return AttributeError(f"kbnotebooks has no '{name}'.", name=name)
+    from kbnotebooks._errors import NameMistakeError
+    from kbnotebooks._words import say
+
     lowered = {known.lower(): known for known in _HOME_OF}
     near = [
-        lowered[one] for one in difflib.get_close_matches(name.lower(), lowered, n=2, cutoff=0.6)
+        f"kb.{lowered[one]}"
+        for one in difflib.get_close_matches(name.lower(), lowered, n=2, cutoff=0.6)
     ]
     hint = (
-        f"Did you mean {' or '.join(f'kb.{one}' for one in near)}?"
+        say("Did you mean {names}?", names=say(" or ").join(near))
         if near
-        else f"There are: {', '.join(_HOME_OF)}."
+        else say("There are: {names}.", names=", ".join(_HOME_OF))
     )
-    return f"kbnotebooks has no '{name}'. {hint}"
+    return NameMistakeError(say("kbnotebooks has no '{name}'.", name=name), hint)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import polars as pl
 
+from kblib.corpora import Corpus
 from kbnotebooks import _html
 from kbnotebooks._counted import more
 from kbnotebooks._errors import ViewError
 from kbnotebooks._timeline import PARTS, Timeline, as_html, draw, timeline, unit_of
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import known, later, say, say_n
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from kblib.corpora import Corpus
 
 SHOWN = 12
 """Documents in the list: about one screen."""
@@ -46,7 +46,7 @@ class CorpusView(View):
     def __init__(self, corpus: Corpus) -> None:
         super().__init__()
         self.corpus = corpus
-        self._unit_column = unit_of(corpus)
+        self._unit_column = unit_of(corpus) if isinstance(corpus, Corpus) else None
         self.timeline: Timeline | None = None
         self._picture = w.HTML()
         self._year = w.Dropdown(
@@ -77,7 +77,7 @@ class CorpusView(View):
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
-        self._try(lambda: self._select(**wanted))
+        self._try(lambda: self._select(entries_of(wanted, self.selection)))
 
     @property
     def documents(self) -> Corpus:
@@ -88,6 +88,12 @@ class CorpusView(View):
         return self.corpus.filter(years=(year, year), **equals)
 
     def _count(self) -> None:
+        if not isinstance(self.corpus, Corpus):
+            raise ViewError(
+                say("CorpusView got {kind}.", kind=type(self.corpus).__name__),
+                say("A corpus was expected."),
+                'kb.CorpusView(kb.load_sample("newsreels"))',
+            )
         self.timeline = timeline(self.corpus)
         self._picture.value = _html.wrap(as_html(self.timeline))
         column = self._unit_column
@@ -113,13 +119,14 @@ class CorpusView(View):
         if self._year.value is not None:
             self._list.value = _html.wrap(self._documents_html())
 
-    def _select(self, year: int, **unit: str | None) -> None:
+    def _select(self, wanted: dict[str, Any]) -> None:
         years = self.timeline.years if self.timeline else []
+        year = wanted.get("year", self._year.value)
         if year not in years:
             raise _no_such_year(year, years)
         self._year.value = year
         column = self._unit_column or ""
-        name = unit.get(column)
+        name = wanted.get(column)
         if name is not None and name not in [there for _, there in self._unit.options]:
             there = [one for _, one in self._unit.options if one != _ALL]
             raise ViewError(
@@ -161,7 +168,11 @@ class CorpusView(View):
         return draw(self.timeline)
 
 
-def _no_such_year(year: int, years: list[int]) -> ViewError:
+def _no_such_year(year: Any, years: list[int]) -> ViewError:
+    if not isinstance(year, Integral):
+        return ViewError(
+            say("The year is {given}.", given=repr(year)), say("A whole number was expected.")
+        )
     if not years:
         return ViewError(
             say("No text of this corpus is from {year}.", year=year), say("It has no years at all.")

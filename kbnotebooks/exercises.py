@@ -63,7 +63,7 @@ class Verdict:
         return _html.wrap(f'<p role="status">{_html.text(self.sentence)}</p>')
 
 
-def check(name: str, answer: Any) -> Verdict:
+def check(name: str, answer: Any, *more: Any) -> Verdict:
     """Compare an answer to an exercise with the right one.
 
     Parameters
@@ -72,6 +72,8 @@ def check(name: str, answer: Any) -> Verdict:
         The exercise, such as ``"start-1"``; the lesson says it.
     answer
         A number or a word. None asks for nothing yet.
+    more
+        Nothing. A number with a decimal comma arrives in two parts, and is refused in words.
 
     Raises
     ------
@@ -81,6 +83,8 @@ def check(name: str, answer: Any) -> Verdict:
     exercise = EXERCISES.get(name)
     if exercise is None:
         raise _no_such(name)
+    if more:
+        raise _several(name, answer, *more)
     hint = say(exercise.hint)
     if answer is None or answer is ...:
         told = say(
@@ -128,6 +132,16 @@ def _no_such(name: str) -> ViewError:
         say("Exercises: {names}.", names=", ".join(EXERCISES)),
         say("Did you mean kb.check('{name}', ...)?", name=near[0]) if near else "",
     )
+
+
+def _several(name: str, *answers: Any) -> ViewError:
+    all_whole = all(type(one) is int for one in answers)
+    return ViewError(
+        say("'{name}' got {n} answers: {answers}.", name=name, n=len(answers),
+            answers=", ".join(map(repr, answers))),
+        say("One was expected; in code, decimals stand behind a point."),
+        f'kb.check("{name}", {answers[0]}.{answers[1]})' if all_whole and len(answers) == 2 else "",
+    )  # fmt: skip
 
 
 def _wrong_kind(name: str, answer: Any, expected: str) -> ViewError:

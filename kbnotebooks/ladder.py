@@ -10,7 +10,7 @@ import pandas as pd
 from kblib.ladder.ladder import Ladder
 from kbnotebooks import _html, _ladder_tables
 from kbnotebooks._errors import ViewError
-from kbnotebooks._view import View
+from kbnotebooks._view import View, entries_of
 from kbnotebooks._words import say
 
 if TYPE_CHECKING:
@@ -118,13 +118,7 @@ class LadderView(View):
         return [(say("all years"), None), *((name, name) for name in [*known, *strange])]
 
     def _select(self, wanted: dict[str, Any]) -> None:
-        strange = next((name for name in wanted if name not in self.selection), None)
-        if strange is not None:
-            raise ViewError(
-                say("A ladder has no '{name}' to select.", name=strange),
-                say("There are: {names}.", names=", ".join(self.selection)),
-                'view.selection = {"decade": "1940s"}',
-            )
+        wanted = entries_of(wanted, self.selection)
         self._holding = True  # both fields change, and one question is asked
         try:
             decade = wanted.get("decade", self._decade.value)

@@ -77,7 +77,7 @@ class NextWordView(View):
 
     @selection.setter
     def selection(self, text: str) -> None:
-        self._text.value = text
+        self._try(lambda: self._type(text))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -111,13 +111,20 @@ class NextWordView(View):
         if word.kind == "end":
             return
         self._before.append(self.selection)
-        self.selection = self.selection.rstrip(" ") + (
+        self._text.value = self.selection.rstrip(" ") + (
             word.append if self.selection.strip() else word.append.lstrip()
         )
 
     def _take_back(self) -> None:
         if self._before:
-            self.selection = self._before.pop()
+            self._text.value = self._before.pop()
+
+    def _type(self, text: object) -> None:
+        if not isinstance(text, str):
+            raise ViewError(
+                say("The selection is {given}.", given=repr(text)), say("A text was expected.")
+            )
+        self._text.value = text
 
     def _opened(self) -> CausalLM:
         from kblib.models.causal import CausalLM

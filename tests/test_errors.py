@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import pickle
 
 import pytest
@@ -44,6 +45,29 @@ def test_three_parts_are_one_text_with_the_next_step_on_its_own_line() -> None:
 )
 def test_parts_left_out_leave_no_hole(parts: tuple[str, ...], text: str) -> None:
     assert str(KblibError(*parts)) == text
+
+
+CELL = """def asked():
+    return of_the_library()
+
+asked()
+"""
+
+
+def test_below_a_cell_stand_its_own_lines_and_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_the_library() -> None:
+        raise KblibError("It broke.", "It should not.", "Mend it.")
+
+    entry = (len(CELL), None, CELL.splitlines(keepends=True), "<cell>")
+    monkeypatch.setitem(linecache.cache, "<cell>", entry)
+    names = {"__name__": "__main__", "of_the_library": of_the_library}
+    with pytest.raises(KblibError) as caught:
+        exec(compile(CELL, "<cell>", "exec"), names)
+    assert caught.value._render_traceback_() == [
+        "----> 4 asked()",
+        "----> 2 return of_the_library()",
+        "KblibError: It broke. It should not.\n  Mend it.",
+    ]
 
 
 def test_tree_is_complete() -> None:

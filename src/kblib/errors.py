@@ -21,6 +21,8 @@ Every error a user meets says what happened, what was expected, and what to do n
 
 from __future__ import annotations
 
+import linecache
+import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +57,19 @@ class KblibError(Exception):
         happened, expected, next_step = (type(self).retell(part) if part else "" for part in parts)
         first = " ".join(part for part in (happened, expected) if part)
         return f"{first}\n  {next_step}" if next_step else first
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints below a cell: the reader's own lines, then the message.
+
+        The way through the library is left out, and kept: ``import traceback;
+        traceback.print_last()`` prints it.
+        """
+        own = [
+            f"----> {line} {linecache.getline(frame.f_code.co_filename, line).strip()}"
+            for frame, line in traceback.walk_tb(self.__traceback__)
+            if frame.f_globals.get("__name__") == "__main__"
+        ]
+        return [*own, f"{type(self).__name__}: {self}"]
 
 
 class CorpusError(KblibError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 
@@ -89,6 +90,34 @@ def test_film_of_another_year_is_answered_in_a_sentence(films: Corpus):
     view = CorpusView(films)
     view.selection = {"year": 1939, "film": "SF1"}
     assert "Film 'SF1' has no text in 1939." in view._message.value
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (1939, "The selection is 1939. A dictionary was expected."),
+        ({"yaer": 1939}, "This view has no 'yaer' to select. There are: year, film."),
+        ({"year": "1939"}, "The year is '1939'. A whole number was expected."),
+    ],
+)
+def test_selection_of_another_form_is_answered_in_a_sentence(films: Corpus, wanted, said: str):
+    view = CorpusView(films)
+    before = view.selection
+    view.selection = wanted
+    assert said in html.unescape(view._message.value)
+    assert view.selection == before
+
+
+def test_film_can_be_chosen_without_saying_its_year_again(films: Corpus):
+    view = CorpusView(films)
+    view.selection = {"year": 1939}
+    view.selection = {"film": "SF3"}
+    assert view.selection == {"year": 1939, "film": "SF3"}
+
+
+def test_table_for_a_corpus_is_refused_in_a_sentence(films: Corpus):
+    view = CorpusView(films.table)
+    assert "CorpusView got DataFrame. A corpus was expected." in view._message.value
 
 
 def test_empty_corpus_is_answered_in_a_sentence(films: Corpus):

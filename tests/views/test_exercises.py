@@ -67,6 +67,16 @@ def test_word_for_a_number_is_refused_with_the_value():
         check("test-number", "many")
 
 
+def test_decimal_comma_is_refused_with_the_line_to_paste():
+    with pytest.raises(ViewError) as caught:
+        check("test-number", 12, 5)
+    assert str(caught.value) == (
+        "'test-number' got 2 answers: 12, 5. "
+        "One was expected; in code, decimals stand behind a point.\n"
+        '  kb.check("test-number", 12.5)'
+    )
+
+
 def test_number_for_a_word_is_refused_with_the_value():
     with pytest.raises(ViewError, match=r"is 3, int. The question asks for a word"):
         check("test-word", 3)

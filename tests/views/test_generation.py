@@ -107,6 +107,12 @@ def test_click_adds_the_word_and_asks_again(chooser: NextWordView, writer: Causa
     assert list(chooser.table["word"]) == list(writer.next_words(chooser.selection, k=5).table.word)
 
 
+def test_selection_that_is_no_text_is_answered_in_a_sentence(chooser: NextWordView):
+    chooser.selection = 1939
+    assert "The selection is 1939. A text was expected." in chooser._message.value
+    assert chooser.selection == "Kungen"
+
+
 def test_chosen_word_can_be_taken_back(chooser: NextWordView):
     before = list(chooser.table["word"])
     place = next(n for n, word in enumerate(chooser.next_words.words) if word.kind != "end")

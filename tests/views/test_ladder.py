@@ -107,7 +107,11 @@ def test_selection_can_be_set_by_code(ladder):
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
-    [({"year": 1940}, "A ladder has no 'year' to select."), ({"decade": "1890s"}, "1890s")],
+    [
+        ({"year": 1940}, "This view has no 'year' to select."),
+        ({"decade": "1890s"}, "1890s"),
+        ("1940s", "The selection is '1940s'. A dictionary was expected."),
+    ],
 )
 def test_impossible_selection_is_refused(ladder, wanted, said: str):
     view = LadderView(ladder, TEXT)

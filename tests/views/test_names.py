@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import kbnotebooks as kb
+from kbnotebooks import _words
 
 HEAVY = (
     "torch",
@@ -68,6 +69,13 @@ def test_names_are_offered_for_completion():
 def test_typing_error_is_told_with_the_nearest_name():
     with pytest.raises(AttributeError, match=r"no 'FilMaskView'. Did you mean kb.FillMaskView"):
         kb.FilMaskView  # noqa: B018
+
+
+def test_typing_error_is_told_in_the_language_of_the_notebook(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_words, "_chosen", ["sv"])
+    with pytest.raises(AttributeError) as caught:
+        kb.NgramLm  # noqa: B018
+    assert str(caught.value) == "kbnotebooks har inget 'NgramLm'. Menade du kb.NgramLM?"
 
 
 def test_other_case_is_told_with_the_nearest_name():
