@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from kblib.errors import IntegrityError, ModelError
+from kblib.errors import IntegrityError, LabelError, ModelError
 from kblib.finetuning import opening, saving
 from kblib.finetuning.here import finetune
 from kblib.finetuning.model import FinetunedModel
@@ -161,6 +162,23 @@ def test_pairs_need_their_second_texts(tiny) -> None:
     with pytest.raises(ValueError, match="1 second ones for 2"):
         model.predict(["Kungen reser.", "Olle reser."], ["Ja."])
     assert len(model.predict(["Kungen reser."], ["Kungen reser i dag."])) == 1
+
+
+def test_table_is_read_by_its_texts_and_what_is_no_text_is_named(tiny) -> None:
+    model = finetune(sentences(), tiny("bert"), **QUICK)
+    table = pl.DataFrame({"id": ["a", "b"], "text": ["Laget vann.", "Regn."], "year": [1931, 1932]})
+    said = model.predict(table.to_pandas())
+    assert said["id"].tolist() == ["a", "b"]
+    assert said["label"].tolist() == model.predict(table["text"])["label"].tolist()
+    for wrong, told in (
+        (["Laget vann.", 3], "Text 2 of 2 is 3."),
+        ([None], "Text 1 of 1 is None."),
+        ("ord " * 40_000, "predict got 'ord ord"),
+    ):
+        with pytest.raises(LabelError) as error:
+            model.predict(wrong)
+        assert error.value.happened.startswith(told)
+        assert len(str(error.value)) < 300
 
 
 def test_long_and_empty_texts_are_answered_with_a_note(tiny) -> None:

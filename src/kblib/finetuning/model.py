@@ -21,6 +21,7 @@ from kblib.finetuning.opening import open_weights
 from kblib.labels import Labels
 from kblib.models.catalog import find_model
 from kblib.models.folder import CARD, save_weights
+from kblib.models.given import shortened
 from kblib.models.origin import name_of_origin
 from kblib.models.word_places import Span, place_words
 from kblib.tokens.subwords import Tokenizer
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _COPIED = ("recipe.json", "scores.json", CARD, "NOTICE")
 _SHOWN = 8
+_EXAMPLE = "model.predict(['Kungen besökte Stockholm.'])"
 _COLUMNS = {
     "measure": pl.String,
     "label": pl.String,
@@ -167,8 +169,8 @@ class FinetunedModel:
         Parameters
         ----------
         texts
-            Texts, a corpus, or labelled texts, whose labels are not looked at. Where words are
-            labelled, lists of words as well.
+            Texts, a corpus, a table with a column ``text``, or labelled texts, whose labels are not
+            looked at. Where words are labelled, lists of words as well.
         pairs
             The second text of each pair; of a corpus its column ``text_pair``.
 
@@ -182,7 +184,8 @@ class FinetunedModel:
         Raises
         ------
         LabelError
-            If there are no texts, or no second ones where it reads pairs.
+            If there are no texts, one of them is no text, or there are no second ones where it
+            reads pairs.
         """
         ids, firsts, seconds, spans = self._given(texts, pairs)
         answers = self.answers(firsts, seconds, spans)
@@ -260,6 +263,8 @@ class FinetunedModel:
         """Return ids, texts, second texts and where words stand."""
         if isinstance(texts, Labels):
             return self._of_labels(texts)
+        if hasattr(texts, "columns") and not isinstance(texts, Corpus):
+            texts = Corpus.from_table(texts, name="texts")
         if isinstance(texts, Corpus):
             frame = texts.frame().collect()
             second = frame["text_pair"].to_list() if "text_pair" in frame.columns else None
@@ -300,10 +305,19 @@ class FinetunedModel:
 
 
 def _listed(texts: Any) -> list[Any]:
-    if isinstance(texts, str) or not isinstance(texts, Iterable):
+    if isinstance(texts, str | Mapping) or not isinstance(texts, Iterable):
         raise LabelError(
-            f"predict got {texts!r:.60}.",
-            "A list of texts, a corpus or labels were expected.",
-            "model.predict(['Kungen besökte Stockholm.'])",
+            f"predict got {shortened(texts)}.",
+            "A list of texts, a table, a corpus or labels were expected.",
+            _EXAMPLE,
         )
-    return list(texts)
+    rows = list(texts)
+    kinds = str if rows and isinstance(rows[0], str) else list | tuple
+    strange = next((n for n, one in enumerate(rows) if not isinstance(one, kinds)), None)
+    if strange is not None:
+        raise LabelError(
+            f"Text {strange + 1:,} of {len(rows):,} is {shortened(rows[strange])}.",
+            "A text was expected, as each of the others.",
+            _EXAMPLE,
+        )
+    return rows
