@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from kblib.corpora import Corpus
+from kblib.models.catalog import find_model
+from kblib.models.told import told_model
 from kblib.publishing.made_from import sources_of
 
 
@@ -66,3 +68,35 @@ def test_model_to_go_on_from_counts(open_texts: Corpus) -> None:
 def test_model_that_no_catalog_knows_is_not_known() -> None:
     (model,) = sources_of({"recipe": {"base": "somebody/some-model"}})
     assert (model.name, model.stated) == ("somebody/some-model", None)
+
+
+def test_model_with_more_pieces_is_its_parent_and_the_texts(open_texts: Corpus) -> None:
+    parent = {"name": "KB/bert-base-swedish-cased", "fingerprint": "a" * 64}
+    model, texts = sources_of({"extended_from": parent, "corpus": said(open_texts)}, [open_texts])
+    assert (model.what, model.name, texts.name) == ("model", parent["name"], "weather")
+
+
+def test_base_that_no_catalog_knows_is_what_it_was_made_from_itself(open_texts: Corpus) -> None:
+    inner = {"job": {"corpus": said(open_texts), "continue_from": {"name": "a", "recipe": {}}}}
+    base = {"name": "mine", "fingerprint": "b" * 64, "recipe": inner}
+    found = sources_of({"made_from": {"base": base}}, [open_texts])
+    assert [(one.what, one.name) for one in found] == [("texts", "weather"), ("model", "a")]
+    assert found[1].stated is None
+
+
+def test_base_that_is_named_like_one_of_the_catalog_and_is_another_is_not_known() -> None:
+    base = {"name": "kb-mini-masked", "fingerprint": "b" * 64, "recipe": {}}
+    (model,) = sources_of({"made_from": {"base": base}})
+    assert (model.name, model.stated) == ("kb-mini-masked", None)
+    told = told_model(find_model("kb-mini-masked"))
+    (same,) = sources_of({"base": {**told, "licence": None}})
+    assert same.stated is not None
+    assert same.stated[0]["licence"] == told["licence"] == "CC-BY-NC-4.0"
+
+
+def test_labels_come_with_the_texts_they_were_given_to(open_texts: Corpus) -> None:
+    own = [{"licence": "CC0-1.0", "rights": "", "documents": 2}]
+    told = {"name": "sky", "fingerprint": "c" * 64, "rights": own, "texts": said(open_texts)}
+    labels, texts = sources_of({"made_from": {"labels": told}}, [open_texts])
+    assert (labels.what, labels.stated) == ("labels", tuple(own))
+    assert (texts.what, texts.fingerprint) == ("texts", open_texts.fingerprint)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 import kblib
 from kblib.corpora import Corpus
-from kblib.corpora.rights import stated_rights
+from kblib.corpora.rights import citations_of, stated_rights
 from kblib.jobs.next_words import document_scores
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.rates import median_rate
@@ -22,8 +22,9 @@ from kblib.jobs.specs import Pretrain
 from kblib.jobs.undoing import skips_of
 from kblib.models.folder import save_model
 from kblib.models.masking import BERT
-from kblib.models.origin import name_of_origin
+from kblib.models.origin import folder_of_origin, name_of_origin
 from kblib.models.scores import evenly_spread
+from kblib.models.told import told_model
 from kblib.runs import RunFolder
 from kblib.training.config import TrainingConfig
 from kblib.training.scoring import MASK_RATE, MASK_SEED, HeldOut
@@ -130,6 +131,7 @@ def _recipe(
         "job": {
             **job.to_dict(),
             "corpus": _told(job.corpus),
+            **_origin(job),
             **_mixture(job),
         },
         "training": asdict(config),
@@ -151,6 +153,13 @@ def _told(corpus: Corpus) -> dict[str, Any]:
         "years": [corpus.counts["first_year"], corpus.counts["last_year"]],
         "rights": stated_rights(corpus),
     }
+
+
+def _origin(job: Pretrain) -> dict[str, Any]:
+    """Return who the model is that the job went on from, and what that was made from."""
+    if job.continue_from is None:
+        return {}
+    return {"continue_from": told_model(folder_of_origin(job.continue_from))}
 
 
 def _mixture(job: Pretrain) -> dict[str, Any]:
@@ -222,11 +231,10 @@ def _notice(job: Pretrain) -> str | None:
     licences = _values(job, "licence")
     if not licences:
         return None
-    steps = job.corpus.manifest["steps"]
     lines = [
         f"The weights in this folder are derived from texts under: {', '.join(licences)}.",
         f"Texts: {'; '.join(_values(job, 'source')) or job.corpus.name}.",
-        *(f"Cite: {step['citation']}." for step in steps if "citation" in step),
+        *(f"Cite: {cited}." for cited in citations_of(job.corpus)),
         *(f"{name}: {_TERMS[name]}" for name in licences if name in _TERMS),
         "Use and share the weights under the same terms, and name the source.",
     ]

@@ -44,7 +44,7 @@ def told_labels(name: str, parts: Mapping[str, Labels]) -> dict[str, Any]:
     read = [part for key, part in parts.items() if key in _READ]
     about = read[0].provenance
     rows = pl.concat([_terms(part) for part in read], how="diagonal_relaxed")
-    rights = about.get("rights") or stated_in(rows.lazy())
+    rights = _of_all(about.get("rights", ()), rows.height) or stated_in(rows.lazy())
     told = {
         "name": name,
         "fingerprint": about.get("fingerprint") or _fingerprint(read),
@@ -85,6 +85,11 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
 def _licences(told: Mapping[str, Any]) -> list[str]:
     said = (one["licence"] or one["rights"] for one in told["rights"])
     return list(dict.fromkeys(one for one in said if one))
+
+
+def _of_all(rights: Sequence[Mapping[str, Any]], n: int) -> list[dict[str, Any]]:
+    """Return what the corpus states that labels were made of; how many of each if there is one."""
+    return [{**one, "documents": n if len(rights) == 1 else None} for one in rights]
 
 
 def _terms(part: Labels) -> pl.DataFrame:

@@ -194,9 +194,8 @@ class Bundle:
         if not kept:
             return
         one = max(kept, key=lambda row: row.documents or 0)
-        made_from = f"{one.documents:,} documents of" if one.documents else f"the {one.what}"
-        if one.what == "labels":
-            made_from = f"{one.documents or 0:,} labels of"
+        called = "labels" if one.what == "labels" else "documents"
+        made_from = f"{one.documents:,} {called} of" if one.documents else f"the {one.what}"
         stated = " and ".join(f"'{said}'" for said in (one.licence, one.rights) if said)
         raise ModelError(
             f"'{self.name}' was made from {made_from} '{one.name}', whose licence and "
