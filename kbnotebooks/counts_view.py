@@ -166,7 +166,7 @@ class CountsView(View):
         axes.set_ylabel(say("share of texts, per cent"))
         axes.set_ylim(bottom=0)
         axes.set_title(self.counts.provenance["label"], fontsize=9, loc="left", color=_html.INK)
-        fig.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=2)
+        fig.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=4)
         return fig
 
     def _table_html(self) -> str:
