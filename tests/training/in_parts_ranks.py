@@ -56,8 +56,15 @@ def shape_of(architecture: str) -> ModelShape:
     )
 
 
+def begin_to_look() -> None:
+    """Leave what lives already out of what is looked through: it is half a million objects."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def live_bytes() -> int:
-    """Return the bytes of all storages of floating-point tensors that live in this process."""
+    """Return the bytes of all storages of floating-point tensors made since."""
     held = [one for one in gc.get_objects() if isinstance(one, torch.Tensor) and not one.is_meta]
     storages = {
         one.untyped_storage().data_ptr(): one.untyped_storage().nbytes()
@@ -75,7 +82,7 @@ class Start:
         self.make = partial(build_model, self.shape, dropout=0.0, seed=1)
         self.most = 0
 
-    def _hand_out(self, before: int) -> HandOut:
+    def _hand_out(self) -> HandOut:
         """Return what shares parameters out; look at what lives when large ones come and go."""
         share = share_out(self.dtype, CPU)
         large = self.shape.vocab_size * self.shape.n_embd
@@ -83,28 +90,28 @@ class Start:
         def watched(parameters: Iterable[nn.Parameter]) -> None:
             held = list(parameters)
             if sum(one.numel() for one in held) >= large:
-                self.most = max(self.most, live_bytes() - before)
+                self.most = max(self.most, live_bytes())
             share(held)
 
         def taken(parameter: nn.Parameter) -> None:
             take_memory(parameter)
             if parameter.numel() >= large:
-                self.most = max(self.most, live_bytes() - before)
+                self.most = max(self.most, live_bytes())
 
         in_parts._take_memory = taken
         return watched
 
     def built_in_parts(self) -> PreTrainedModel:
-        gc.collect()
-        hand_out = self._hand_out(live_bytes())
+        begin_to_look()
+        hand_out = self._hand_out()
         model = build_in_parts(self.make, hand_out)
         hand_out(model.parameters())
         return model
 
     def opened_in_parts(self) -> PreTrainedModel:
-        gc.collect()
+        begin_to_look()
         first = dist.get_rank() == 0
-        return open_in_parts(self.folder, self.shape, self._hand_out(live_bytes()), reads=first)
+        return open_in_parts(self.folder, self.shape, self._hand_out(), reads=first)
 
     def opened_whole(self) -> PreTrainedModel:
         return open_to_train(self.folder, self.shape)
