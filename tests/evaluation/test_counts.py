@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.archives import archive
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.confusion import adjusted_counts
-from kblib.evaluation.counts import corrected_counts
+from kblib.evaluation.counts import corrected_counts, too_few
+from kblib.evaluation.powered import powered
 from kblib.evaluation.texts import sample_texts
 from kblib.labels import read_labels
 from kblib.methods import methods
+from kblib.ngrams.stratified import Rule
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,26 @@ def test_refused_says_how_many_more_labels_let_expect_enough(sample, predictions
     row = corrected_counts(sample, predictions, few, label="rain").table.iloc[0]
     more = math.ceil(5 / row["counted"]) - row["labels"]
     assert f"5 are needed, about {more} more labels: no interval" in row["note"]
+
+
+@pytest.mark.parametrize("labels", [60, 150])
+def test_more_labels_are_said_to_be_needed_wherever_an_interval_is_refused(labels):
+    """Archives with few positives: five are to be expected with these labels, not with one less."""
+    draw, told = np.random.default_rng(4), 0
+    for _ in range(40):
+        texts = archive(draw, "clusters", 0.015)
+        judged = texts.judged(texts.drawn(draw, labels))
+        found = powered(judged, Rule("films"))
+        note = too_few(judged, found, Rule("films"))
+        if not note or not (more := re.search(r"about ([\d,]+) more", note)):
+            continue
+        told += 1
+        n = judged.n + int(more[1].replace(",", ""))
+        shown = min(judged.so.mean(), found.share.value)
+        at_best = max(texts.says.mean(), shown / 2) if "let expect" in note else shown
+        assert n > judged.n
+        assert n * at_best >= 5 > (n - 1) * at_best
+    assert told > 5
 
 
 def test_nothing_found_is_a_bound_and_no_interval(sample, predictions, read):
@@ -220,7 +243,6 @@ def test_adjusted_intervals_hold_the_truth():
     """Lang and Reiczigel's interval, by simulation: 300 archives of one period."""
     from kblib.evaluation.confusion import adjusted, rates_of
     from kblib.evaluation.powered import Judged
-    from kblib.ngrams.stratified import Rule
 
     draw, held = np.random.default_rng(8), 0
     for _ in range(300):

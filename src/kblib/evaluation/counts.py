@@ -108,7 +108,7 @@ class CorrectedCounts(Printed):
             if judged.n > 1 and not judged.unseen:
                 found = powered(judged, self.rule)
                 needed = labels_for(found, within, judged.n_texts, self.rule)
-                if row["note"] and needed is not None:
+                if row["note"]:
                     enough = labels_to_show(judged, found)
                     needed = max(needed, enough) if enough else None
             rows.append({"period": row["period"], "labels": row["labels"], "needed": needed})
@@ -240,10 +240,14 @@ def too_few(judged: Judged, found: Powered, rule: Rule) -> str:
 
 
 def labels_to_show(judged: Judged, found: Powered) -> int | None:
-    """Return how many labels let expect enough for an interval; None if texts do not suffice."""
-    share, model = min(found.share.value, 1 - found.share.value), judged.expected / judged.n
+    """Return how many labels let expect enough for an interval; None if texts do not suffice.
+
+    Expected are five, of which three are found but by bad luck; or ten, if the model lets expect
+    too few. What is to be found is the share that labels show, or the corrected one if it is less.
+    """
+    share = min(judged.rarer / judged.n, found.share.value, 1 - found.share.value)
     if judged.fewest == MANY:
-        share = max(model, share * EXPECTED / MANY)
+        share = max(judged.expected / judged.n, share * EXPECTED / MANY)
     needed = math.ceil(EXPECTED / share) if share else math.inf
     return int(needed) if needed <= judged.n_texts else None
 
