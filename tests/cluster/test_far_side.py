@@ -59,3 +59,18 @@ def test_models_and_corpora_are_asked_for_until_they_are_there(
     shutil.copytree(corpus.folder, there / "models" / "1a2b" / "mine")  # any sealed folder
     again = far_side.make({**asked, "models": {"1a2b/mine": digest}})
     assert (again["missing"]["models"], again["new"]) == ([], False)
+
+
+def test_what_a_model_stands_beside_lies_there_too(tmp_home: Path) -> None:
+    arguments = {"model": "1a2b/topics", "beside": "3c4d/mine", "task": "labels"}
+    job = {"function": "kblib.jobs.predict_shard:predict", "arguments": arguments}
+    models = {"1a2b/topics": "a" * 64, "3c4d/mine": "b" * 64}
+    asked = {"name": "r-2", "version": kblib.__version__, "config": {"job": job}}
+    made = far_side.make({**asked, "corpora": {}, "models": models})
+    assert made["missing"]["models"] == list(models)
+    there = settings.home() / "models"
+    assert RunFolder(Path(made["path"])).config()["job"]["arguments"] == {
+        "model": str(there / "1a2b" / "topics"),
+        "beside": str(there / "3c4d" / "mine"),
+        "task": "labels",
+    }

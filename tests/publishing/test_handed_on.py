@@ -12,6 +12,7 @@ import pytest
 from kblib import __main__
 from kblib.corpora import Corpus
 from kblib.errors import ModelError
+from kblib.evaluation.scores import evaluate
 from kblib.fewshot.classifier import FewShotClassifier
 from kblib.fewshot.contrastive_recipe import Contrast
 from kblib.files import check_folder, read_json, read_manifest, sealed_folder, write_json
@@ -216,6 +217,39 @@ def test_bundle_of_a_few_shot_classifier_answers_as_it_does(
             assert again.predict(TEXTS).equals(model.predict(TEXTS))
         finally:
             elsewhere.rename(shelf / "tiny-bert")
+
+
+def test_encoder_of_a_classifier_is_handed_on_by_itself(tmp_path: Path) -> None:
+    model = FewShotClassifier.contrast(
+        labels(licence="CC-BY-4.0"), "tiny-bert", recipe=Contrast(most_steps=2)
+    )
+    bundle = Bundle(model.save(tmp_path / "few") / "encoder").check()
+    assert [(one.what, one.name) for one in bundle.stated] == [
+        ("texts", "letters"),
+        ("labels", "own"),
+    ]
+
+
+def test_evaluation_of_ones_own_goes_along(tmp_path: Path) -> None:
+    given = labels(licence="CC0-1.0")
+    model = FewShotClassifier.train(given, "tiny-bert")
+    found = evaluate(given.corpus, model.predict(given), given.rows.select("id", "label"))
+    folder = model.save(tmp_path / "few")
+    said = read_json(Bundle(folder, scores=found).save(tmp_path / "out") / "evaluation.json")
+    assert said["scores"] == found.rows.to_dicts()
+    assert said["of"]["fingerprint"] == given.corpus.fingerprint
+
+
+def test_open_model_is_bundled_by_its_folder_and_one_without_is_refused(tmp_path: Path) -> None:
+    given = labels(licence="CC0-1.0")
+    model = made(tmp_path / "topics", given, method="probe")
+    assert Bundle(model).folder == tmp_path / "topics"
+    with pytest.raises(ModelError) as caught:
+        Bundle(FewShotClassifier.train(given, "tiny-bert"))
+    assert str(caught.value) == (
+        "The model is a FewShotClassifier that lies in no folder. A bundle is made of what is "
+        'saved.\n  kb.Bundle(model.save("models/mine"))'
+    )
 
 
 def test_command_takes_the_licence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@
 
     all of the model folder: weights, tokenizer, card, notice, recipe, scores
     rights.json     what it was made from, under which terms, and who answers for the rest
+    evaluation.json what an evaluation of one's own found, if it was given
     SHA256SUMS      as ``sha256sum --check`` reads it
     manifest.json   sizes and checksums, as the library checks them
 """
@@ -40,7 +41,9 @@ from kblib.runs.finding import run_of_model
 if TYPE_CHECKING:
     import pandas as pd
 
-RIGHTS, SUMS = "rights.json", "SHA256SUMS"
+    from kblib.evaluation.scores import Scores
+
+RIGHTS, EVALUATION, SUMS = "rights.json", "evaluation.json", "SHA256SUMS"
 
 
 class Stated(NamedTuple):
@@ -62,7 +65,7 @@ class Bundle:
     Parameters
     ----------
     model
-        Its folder, or its name; an adapter's as well.
+        Its folder, or its name, or one that was opened from a folder; an adapter's as well.
     data
         Corpora that it was trained on, where its recipe does not say what they allow and they are
         not among those that are saved here.
@@ -72,6 +75,8 @@ class Bundle:
     licences
         Of labels, or of a model, that state no terms, by their names: under what they may be passed
         on. They stand in the notice, and you answer for them.
+    scores
+        What `kb.evaluate` says of the model on texts that it has not seen; it goes along.
 
     Examples
     --------
@@ -79,10 +84,11 @@ class Bundle:
     'kb-mini-causal'
     """
 
-    model: str | Path
+    model: Any
     data: Corpus | Sequence[Corpus] = ()
     agreement: str | None = None
     licences: Mapping[str, str] = field(default_factory=dict)
+    scores: Scores | None = None
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -225,10 +231,16 @@ class Bundle:
             for name in TELLING:
                 take_places_out(aside / name)
             write_json(aside / RIGHTS, self._rights())
+            if self.scores is not None:
+                write_json(aside / EVALUATION, self._evaluation(self.scores))
             write_atomic(aside / NOTICE, notice_of_bundle(self, aside / NOTICE).encode())
             refuse_places(aside)
             write_atomic(aside / SUMS, sums_of(aside).encode())
         return Path(target)
+
+    def _evaluation(self, scores: Scores) -> dict[str, Any]:
+        rows = scores.rows.fill_nan(None).to_dicts()
+        return {"of": scores.provenance, "scores": rows, "notes": list(scores.warnings)}
 
     def _rights(self) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
 from kblib import settings
 from kblib.errors import ModelError
@@ -22,18 +23,28 @@ _WORDS = (".json", ".md", ".txt", "")
 """Files that are read for places on this machine."""
 
 
-def folder_of(model: str | Path) -> Path:
-    """Return the folder of a saved model or adapter, by path or name.
+def folder_of(model: Any) -> Path:
+    """Return the folder of a saved model or adapter, by path or name, or of one that is open.
 
     Raises
     ------
     ModelError
         If there is none.
     """
+    if not isinstance(model, str | Path):
+        model = getattr(model, "folder", None) or _in_no_folder(model)
     path, adapter = Path(model).expanduser(), _OF_AN_ADAPTER[0]
     places = [path, *(folder / path for folder in settings.model_folders())]
     found = next((one for one in places if (one / adapter).is_file()), None)
     return (found or find_model(model)).resolve()
+
+
+def _in_no_folder(model: Any) -> NoReturn:
+    raise ModelError(
+        f"The model is a {type(model).__name__} that lies in no folder.",
+        "A bundle is made of what is saved.",
+        'kb.Bundle(model.save("models/mine"))',
+    )
 
 
 def check_parts(folder: Path) -> None:
