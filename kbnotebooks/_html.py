@@ -32,6 +32,7 @@ STYLE = f"""<style>
 .kb.kb tbody th {{ font-weight: 600; }}
 .kb.kb.kb tbody tr {{ background: none; }}
 .kb.kb .kb-number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+.kb.kb thead .kb-number {{ white-space: normal; }}
 .kb.kb .kb-track {{ min-width: 11rem; width: 11rem; padding-right: 0; }}
 .kb.kb .kb-bar {{ display: inline-block; height: .8em; min-width: 1px; background: {ACCENT};
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }}

@@ -51,7 +51,7 @@ class OneByOneView(View):
             description=say("Keys"),
             placeholder=hint,
             continuous_update=True,  # a letter is an answer; there is nothing to wait for
-            layout=w.Layout(width="24rem", max_width="90%"),
+            layout=w.Layout(width="32rem", max_width="90%"),
         )
         row = w.HBox([*self._buttons.values(), self._back])
         row.layout.flex_flow = "row wrap"

@@ -4,7 +4,7 @@ The English text is the key: ``say("{n:,} films in {year}", n=3, year=1938)``. T
 in ``kbnotebooks/swedish/``, a file for each family of views, and keep the same fields. A test
 compares both, so that no text is forgotten; one that is missing all the same is said in English.
 The library itself speaks English; what it says beside a result, such as a warning, is recognised
-by its words and said in Swedish where `LIBRARY` knows it. Code and names of columns stay English.
+by its words and said in Swedish where `LIBRARIES` know it. Code and names of columns stay English.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VARIABLE = "KBNOTEBOOKS_LANGUAGE"
 NOTEBOOK = "JPY_SESSION_NAME"
 """Where Jupyter Server tells the kernel which notebook it belongs to."""
 TABLES = Path(__file__).with_name("swedish")
-LIBRARY = TABLES / "library.toml"
+LIBRARIES = tuple(sorted(TABLES.glob("library*.toml")))
 CODE = "code"
 """The field of a sentence of the library that holds code: it stays as it is."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -81,10 +81,13 @@ def heard(sentence: str) -> str:
     if language() == "sv":
         if _NUMBER.fullmatch(sentence):
             return sentence.translate(_SWEDISH_MARKS)
-        for pattern, swedish_text in _library():
+        for pattern, swedish_text in _patterns():
             if found := pattern.fullmatch(sentence):
                 values = {
-                    name: value if name == CODE else _heard_value(value)
+                    # What stands in quotes is a name that code knows.
+                    name: value
+                    if name == CODE or f"'{{{name}}}'" in swedish_text
+                    else _heard_value(value)
                     for name, value in found.groupdict().items()
                 }
                 return swedish_text.format(**values)
@@ -136,15 +139,22 @@ def _translated(text: str) -> str:
 def _swedish() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(TABLES.glob("*.toml")):
-        if path != LIBRARY:
+        if path not in LIBRARIES:
             found |= tomllib.loads(path.read_text(encoding="utf-8"))
     return found
 
 
+def library() -> dict[str, str]:
+    """Return the library's sentences in Swedish by their English ones, in order of precedence."""
+    found: dict[str, str] = {}
+    for path in LIBRARIES:
+        found |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 @cache
-def _library() -> list[tuple[re.Pattern[str], str]]:
-    known = tomllib.loads(LIBRARY.read_text(encoding="utf-8"))
-    return [(_pattern(english), swedish_text) for english, swedish_text in known.items()]
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    return [(_pattern(english), swedish_text) for english, swedish_text in library().items()]
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -28,6 +28,8 @@ BOUNDS = (("at_most", "v", later("at most")), ("at_least", "^", later("at least"
 BESIDE = 0.12
 """How far the two marks of a period stand from its middle, in periods; bars must not touch."""
 EVERY = "all"
+MOST_TICKS = 14
+"""Periods that are named below the picture; of more each second, or third."""
 
 
 class CountsView(View):
@@ -161,7 +163,8 @@ class CountsView(View):
                     at + BESIDE, bound, marker=marker, color=_html.ACCENT,
                     markerfacecolor="white", label=say(said), **look,
                 )  # fmt: skip
-        axes.set_xticks(at, labels)
+        step = math.ceil(len(labels) / MOST_TICKS)
+        axes.set_xticks(at[::step], labels[::step])
         axes.set_xlim(-0.5, len(labels) - 0.5)
         axes.set_ylabel(say("share of texts, per cent"))
         axes.set_ylim(bottom=0)
@@ -170,7 +173,12 @@ class CountsView(View):
         return fig
 
     def _table_html(self) -> str:
-        needed = say("labels for ±{within:.0%}", within=self.within)
+        points = round(100 * self.within, 6)
+        needed = (
+            say("labels for ±1 point")
+            if points == 1
+            else say("labels for ±{points:g} points", points=points)
+        )
         names = (say("period"), say("texts"), say("as the model counts"), say("corrected"),
                  say("from"), say("to"), say("labels"), needed, say("note"))  # fmt: skip
         heads = [_html.Column(name, 0 < place < 8) for place, name in enumerate(names)]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kblib.corpora import Corpus
-from kblib.evaluation.joined import frame_of
 from kblib.evaluation.label_next import NextTexts
+from kblib.evaluation.tables import frame_of
 from kblib.evaluation.texts import TextSample
 from kblib.labels import GivenLabels
 from kblib.labels.readers import UNSURE
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
 
 MOST_LABELS = 9
 """Each has a key of its own, 1 to 9."""

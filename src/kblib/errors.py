@@ -118,3 +118,8 @@ class SettingsError(KblibError, ValueError):
 
 class MissingPartError(KblibError, ImportError):
     """An optional part is not installed; the next step is the command that brings it."""
+
+
+def told(sentence: str) -> str:
+    """Return what the library says beside a result, in the language of the notebook."""
+    return KblibError.retell(sentence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import kbnotebooks as kb
@@ -91,6 +92,16 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
             'lämnar 7,6. Pröva kb.plan(job, site="meluxina", nodes=1, zero_stage=2).'
         ),
     ),
+    "no label": (
+        lambda: kb.evaluate(
+            labels().corpus, labels().table.rename(columns={"label": "x"}), labels()
+        ),
+        (
+            "Tabellen predictions har ingen kolumn 'label'; den har: id, text, x. "
+            "Kolumnerna 'id' och 'label' väntades.\n"
+            '  predictions.rename(columns={"x": "label"})'
+        ),
+    ),
     "one reader": (
         lambda: kb.merge_labels({"Selma": labels()}),
         (
@@ -112,6 +123,15 @@ def test_parts_stay_english_for_who_reads_them_by_name() -> None:
     with pytest.raises(RunError) as caught:
         no_such_run()
     assert caught.value.happened == "No run named 'films-dune'."
+
+
+def test_what_stands_beside_a_result_is_swedish() -> None:
+    letters = kb.Corpus.from_texts([f"brev {n}" for n in range(1200)], name="brev", year=1914)
+    sample = kb.sample_texts(letters, 20)
+    assert repr(sample).startswith("20 av 1\N{NO-BREAK SPACE}200 texter ur 'brev'")
+    assert "... 10 rader till i .table" in sample._repr_html_()
+    curve = kb.when_to_stop(pd.DataFrame({"labels": [10, 20], "score": [0.81, 0.815]}))
+    assert str(curve).startswith("Sluta: från 10 till 20 etiketter steg resultatet med 0,5 ")
 
 
 def test_error_is_english_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ def test_sentences_of_the_library_are_ones_it_says():
     said = templates_of_the_library()
     told = {one for one in said if "{}" in one and len(re.sub(r"\W", "", one)) >= LETTERS}
     patterns = [re.compile(re.escape(one).replace(r"\{\}", ".*")) for one in told]
-    known = tomllib.loads(_words.LIBRARY.read_text(encoding="utf-8"))
+    known = _words.library()
     strange = [one for one in known if re.sub(r"\{\w+\}", "{}", one) not in said
                and not any(pattern.fullmatch(one) for pattern in patterns)]  # fmt: skip
     assert strange == []
@@ -203,5 +203,5 @@ def test_sentence_of_the_library_is_recognised_and_its_values_kept():
 
 
 def test_fields_of_the_library_are_the_same_in_both_languages():
-    known = tomllib.loads(_words.LIBRARY.read_text(encoding="utf-8"))
+    known = _words.library()
     assert {text: sv for text, sv in known.items() if fields(text) != fields(sv)} == {}

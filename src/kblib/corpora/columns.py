@@ -57,11 +57,42 @@ def standard_frame(frame: pl.DataFrame, name: str) -> pl.DataFrame:
         If a text is absent or empty, an id is absent or used twice, or a year is not a whole
         number.
     """
-    frame = frame.with_columns(pl.col("id").cast(pl.String), _text_column(frame, name))
+    frame = frame.with_columns(shown_series(frame["id"]), _text_column(frame, name))
     frame = frame.with_columns(strings(frame.columns))
     frame = _with_year(frame, name)
     check_rows(frame, name)
     return frame.select(in_order(frame.columns))
+
+
+def shown(value: Any) -> str:
+    """Return a value as a spreadsheet shows it: 12 and not 12.0, which pandas makes of it."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def shown_series(values: pl.Series) -> pl.Series:
+    """Return values as text, each as `shown` does; nothing stays nothing."""
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
+        whole = (values.drop_nulls() % 1 == 0).all()
+        values = values.cast(pl.Int64) if whole else values
+    return values.cast(pl.String)
+
+
+def column_names(by: Sequence[str], asked: str = "by") -> tuple[str, ...]:
+    """Return a list of columns; one name alone would be taken for a list of letters.
+
+    Raises
+    ------
+    CorpusError
+        If it is a name alone.
+    """
+    if isinstance(by, str):
+        raise CorpusError(
+            f"{asked} is '{by}'.", "A list of columns was expected.", f"{asked}=['{by}']"
+        )
+    return tuple(by)
 
 
 def strings(there: Iterable[str]) -> list[pl.Expr]:

@@ -19,9 +19,9 @@ from kblib.baselines.vectors import frozen_vectors
 from kblib.baselines.words import check_names, word_rows, words_of
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
-from kblib.evaluation.joined import frame_of
 from kblib.evaluation.scores import SEED, Scores, evaluate
 from kblib.evaluation.significance import Differences, differences
+from kblib.evaluation.tables import frame_of
 from kblib.fewshot.classifier import opened
 from kblib.labels import Labels
 from kblib.labels.parts import Parts
@@ -31,7 +31,7 @@ from kblib.ngrams.resampling import FEWEST_UNITS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
     from kblib.fewshot.classifier import TextVectors
 
 ENCODER = "kb-mini-masked"

@@ -23,7 +23,7 @@ import polars as pl
 
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
-from kblib.evaluation.joined import Joined, join
+from kblib.evaluation.joined import SHOWN, Joined, join
 from kblib.evaluation.powered import (
     EXPECTED,
     FEWEST,
@@ -34,6 +34,7 @@ from kblib.evaluation.powered import (
     labels_for,
     powered,
 )
+from kblib.evaluation.tables import is_share
 from kblib.evaluation.texts import TextSample
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, check_confidence
@@ -42,7 +43,7 @@ from kblib.ngrams.stratified import ABOUT, UNKNOWN, About, Rule
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
 
 _NOTHING = Powered(UNKNOWN, math.nan, 1.0, math.nan)
 METHOD = (
@@ -99,7 +100,7 @@ class CorrectedCounts(Printed):
         LabelError
             If `within` is not between 0 and 1.
         """
-        if not 0 < within < 1:
+        if not is_share(within):
             raise LabelError(f"within is {within!r}.", "A share was expected.", "within=0.02")
         rows = []
         for row in self.rows.iter_rows(named=True):
@@ -259,6 +260,9 @@ def _warnings(joined: Joined) -> Iterator[str]:
         yield f"{unsure:,} of {n:,} labels count as unsure; the interval spans both ends."
     if joined.passed_over:
         yield f"Of these {joined.passed_over:,} texts were passed over."
+    if joined.strange:
+        named = ", ".join(f"{label} ({n:,})" for label, n in joined.strange[:SHOWN])
+        yield f"Labels that only readers give count as no: {named}. Who cannot tell says 'unsure'."
     abstained = int(joined.texts["abstained"].sum())
     if abstained:
         yield (

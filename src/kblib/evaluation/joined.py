@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from kblib.corpora.columns import shown
 from kblib.errors import LabelError
 from kblib.evaluation.powered import Judged
+from kblib.evaluation.tables import UNSURE, check_numbers, check_spelling, frame_of
 from kblib.evaluation.texts import PERIOD, UNIT, TextSample
-from kblib.labels import Labels
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from kblib.evaluation.tables import Table
 
-    Table = pl.DataFrame | pd.DataFrame | Labels
-
-UNSURE = "unsure"
-"""The label of a text that was read, but not decided; it counts as no, and the bounds tell."""
+SHOWN = 20
+"""Names of labels that an error lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,14 @@ class Joined:
         One row a labelled text in random order: id, and ``so``: 1 yes, 0 no, null unsure.
     passed_over
         How many of those that count as unsure have no label, though later ones of their stratum do.
+    strange
+        Labels that readers gave and the model never says, with how often; they count as no.
     """
 
     texts: pl.DataFrame
     labelled: pl.DataFrame
     passed_over: int
+    strange: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def _numbered(self) -> pl.DataFrame:
@@ -93,6 +96,8 @@ def join(
         If a column or a text is missing, a text was judged twice, a label is of none of the texts
         drawn, or nobody said `label`.
     """
+    _check_sample(sample)
+    label = shown(label).strip()
     judged = _predicted(frame_of(predictions, "predictions"), sample, label, score)
     given = frame_of(labels, "labels")
     _check_label(label, judged, given)
@@ -103,15 +108,27 @@ def join(
             f"{missing.height:,} of {texts.height:,} texts have no prediction; "
             f"the first is '{missing['id'][0]}'.",
             "A share of all texts needs each of them judged; empty where the model abstained.",
-            "Predict the whole corpus that the sample was drawn from.",
+            "Predict the whole corpus that the sample was drawn from. "
+            f"An id of the predictions: '{judged['id'][0]}'.",
         )
     said, passed_over = _said(sample, given, label)
-    return Joined(texts, said, passed_over)
+    return Joined(texts, said, passed_over, _strange(judged, given))
+
+
+def _check_sample(sample: object) -> None:
+    if not isinstance(sample, TextSample):
+        raise LabelError(
+            f"The sample is a {type(sample).__name__}.",
+            "What sample_texts draws was expected; of what label_next draws, its .sample.",
+            "kb.corrected_counts(kb.sample_texts(corpus, 300), predictions, labels, label='...')",
+        )
 
 
 def _predicted(
     table: pl.DataFrame, sample: TextSample, label: str, score: str | None
 ) -> pl.DataFrame:
+    if not table.height:
+        raise LabelError("The predictions have no row.", "One row a text was expected.")
     if table["id"].is_duplicated().any():
         twice = table.filter(pl.col("id").is_duplicated())["id"][0]
         raise LabelError(
@@ -140,6 +157,7 @@ def _check_score(table: pl.DataFrame, score: str) -> None:
             "score=None takes the label itself.",
         )
     values = table.filter(pl.col("label").is_not_null())[score]
+    check_numbers(values, "predictions")
     inside = values.is_between(0, 1)
     if not inside.all() or inside.null_count():
         worst = values.filter(~inside.fill_null(value=False))[0]
@@ -159,7 +177,7 @@ def _said(sample: TextSample, given: pl.DataFrame, label: str) -> tuple[pl.DataF
             f"the first is '{foreign['id'][0]}'.",
             "Counts are corrected by labels of a random sample only: other texts were chosen, "
             "and say nothing of the rest.",
-            "Label the texts of sample.table.",
+            f"Label the texts of sample.table. An id of theirs: '{sample.rows['id'][0]}'.",
         )
     sure = pl.when(pl.col("label") != UNSURE).then((pl.col("label") == label).cast(pl.Float64))
     known = given.filter(pl.col("label").is_not_null()).with_columns(so=sure)
@@ -174,55 +192,28 @@ def _said(sample: TextSample, given: pl.DataFrame, label: str) -> tuple[pl.DataF
 
 
 def _check_label(label: str, judged: pl.DataFrame, given: pl.DataFrame) -> None:
-    there = {*judged["predicted"].drop_nulls(), *given["label"].drop_nulls()} - {UNSURE}
+    model, readers = (
+        {*column.drop_nulls()} - {UNSURE} for column in (judged["predicted"], given["label"])
+    )
+    check_spelling({*model, *readers, UNSURE})
+    there = sorted(model | readers)
     if label not in there:
-        names = sorted(map(str, there))
+        near = difflib.get_close_matches(label, there, n=1)
         raise LabelError(
             f"Neither the model nor a reader says '{label}'.",
-            f"There are: {', '.join(names[:20])}." if names else "There is no label at all.",
+            f"There are: {', '.join(there[:SHOWN])}." if there else "There is no label at all.",
+            f"Did you mean '{near[0]}'?" if near else "",
         )
-
-
-def frame_of(table: Table, name: str) -> pl.DataFrame:
-    """Return labels or predictions as a table; it must have the columns ``id`` and ``label``.
-
-    Both become text, so that tables join in which ids are numbers here and text there.
-    """
-    if isinstance(table, Labels):
-        table = table.rows
-    if not hasattr(table, "columns"):
+    if model and readers and not model & readers and len(there) > 2:
         raise LabelError(
-            f"The {name} are a {type(table).__name__}.",
-            "A table with the columns 'id' and 'label' was expected.",
-            f'pandas.DataFrame({{"id": ..., "label": {name}}})',
+            f"The model says {', '.join(sorted(model)[:SHOWN])}; "
+            f"readers say {', '.join(sorted(readers)[:SHOWN])}.",
+            "Labels of the same names were expected.",
+            'labels.replace({"label": {"name of a reader": "name of the model"}})',
         )
-    there = [str(one) for one in table.columns]
-    missing = [one for one in ("id", "label") if one not in there]
-    if missing:
-        raise LabelError(
-            f"The {name} have no column '{missing[0]}'; they have: {', '.join(there)}.",
-            "Columns 'id' and 'label' were expected.",
-            f'{name}.rename(columns={{"{(there or ["x"])[0]}": "{missing[0]}"}})',
-        )
-    frame = table if isinstance(table, pl.DataFrame) else _of_pandas(table)
-    return frame.with_columns(_plain(frame["id"]), _plain(frame["label"]))
 
 
-def _plain(names: pl.Series) -> pl.Series:
-    """Return names as text; whole numbers that a gap has made fractions of are whole again."""
-    if names.dtype.is_float():
-        names = names.fill_nan(None)
-        whole = (names.drop_nulls() % 1 == 0).all()
-        names = names.cast(pl.Int64) if whole else names
-    return names.cast(pl.String)
-
-
-def _of_pandas(table: pd.DataFrame) -> pl.DataFrame:
-    """Return a table of pandas; columns in which numbers stand beside text become text."""
-    mixed = {name: table[name] for name in ("id", "label") if table[name].dtype == object}
-    text = {name: one.map(_text).where(one.notna(), None) for name, one in mixed.items()}
-    return pl.from_pandas(table.assign(**text))
-
-
-def _text(one: Any) -> str:
-    return str(int(one) if isinstance(one, float) and one.is_integer() else one)
+def _strange(judged: pl.DataFrame, given: pl.DataFrame) -> tuple[tuple[str, int], ...]:
+    known = [*judged["predicted"].drop_nulls().unique(), UNSURE]
+    only = given.filter(pl.col("label").is_not_null() & ~pl.col("label").is_in(known))
+    return tuple(only["label"].value_counts(name="n").sort("n", descending=True).iter_rows())

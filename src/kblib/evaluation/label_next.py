@@ -28,7 +28,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation.chances import chances, drawn_by_chance
-from kblib.evaluation.joined import frame_of
+from kblib.evaluation.tables import frame_of
 from kblib.evaluation.texts import TextSample, sample_texts
 from kblib.evaluation.wanted import density, uncertainty
 from kblib.ngrams.drawing import drawn
@@ -37,7 +37,7 @@ from kblib.ngrams.printed import Printed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
     from kblib.evaluation.wanted import Vectors
 
 RANDOM, CHOSEN = "random", "chosen"

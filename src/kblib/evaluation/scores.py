@@ -16,11 +16,11 @@ import polars as pl
 
 from kblib import __version__
 from kblib.corpora import Corpus
-from kblib.corpora.columns import known_column
+from kblib.corpora.columns import column_names, known_column
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation import matrices as m
-from kblib.evaluation.joined import UNSURE, frame_of
+from kblib.evaluation.tables import UNSURE, check_corpus, check_numbers, check_spelling, frame_of
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, check_confidence
 from kblib.ngrams.units import UNITS
@@ -28,7 +28,7 @@ from kblib.ngrams.units import UNITS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
 
 Floats = m.Floats
 RESAMPLES = 1_000
@@ -40,6 +40,7 @@ OF_LABELS: dict[str, Callable[[Floats], Floats]] = {
     "F1": m.f1,
 }
 ABSTAINED = m.ABSTAINED
+WITH_ZEROS = 'pandas.read_csv(path, dtype={"id": str})'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,6 +142,8 @@ def evaluate(
     [['accuracy', 0.75], ['macro F1', 0.7333333333333334]]
     """
     check_confidence(confidence)
+    check_corpus(corpus, "kb.evaluate(corpus, predictions, labels)")
+    by = column_names(by)
     unit = unit or next((name for name in UNITS if name in corpus.columns), "id")
     judged, said = _judged(corpus, predictions, labels, (*by, unit), unit)
     names = sorted({*judged["so"], *judged["said"]} - {ABSTAINED})
@@ -157,6 +160,9 @@ def _judged(
     given, found = frame_of(labels, "labels"), frame_of(predictions, "predictions")
     _once(given, "labels")
     _once(found, "predictions")
+    check_spelling({*given["label"].drop_nulls(), *found["label"].drop_nulls(), UNSURE})
+    if "score" in found.columns:
+        check_numbers(found["score"], "predictions")
     sure = given.filter(pl.col("label").is_not_null() & (pl.col("label") != UNSURE))
     wanted = [name for name in dict.fromkeys(columns) if name not in ("id", "decade")]
     texts = corpus.frame().select("id", *_columns(corpus, wanted, "decade" in columns)).collect()
@@ -164,11 +170,11 @@ def _judged(
     found = found.with_columns(pl.col("id").cast(texts["id"].dtype))
     rows = rows.join(texts, "id", how="inner", maintain_order="left")
     if not rows.height:
+        an_id = f" An id of this corpus: {corpus[0].id!r}." if len(corpus) else ""
         raise LabelError(
             f"None of the {given.height:,} labels is of a text of corpus '{corpus.name}'.",
-            "Labels are joined to texts by 'id'."
-            + (f" An id of this corpus: {corpus[0].id!r}." if len(corpus) else ""),
-            'Zeros in front are kept by pandas.read_csv(path, dtype={"id": str})',
+            f"Labels are joined to texts by 'id'.{an_id}",
+            f"Zeros in front are kept by {WITH_ZEROS}",
         )
     score = [name for name in ("score",) if name in found.columns]
     rows = rows.join(found.select("id", "label", *score), "id", how="left", maintain_order="left")

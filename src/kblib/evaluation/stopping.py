@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from kblib.errors import LabelError
+from kblib.errors import LabelError, told
 from kblib.evaluation.counts import CorrectedCounts
 from kblib.ngrams.printed import Printed
 
@@ -24,7 +24,7 @@ class StopAdvice(Printed):
     ----------
     stop
         Whether there are labels enough.
-    sentence
+    sentences
         Why, with the numbers.
     rows
         What it rests on: of counts one row a period (period, labels, half the interval's length,
@@ -34,18 +34,23 @@ class StopAdvice(Printed):
     """
 
     stop: bool
-    sentence: str
+    sentences: tuple[str, ...]
     rows: pl.DataFrame
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
     @property
+    def sentence(self) -> str:
+        """Why, with the numbers."""
+        return " ".join(self.sentences)
+
+    @property
     def title(self) -> str:
-        """The advice."""
-        return self.sentence
+        """The advice, in the language of the notebook."""
+        return " ".join(map(told, self.sentences))
 
     def __str__(self) -> str:
-        return self.sentence
+        return self.title
 
 
 def when_to_stop(
@@ -104,9 +109,9 @@ def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:
     said = f"±{_points(within)} points"
     if not wide.height:
         done = f"Stop: each of {periods.height} intervals is within {said}."
-        return StopAdvice(True, done, rows, asked)
+        return StopAdvice(True, (done,), rows, asked)
     first = f"Go on. Intervals that are not within {said}: {wide.height} of {periods.height}."
-    return StopAdvice(False, " ".join([first, *_widest(wide)]), rows, asked)
+    return StopAdvice(False, (first, *_widest(wide)), rows, asked)
 
 
 def _widest(wide: pl.DataFrame) -> Iterator[str]:
@@ -122,7 +127,7 @@ def _widest(wide: pl.DataFrame) -> Iterator[str]:
             else "More labels hardly shorten it: the units differ; about='corpus' leaves that out."
         )
     if without := wide.height - known.height:
-        note = wide.filter(pl.col("half").is_nan())["note"][0].removesuffix(": no interval")
+        note = wide.filter(pl.col("half").is_nan())["note"][0]
         yield f"Periods without an interval: {without} ({note})."
 
 
@@ -160,7 +165,7 @@ def _of_curve(curve: pl.DataFrame, gain: float, name: str) -> StopAdvice:
     at = before[-1]
     each = (scores[-1] - scores[at]) / math.log2(sizes[-1] / sizes[at])
     said = _curve_said(name, sizes, at, each, gain)
-    return StopAdvice(each < gain, said, means, {"gain": gain})
+    return StopAdvice(each < gain, (said,), means, {"gain": gain})
 
 
 def _curve_said(name: str, sizes: list[float], at: int, each: float, gain: float) -> str:

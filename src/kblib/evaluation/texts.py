@@ -18,8 +18,9 @@ import polars as pl
 
 from kblib import __version__
 from kblib.corpora import Corpus
-from kblib.corpora.columns import known_column
+from kblib.corpora.columns import column_names, known_column
 from kblib.errors import LabelError
+from kblib.evaluation.tables import check_corpus
 from kblib.ngrams.drawing import allot, drawn
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.units import DECADE, UNITS
@@ -105,7 +106,8 @@ def sample_texts(
     """
     if type(n) is not int or n < 1:
         raise LabelError(f"n is {n!r}.", "A number of texts was expected.", "n=300")
-    texts = _texts(corpus, per, tuple(by), unit)
+    check_corpus(corpus, "kb.sample_texts(corpus, 300)")
+    texts = _texts(corpus, per, column_names(by), unit)
     numbered = texts.with_row_index("row").filter(pl.col(PERIOD).is_not_null())
     if not numbered.height:
         raise LabelError(

@@ -10,12 +10,12 @@ import polars as pl
 
 from kblib.errors import LabelError
 from kblib.evaluation.chances import weighed_sum
-from kblib.evaluation.joined import frame_of
 from kblib.evaluation.label_next import NextTexts
+from kblib.evaluation.tables import frame_of
 from kblib.ngrams.printed import Printed
 
 if TYPE_CHECKING:
-    from kblib.evaluation.joined import Table
+    from kblib.evaluation.tables import Table
 
 
 @dataclass(frozen=True, eq=False, repr=False)

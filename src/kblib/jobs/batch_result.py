@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from kblib.errors import told
 from kblib.runs import RunFolder
 from kblib.runs.shards import ShardFiles
 
@@ -62,4 +63,4 @@ class BatchResult:
 
     def __repr__(self) -> str:
         done, shards = self.provenance["shards_done"], self.provenance["shards"]
-        return f"Result of run '{self.provenance['run']}': {done:,} of {shards:,} shards"
+        return told(f"Result of run '{self.provenance['run']}': {done:,} of {shards:,} shards")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kblib import sites
-from kblib.errors import JobError
+from kblib.errors import JobError, told
 from kblib.jobs.predict import BatchPredict
 from kblib.jobs.predict_shard import predict
 
@@ -85,16 +85,23 @@ class Preview:
     def __str__(self) -> str:
         """Return what was measured, where, and what does not follow from it."""
         hours = f"{_said(self.hours(1))} of one such worker, {_said(self.hours(4))} of 4"
-        return (
+        measured = (
             f"{self.n_measured:,} of {self.n_texts:,} texts took {self.seconds:.1f} s on "
-            f"{self.device}: {self.texts_per_s:,.1f} texts/s.\n"
+            f"{self.device}: {self.texts_per_s:,.1f} texts/s."
+        )
+        reckoned = (
             f"All of them: {hours}; {self.gpu_hours:.3g} GPU-hours (a worker without a GPU counts "
-            "as one).\n"
+            "as one)."
+        )
+        beside = (
             "Measured here, not on the site it may be sent to; starting workers and opening the "
-            "model come on top.\n"
-            f"With a limit, at which it stops and keeps what is done: "
+            "model come on top."
+        )
+        limit = (
+            "With a limit, at which it stops and keeps what is done: "
             f"kb.submit(job, budget_gpu_hours={_MARGIN * self.gpu_hours:.2g})"
         )
+        return "\n".join(map(told, (measured, reckoned, beside, limit)))
 
 
 def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:

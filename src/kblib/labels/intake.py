@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from kblib.corpora import Corpus
+from kblib.corpora.columns import shown
 from kblib.corpora.rows import frame_of_rows
 from kblib.errors import LabelError
 from kblib.labels.faults import LabelFaults
@@ -76,7 +77,7 @@ class Intake:
         return self._joined(frame) if self._corpus is not None else _in_order(frame)
 
     def _own_id(self, given: Any, otherwise: str) -> str:
-        own = otherwise if given is None or given == "" else str(given).strip()
+        own = otherwise if given is None or given == "" else shown(given).strip()
         if self._known is not None and own not in self._known:
             raise Wrong(f"is of '{own}', which is no text of the corpus", "Name the id: id='...'.")
         if own in self._first:

@@ -13,7 +13,7 @@ import polars as pl
 
 from kblib.corpora import Corpus
 from kblib.corpora.tables import pandas_of
-from kblib.errors import LabelError
+from kblib.errors import LabelError, told
 from kblib.labels.intake import counted
 from kblib.labels.parts import Parts, rows_of_parts
 
@@ -194,12 +194,13 @@ class Labels:
         return Labels(f"{self.name}-{part}", rows, self.labels, known)
 
     def __repr__(self) -> str:
-        return "\n".join([self.title, *(f"  Note: {one}" for one in self._notes())])
+        notes = (f"  {told('Note:')} {told(one)}" for one in self._notes())
+        return "\n".join([told(self.title), *notes])
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(one)}</p>" for one in self._notes())
+        notes = "".join(f"<p>{escape(told(one))}</p>" for one in self._notes())
         head = pandas_of(self.rows.head(5).lazy()).to_html(index=False)
-        return f"<p>{escape(self.title)}</p>{head}{notes}"
+        return f"<p>{escape(told(self.title))}</p>{head}{notes}"
 
     def _notes(self) -> list[str]:
         left = len(self.faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kblib.corpora.tables import pandas_of
+from kblib.errors import told
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTE = "note"
+"""A column whose sentences are told in the language of the notebook."""
 SHOWN = 10
 LONG = 10_000
 """Numbers from here on are grouped; a year is not."""
@@ -52,22 +56,37 @@ def as_text(title: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str
       sol   12,000
       regn       7
     """
-    columns = [[name, *map(_cell, rows[name].head(SHOWN).to_list())] for name in rows.columns]
+    shown = _shown(rows)
+    columns = [[name, *map(_cell, shown[name].to_list())] for name in rows.columns]
     aligned = [
         _aligned(column, left=rows[name].dtype == pl.String)
         for name, column in zip(rows.columns, columns, strict=True)
     ]
     lines = [f"  {'  '.join(cells)}".rstrip() for cells in zip(*aligned, strict=True)]
-    return "\n".join([title, *lines, *_more(rows), *(f"  Note: {one}" for one in warnings)])
+    notes = [f"{told('Note:')} {told(one)}" for one in warnings]
+    return "\n".join([told(title), *lines, *_more(rows), *(f"  {one}" for one in notes)])
 
 
 def as_html(title: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str:
     """Return title, first rows and notes for a notebook, with marked heads, all text escaped."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows.columns)
-    body = "".join(_html_row(row) for row in rows.head(SHOWN).iter_rows())
-    notes = "".join(f"<p>{escape(note.strip())}</p>" for note in (*_more(rows), *warnings))
-    caption = f'<caption style="caption-side:top;text-align:left">{escape(title)}</caption>'
+    sides = ["left" if rows[name].dtype == pl.String else "right" for name in rows.columns]
+    heads = "".join(
+        f'<th scope="col" style="text-align:{side}">{escape(name)}</th>'
+        for name, side in zip(rows.columns, sides, strict=True)
+    )
+    body = "".join(_html_row(row) for row in _shown(rows).iter_rows())
+    said = (*_more(rows), *map(told, warnings))
+    notes = "".join(f"<p>{escape(note.strip())}</p>" for note in said)
+    caption = f'<caption style="caption-side:top;text-align:left">{escape(told(title))}</caption>'
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _shown(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the first rows, with notes in the language of the notebook."""
+    first = rows.head(SHOWN)
+    if first.schema.get(NOTE) != pl.String:
+        return first
+    return first.with_columns(pl.Series(NOTE, [told(one or "") for one in first[NOTE]]))
 
 
 def _html_row(row: tuple[Any, ...]) -> str:
@@ -86,7 +105,7 @@ def _aligned(column: list[str], *, left: bool) -> list[str]:
 
 def _cell(value: Any) -> str:
     """Return a value as it is shown: four digits that count; nothing for what is not there."""
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < LONG else f"{value:,.0f}"
@@ -95,4 +114,4 @@ def _cell(value: Any) -> str:
 
 def _more(rows: pl.DataFrame) -> list[str]:
     rest = rows.height - SHOWN
-    return [f"  ... {rest:,} more rows in .table"] if rest > 0 else []
+    return ["  " + told(f"... {rest:,} more rows in .table")] if rest > 0 else []
