@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from kblib.errors import LabelError
@@ -18,6 +19,7 @@ from kblib.evaluation.learning_curve import learning_curve
 from kblib.evaluation.scores import evaluate
 from kblib.evaluation.significance import differences
 from kblib.fewshot.classifier import FewShotClassifier
+from kblib.fewshot.logistic_head import LogisticHead
 from kblib.labels import read_labels
 from tests.fewshot.few_made import WORDS, WordVectors, made_labels
 
@@ -146,6 +148,20 @@ def test_more_labels_are_better_and_groups_stay_apart(curve):
     assert scores[-1] > scores[0]
     assert curve.provenance["groups"] == "film"
     assert curve.provenance["n_test_groups"] == 12
+
+
+def test_groups_that_were_asked_for_hold_in_cross_validation_too(labels, tmp_path, monkeypatch):
+    rows = labels.rows.with_columns(series=pl.col("film").str.tail(1))
+    seen, fit = [], LogisticHead.fit
+    monkeypatch.setattr(
+        LogisticHead, "fit", lambda *a, **how: (seen.append(how["groups"]), fit(*a, **how))[1]
+    )
+    method = CurveMethod("sentences", WordVectors())
+    asked = {"sizes": (32,), "seeds": 1, "cache": tmp_path}
+    for groups in ("series", "film"):  # what is kept of one is not taken for the other
+        found = learning_curve(read_labels(rows), [method], groups=groups, **asked)
+        assert found.provenance["groups"] == groups
+        assert set(seen.pop()) <= set(rows[groups])
 
 
 def planned(right: dict[int, float]):

@@ -13,6 +13,7 @@ from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, JobError, LabelError, ModelError
 from kblib.fewshot import folder as few_shot_folder
 from kblib.fewshot.classifier import FewShotClassifier
+from kblib.fewshot.logistic_head import LogisticHead
 from kblib.jobs.predict import BatchPredict, weights_of
 from kblib.jobs.predict_shard import predict
 from kblib.labels import read_labels
@@ -70,6 +71,28 @@ def test_provenance_says_from_what_it_was_learnt(labels, classifier):
     assert known["n_labels"] == {"weather": 90, "sport": 60, "court": 30}
     assert known["groups"] == "film"
     assert known["labels_fingerprint"] == labels.provenance["fingerprint"]
+
+
+def test_what_labels_were_split_by_is_kept_together(labels, monkeypatch):
+    rows = labels.rows.with_columns(series=pl.col("film").str.tail(1))
+    several, seen = read_labels(rows), []
+    fit = LogisticHead.fit
+    monkeypatch.setattr(
+        LogisticHead, "fit", lambda *a, **how: (seen.append(how["groups"]), fit(*a, **how))[1]
+    )
+    train = several.split(test=0.3, by="series").train
+    for part, asked, wanted in (
+        (train, None, "series"),
+        (train, "film", "film"),
+        (several, None, "film"),
+        (read_labels(labels.rows.drop("film")).split().train, None, "text"),
+        (read_labels(labels.rows.drop("film")), None, None),
+    ):
+        found = FewShotClassifier.train(part, WordVectors(), groups=asked)
+        assert found.provenance["groups"] == wanted
+        assert seen.pop() == (None if wanted is None else part.rows[wanted].to_list())
+    with pytest.raises(LabelError, match="The labels have no column 'issue'"):
+        FewShotClassifier.train(train, WordVectors(), groups="issue")
 
 
 def test_saved_classifier_answers_the_same(labels, classifier, tmp_path, same_encoder):

@@ -83,7 +83,11 @@ def test_label_that_no_text_has_is_left_out():
 
 
 def test_texts_without_a_group_are_their_own():
-    assert logistic_head.numbered(["a", None, "a", None]).tolist() == [0, 1, 0, 2]
+    vectors, answers = drawn(30)
+    one = {"names": sorted(set(answers)), "seed": 3}
+    alone = LogisticHead.fit(vectors, answers, groups=[None] * 30, **one)
+    assert alone.tried == LogisticHead.fit(vectors, answers, **one).tried != {}
+    assert LogisticHead.fit(vectors, answers, groups=["SF1"] * 30, **one).tried == {}
 
 
 def test_one_label_is_refused():

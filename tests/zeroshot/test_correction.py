@@ -87,6 +87,12 @@ def test_groups_are_held_back_whole() -> None:
     assert correct(evidence_NL, so_N, ["SF1"] * 40, multi=False).measured == {}
 
 
+def test_texts_without_a_group_are_held_back_one_by_one() -> None:
+    evidence_NL, so_N = drawn(40)
+    alone = correct(evidence_NL, so_N, [None] * 40, multi=False)
+    assert alone.measured == correct(evidence_NL, so_N, list(range(40)), multi=False).measured
+
+
 @pytest.fixture
 def labels() -> Labels:
     rows = [{"text": f"Kungen kom år {n}.", "label": "hov", "film": f"SF{n}"} for n in range(12)]

@@ -15,9 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kblib.baselines.words import word_rows
-from kblib.fewshot.logistic_head import STRENGTHS, numbered, require_sklearn
+from kblib.fewshot.logistic_head import STRENGTHS, require_sklearn
 from kblib.fewshot.predicted import table_of
 from kblib.labels import Labels
+from kblib.labels.parts import numbered
 from kblib.tasks.passages import bare_words
 
 FOLDS = 3
@@ -109,7 +110,7 @@ def _searched(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a fold has a label too few of
-        folds = _folds(np.array(answers), numbered(groups), seed)
+        folds = _folds(np.array(answers), np.array(numbered(groups)), seed)
         if not folds:
             return model.fit(known, answers)
         return GridSearchCV(model, grid, cv=folds, scoring="f1_macro").fit(known, answers)

@@ -129,18 +129,22 @@ def _sentences(one: CurveMethod, parts: Parts, folder: Path) -> Method:
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
         vectors = store.of(train.rows["text"].to_list())
-        head = few_shot.FewShotClassifier.on_vectors(encoder, vectors, train, seed=seed).head
+        head = few_shot.FewShotClassifier.on_vectors(
+            encoder, vectors, train, groups=parts.by, seed=seed
+        ).head
         best = head.shares(store.of(test.rows["text"].to_list())).argmax(axis=1)
         return [head.labels[number] for number in best]
 
     return Method(one.shown, True, answer, _known(one, encoder.provenance))
 
 
-def _contrastive(one: CurveMethod, _parts: Parts, _folder: Path) -> Method:
+def _contrastive(one: CurveMethod, parts: Parts, _folder: Path) -> Method:
     model = str(one.model or few_shot.EMBEDDED_TRAINABLE)
 
     def answer(train: Labels, test: Labels, seed: int) -> list[str]:
-        made = few_shot.FewShotClassifier.contrast(train, model, recipe=one.recipe, seed=seed)
+        made = few_shot.FewShotClassifier.contrast(
+            train, model, recipe=one.recipe, groups=parts.by, seed=seed
+        )
         if made.provenance["contrast"]["steps"] < made.provenance["contrast"]["steps_planned"]:
             raise KeyboardInterrupt  # half a finetuning is no cell
         found: list[str] = made.predict(test)["label"].tolist()

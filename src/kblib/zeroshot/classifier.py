@@ -19,7 +19,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.tables import frame_of_texts
 from kblib.errors import CorpusError, LabelError
 from kblib.labels.labelled import Labels as LabelledTexts
-from kblib.labels.parts import GROUPS
+from kblib.labels.parts import hangs_by
 from kblib.models.given import shortened
 from kblib.models.sentence_encoder import SentenceEncoder
 from kblib.zeroshot import asked as asking
@@ -211,7 +211,7 @@ class ZeroShotClassifier:
         evidence_NP, _ = self._evidence(labels.rows["text"].to_list())
         evidence_NL = of_labels(evidence_NP, self.asked.prompts, len(self.labels))
         read_N = is_known(evidence_NL)
-        column = next((name for name in GROUPS if name in labels.rows.columns), "text")
+        column = hangs_by(labels) or "text"
         groups = [one for one, read in zip(labels.rows[column], read_N, strict=True) if read]
         other = copy(self)
         other.correction = correct(evidence_NL[read_N], so_N[read_N], groups, multi=self.multi)

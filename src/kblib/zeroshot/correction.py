@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from kblib.errors import LabelError
+from kblib.labels.parts import numbered
 from kblib.zeroshot.evidence import Floats, Ints, shares
 
 FEWEST = 10
@@ -113,7 +114,8 @@ def correct(evidence_NL: Floats, so_N: Ints, groups: Sequence[Any], *, multi: bo
     so_N
         The number of the label that each text has.
     groups
-        What each text hangs together by, such as its film: held back as a whole.
+        What each text hangs together by, such as its film: held back as a whole. A text of which
+        it is not known stands alone.
 
     Raises
     ------
@@ -196,8 +198,7 @@ def _held_back(
     evidence_NL: Floats, so_NL: Floats, groups: Sequence[Any], multi: bool
 ) -> dict[str, float]:
     """Correct each fold of whole groups by the others, and measure before and after."""
-    number_of = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    fold_N = np.array([number_of[group] for group in groups]) % _FOLDS
+    fold_N = np.array(numbered(groups)) % _FOLDS
     after_NL = evidence_NL.copy()
     for fold in np.unique(fold_N):
         inside = fold_N == fold
