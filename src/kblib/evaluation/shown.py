@@ -51,7 +51,7 @@ def begins(low: float, share: float, n: float, shown_from: float, chance: float)
     >>> begins(0.0103, 0.03, 100, 0.03, 0.025)
     0.0
     >>> round(begins(0.0411, 0.08, 100, 0.03, 0.025), 3)
-    0.036
+    0.035
     """
     if share <= shown_from * (1 + CLOSE):
         return 0.0
