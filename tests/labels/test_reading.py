@@ -312,3 +312,17 @@ def test_one_list_in_a_file_and_words_in_a_table_are_told_what_to_do(write):
     said = refused(write("ner.tsv", "Anna\tB-PER\nkom\tO\n"))
     assert said.endswith("Of a word a line: format='conll'.\n  To go on and list what is left out: "
                          "on_error='collect'.")  # fmt: skip
+
+
+def test_decimals_that_are_taken_as_names_are_told(write):
+    labels = read_labels(write("a.csv", "text,label\nen,1.5\ntvå,2\n"))
+    assert labels.warnings[-1].startswith("Labels such as '1.5' look like points on a scale")
+    whole = read_labels(write("b.csv", "text,label\nen,1\ntvå,2\n"))
+    assert not any("scale" in one for one in whole.warnings)
+
+
+def test_decimal_comma_and_workbook_are_told(tmp_path):
+    said = refused([{"text": "en", "label": "1,5"}], scale=True)
+    assert "Decimals stand after a point: 1.5, not 1,5." in said
+    (tmp_path / "betyg.xlsx").write_bytes(b"PK")
+    assert "betyg.xlsx is a workbook of a spreadsheet program." in refused(tmp_path / "betyg.xlsx")

@@ -145,6 +145,7 @@ class Labels:
         LabelError
             If there is no such label, or words are labelled.
         """
+        wanted = (wanted,) if isinstance(wanted, str) else tuple(wanted)
         strange = next((one for one in wanted if one not in self.labels), None)
         if strange is not None or self.kind == "words":
             raise LabelError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,6 +18,9 @@ PUT_TOGETHER = set("-|=:")
 """Marks in labels that are made of others."""
 SHORT = 3
 """Letters; of shorter names any two are similar."""
+
+
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 
 
 class Wrong(Exception):  # noqa: N818  a carrier, caught where file and line are known
@@ -93,7 +97,9 @@ def scale_value(value: Any) -> float:
         number = math.nan
     if math.isfinite(number):
         return number
-    raise Wrong(f"has the label {value!r}", "With scale=True a number was expected.")
+    said = "With scale=True a number was expected."
+    point = " Decimals stand after a point: 1.5, not 1,5." if "," in str(value) else ""
+    raise Wrong(f"has the label {value!r}", said + point)
 
 
 def slips(counts: Counter[Any]) -> Iterator[str]:
@@ -105,6 +111,15 @@ def slips(counts: Counter[Any]) -> Iterator[str]:
         if n == 1 and plain:
             for near in difflib.get_close_matches(label, often, n=1, cutoff=0.8):
                 yield f"'{label}' is a label given once, '{near}' {counts[near]:,} times: a slip?"
+
+
+def decimals(names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence where every name is a number and some have decimals: a scale, it seems."""
+    if names and all(map(_NUMBER.fullmatch, names)) and any(set(one) & {".", ","} for one in names):
+        yield (
+            f"Labels such as '{names[0]}' look like points on a scale, and are taken as names. "
+            "If they are a scale: scale=True."
+        )
 
 
 def _plain(value: Any) -> str:
@@ -119,7 +134,8 @@ def _plain(value: Any) -> str:
         raise Wrong(f"has a {type(value).__name__} as label", "One label a text was expected.")
     label = "" if value is None or value == -1 else str(value).strip()
     if not label:
-        raise Wrong("has no label", "Every text needs one; 'unsure' is one too.")
+        left_out = "To leave such rows out: on_error='collect'."
+        raise Wrong("has no label", f"Every text needs one; 'unsure' is one too. {left_out}")
     return label
 
 

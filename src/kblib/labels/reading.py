@@ -21,7 +21,7 @@ from kblib.labels.faults import LabelFaults
 from kblib.labels.hub_datasets import is_dataset, names_of, rows_of
 from kblib.labels.intake import Intake, counted
 from kblib.labels.labelled import Labels
-from kblib.labels.names import Names, slips
+from kblib.labels.names import Names, decimals, slips
 from kblib.labels.records import Columns, Entry, of_jsonl, of_table
 from kblib.labels.written import Asked, Format, Written, files_of, is_path
 
@@ -125,7 +125,7 @@ def _read_files(
 def _labels(name: str, intake: Intake, about: dict[str, Any], corpus: Corpus | None) -> Labels:
     frame, names, said = _with_outside(intake.frame(), intake.names)
     counts = counted(frame)
-    warnings = [*intake.faults.notes, *said, *slips(counts)]
+    warnings = [*intake.faults.notes, *said, *slips(counts), *decimals(names)]
     if names and len(counts) == 1:
         warnings.append(f"Every label is '{next(iter(counts))}': nothing can be told apart.")
     known = {} if corpus is None else _of_corpus(corpus)

@@ -21,6 +21,7 @@ ENDINGS: dict[str, Format] = {
     # Named entities are published as .txt more often than anything else with labels is.
     **dict.fromkeys((".conll", ".iob", ".iob2", ".bio", ".txt"), "conll"),
 }
+_WORKBOOKS = (".xlsx", ".xls", ".ods")
 
 
 class Asked(TypedDict, total=False):
@@ -109,6 +110,14 @@ class Written:
         form = next(iter(forms))
         if len(forms) == 1 and form is not None:
             return form
+        book = next((one for one in found.files if _ending(one) in _WORKBOOKS), None)
+        if book is not None:
+            raise LabelError(
+                f"{book.name} is a workbook of a spreadsheet program.",
+                "A plain table was expected.",
+                "Save it there as CSV (UTF-8), and read that: "
+                f"read_labels('{book.stem}.csv'), perhaps with separator=';'",
+            )
         raise LabelError(
             f"The endings in {found.where} do not say how the labels are written.",
             f"Files of one form were expected: {', '.join(ENDINGS)}.",
