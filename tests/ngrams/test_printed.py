@@ -10,7 +10,7 @@ from kblib.ngrams.dispersion import dispersion
 from kblib.ngrams.export import export_ngrams
 from kblib.ngrams.frequencies import frequencies, query_frequencies
 from kblib.ngrams.keyness import keyness
-from kblib.ngrams.printed import as_html, as_text
+from kblib.ngrams.printed import LONGEST, as_html, as_text
 from tests.ngrams.naive import random_corpus
 
 CROSSED = "intertitle and speech are counted together"
@@ -57,3 +57,9 @@ def test_words_are_escaped_in_a_notebook():
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert "a &lt; b" in shown
+
+
+def test_text_as_long_as_a_book_does_not_bury_the_table():
+    rows = pl.DataFrame({"text": ["ord " * 40_000]})
+    assert len(as_text("", rows)) < 2 * LONGEST
+    assert as_html("", rows).count("ord") < LONGEST

@@ -20,6 +20,8 @@ NOTE = "note"
 SHOWN = 10
 LONG = 10_000
 """Numbers from here on are grouped; a year is not."""
+LONGEST = 600
+"""Letters of a text in a cell: a whole book would bury the table."""
 
 
 class Printed:
@@ -38,11 +40,16 @@ class Printed:
         """What the table is of, in one line."""
         raise NotImplementedError
 
+    @property
+    def shown(self) -> pl.DataFrame:
+        """The rows with the columns that are printed: all, unless a class leaves some out."""
+        return self.rows
+
     def __repr__(self) -> str:
-        return as_text(self.title, self.rows, self.warnings)
+        return as_text(self.title, self.shown, self.warnings)
 
     def _repr_html_(self) -> str:
-        return as_html(self.title, self.rows, self.warnings)
+        return as_html(self.title, self.shown, self.warnings)
 
 
 def as_text(title: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str:
@@ -109,7 +116,10 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < LONG else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and value >= LONG else str(value)
+    if isinstance(value, int) and value >= LONG:
+        return f"{value:,}"
+    said = str(value)
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
 
 
 def _more(rows: pl.DataFrame) -> list[str]:

@@ -82,6 +82,12 @@ class ZeroShotLabels(Printed):
         )
 
     @property
+    def shown(self) -> pl.DataFrame:
+        """The rows as they are printed: of how texts were read only what is known of any."""
+        told = self.rows.select("n_tokens", "n_windows", "note")
+        return self.rows.drop(one.name for one in told if one.null_count() == told.height)
+
+    @property
     def counts(self) -> pd.DataFrame:
         """How many texts have each label, and how many are unsure: label, texts, share."""
         column = self.rows["labels"].explode() if self.multi else self.rows["label"]
