@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import pandas as pd
 
+from kblib.models.given import shortened
 from kblib.zeroshot.asked import TEMPLATE, Labels
 from kblib.zeroshot.classifier import ZeroShotClassifier
 from kblib.zeroshot.keywords import NO_MODEL
@@ -144,13 +145,16 @@ class ZeroShotView(View):
         self, texts: str | Sequence[str], method: str | None, model: Any, template: str
     ) -> None:
         listed = _texts(texts)
-        self._labels.value = self._named = ", ".join(map(str, self._given))
-        self._template.value = template
+        if isinstance(self._given, Sequence | Mapping) and not isinstance(self._given, str):
+            self._labels.value = self._named = ", ".join(map(str, self._given))
+        if isinstance(template, str):
+            self._template.value = template
         self._choice.options = [(_short(number, text), text) for number, text in listed.items()]
         self._choice.layout.display = None if len(listed) > 1 else "none"
         self._text.value = self._choice.value = listed[1]
         judge = ZeroShotClassifier(model, self._given, method=method, template=template,
                                    multi=self._multi.value)  # fmt: skip
+        self._template.value = judge.asked.templates[0]  # the field holds one
         self._method.value = judge.method.name
         self._models[judge.method.name] = judge.method.opened
         self.ask()
@@ -164,7 +168,10 @@ class ZeroShotView(View):
                 say("There is no method '{name}'.", name=wanted["method"]),
                 say("There are: {names}.", names=", ".join(METHODS)),
             )
+        _check_kinds(wanted)
         labels = wanted.get("labels", _listed(self._labels.value))
+        if isinstance(labels, str):
+            labels = _listed(labels)
         self._holding = True  # several fields change, and one question is asked
         try:
             if isinstance(labels, Mapping):
@@ -238,12 +245,27 @@ class ZeroShotView(View):
         return fig
 
 
+def _check_kinds(wanted: Mapping[str, Any]) -> None:
+    """Refuse values that the fields cannot hold, before any of them is changed."""
+    for name, kind, expected in (
+        ("text", str, say("A text was expected.")),
+        ("labels", (str, Sequence, Mapping), say("A list of words was expected.")),
+        ("template", str, say("A text was expected.")),
+        ("multi", bool, say("True or False was expected.")),
+    ):
+        if name in wanted and not isinstance(wanted[name], kind):
+            raise ViewError(
+                say("{name} is {given}.", name=name, given=shortened(wanted[name])), expected
+            )
+
+
 def _listed(text: str) -> list[str]:
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _texts(texts: Any) -> dict[int, str]:
     listed = [texts] if isinstance(texts, str) else texts
+    listed = listed.to_list() if hasattr(listed, "to_list") else listed  # a column of a table
     if (
         not isinstance(listed, Sequence)
         or not 0 < len(listed) <= MOST_TEXTS

@@ -75,6 +75,30 @@ def test_failing_model_shows_its_error(view, monkeypatch):
     assert "ZeroDivisionError" in view._message.value
 
 
+@pytest.mark.parametrize("labels", [None, 5, "hov, resor"])
+def test_labels_that_are_no_list_are_told_and_others_can_be_typed(labels):
+    view = ZeroShotView(TEXTS, labels, method="keywords")
+    assert f"The labels are {labels!r}." in view._message.value.replace("&#x27;", "'")
+    view._labels.value = "kungen, tåget"
+    view._method.value = "keywords"
+    assert "None" not in view._message.value
+
+
+def test_selection_of_another_kind_changes_nothing(view):
+    before = view.selection
+    for wrong in ({"text": 5}, {"labels": 5}, {"template": None}, {"multi": "yes"}):
+        view.selection = {"method": "masked", **wrong}
+        assert f"{next(iter(wrong))} is" in view._message.value
+        assert view.selection == before
+    view.selection = {"labels": "hov, sport"}
+    assert view.selection["labels"] == ["hov", "sport"]
+
+
+def test_column_of_a_table_is_a_list_of_texts():
+    pandas = pytest.importorskip("pandas")
+    assert len(ZeroShotView(pandas.Series(TEXTS), WORDS, method="keywords")._choice.options) == 3
+
+
 @pytest.mark.parametrize("texts", [[], 7, [7]])
 def test_what_is_no_text_is_told(texts):
     view = ZeroShotView(texts, WORDS, method="keywords")

@@ -145,6 +145,12 @@ def baselines(
             "Labels in parts were expected, so that baselines are tested on what they did not see.",
             "kb.baselines(labels.split(test=0.2))",
         )
+    if beside is not None and not isinstance(beside, Mapping):
+        raise LabelError(
+            f"What stands beside the baselines is a {type(beside).__name__}.",
+            "Models, or what they say, were expected by their names.",
+            'kb.baselines(parts, {"LoRA": model})',
+        )
     check_names(parts.train)
     names = _asked(parts.train, only)
     made = {name: _made(name, parts, encoder, seed) for name in names}

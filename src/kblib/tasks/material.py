@@ -39,6 +39,12 @@ def cues_of(corpus: Corpus, columns: Sequence[str] = ()) -> pl.DataFrame:
     LabelError
         If the corpus has no such columns: it is no corpus of cues.
     """
+    if not isinstance(corpus, Corpus):
+        raise LabelError(
+            f"The corpus is {corpus!r:.60}.",
+            "A Corpus was expected, of cues of films.",
+            'kb.load_sample("newsreels")',
+        )
     missing = next((one for one in (*NEEDED, *columns) if one not in corpus.columns), None)
     if missing is not None:
         raise LabelError(

@@ -67,8 +67,14 @@ def abstention(result: ZeroShotLabels, labels: Labels) -> Limits:
     Raises
     ------
     LabelError
-        If fewer than ten of the texts are labelled.
+        If fewer than ten of the texts are labelled, or these are no labels of that kind.
     """
+    if not isinstance(result, ZeroShotLabels) or not isinstance(labels, Labels):
+        raise LabelError(
+            f"abstention got a {type(result).__name__} and a {type(labels).__name__}.",
+            "What zero_shot returned and labelled texts were expected.",
+            "abstention(zero_shot(labels, names), labels)",
+        )
     given = labels.rows.select(pl.col("id").cast(pl.String), so=pl.col("label"))
     both = result.abstain(0.0).rows.select("id", "label", "score").join(given, on="id", how="inner")
     both = both.filter(pl.col("label").is_not_null() & pl.col("so").is_not_null())

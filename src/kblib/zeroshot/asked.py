@@ -95,7 +95,8 @@ class Asked:
             wordings = tuple(_wordings(name, labels[name]) for name in names)
         else:
             wordings = tuple((name,) for name in names)
-        given = (template,) if isinstance(template, str) else tuple(template)
+        several = isinstance(template, Sequence) and not isinstance(template, str)
+        given = tuple(template) if several else (template,)
         return cls(names, wordings, tuple(_template(one) for one in given or (None,)))
 
     @property
