@@ -136,6 +136,10 @@ class ScoresView(View):
         some = wrong.head(SHOWN)[["so", "said", "text"]].to_numpy().tolist()
         rows = [(so, said, text[:LONGEST]) for so, said, text in some]
         title = say("{n:,} texts labelled wrongly", n=len(wrong))
+        if len(wrong) > SHOWN:
+            title = say(
+                "{n:,} texts labelled wrongly, {shown} of them here", n=len(wrong), shown=SHOWN
+            )
         return _html.details(title, _html.table(title, heads, rows)) if rows else ""
 
     def _still(self) -> str:
