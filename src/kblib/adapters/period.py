@@ -23,6 +23,7 @@ from kblib.adapters.lora import with_lora
 from kblib.adapters.period_card import card_of, notice_of, verdict
 from kblib.adapters.recipe import PeriodRecipe
 from kblib.corpora import Corpus
+from kblib.corpora.rights import told_corpus
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import check_folder, read_json
 from kblib.models.catalog import find_model
@@ -163,7 +164,7 @@ def _recipe(
 ) -> dict[str, Any]:
     return {
         "recipe": asdict(recipe),
-        "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint},
+        "corpus": told_corpus(corpus),
         "read": {"fingerprint": texts.fingerprint, "words": texts.n_words, "texts": len(texts)},
         "training": asdict(config),
         "threads": torch.get_num_threads(),

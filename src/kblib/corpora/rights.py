@@ -25,6 +25,17 @@ def stated_rights(corpus: Corpus) -> list[dict[str, Any]]:
     return stated_in(corpus.frame())
 
 
+def told_corpus(corpus: Corpus) -> dict[str, Any]:
+    """Return who a corpus is, and what its documents allow; where it lies is nobody's matter."""
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "content": corpus.content,
+        "years": [corpus.counts["first_year"], corpus.counts["last_year"]],
+        "rights": stated_rights(corpus),
+    }
+
+
 def stated_in(frame: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return what `stated_rights` does of the rows of a table, which may lack both columns."""
     there = frame.collect_schema().names()

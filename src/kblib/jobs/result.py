@@ -13,8 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 import kblib
-from kblib.corpora import Corpus
-from kblib.corpora.rights import citations_of, stated_rights
+from kblib.corpora.rights import citations_of, told_corpus
 from kblib.jobs.next_words import document_scores
 from kblib.jobs.prepare import Prepared
 from kblib.jobs.rates import median_rate
@@ -130,7 +129,7 @@ def _recipe(
     return {
         "job": {
             **job.to_dict(),
-            "corpus": _told(job.corpus),
+            "corpus": told_corpus(job.corpus),
             **_origin(job),
             **_mixture(job),
         },
@@ -144,17 +143,6 @@ def _recipe(
     }
 
 
-def _told(corpus: Corpus) -> dict[str, Any]:
-    """Return who a corpus is, and what its documents allow; where it lies is nobody's matter."""
-    return {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "content": corpus.content,
-        "years": [corpus.counts["first_year"], corpus.counts["last_year"]],
-        "rights": stated_rights(corpus),
-    }
-
-
 def _origin(job: Pretrain) -> dict[str, Any]:
     """Return who the model is that the job went on from, and what that was made from."""
     if job.continue_from is None:
@@ -164,7 +152,9 @@ def _origin(job: Pretrain) -> dict[str, Any]:
 
 def _mixture(job: Pretrain) -> dict[str, Any]:
     others = job.sources[1:]
-    told = [{"name": one.name, "share": one.share, "corpus": _told(one.corpus)} for one in others]
+    told = [
+        {"name": one.name, "share": one.share, "corpus": told_corpus(one.corpus)} for one in others
+    ]
     return {"mixture": told} if told else {}
 
 

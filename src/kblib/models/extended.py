@@ -18,11 +18,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from kblib.corpora import Corpus
+from kblib.corpora.rights import told_corpus
 from kblib.models.build import embedding_matrix
 from kblib.models.continued import open_to_train
 from kblib.models.folder import save_model
-from kblib.models.origin import folder_of_origin, name_of_origin, origin_fingerprint, shape_in
+from kblib.models.origin import folder_of_origin, name_of_origin, shape_in
 from kblib.models.tokenizer_costs import TokenizerCosts, tokenizer_costs
+from kblib.models.told import told_model
 from kblib.tokens.extended import NewPiece, extended
 from kblib.tokens.subwords import Tokenizer
 
@@ -104,7 +106,7 @@ def extend_model(
         to,
         model=opened,
         tokenizer=after.tokenizer,
-        recipe=_recipe(str(model), folder, corpus, after.pieces),
+        recipe=_recipe(folder, corpus, after.pieces),
         scores={"tokens_a_word": _told(costs)},
         card=_card(str(model), corpus, costs, len(after.pieces)),
     )
@@ -133,12 +135,10 @@ def _table(before: Tokenizer, pieces: Iterable[NewPiece]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["piece", "id", "parts", "count"])
 
 
-def _recipe(
-    model: str, folder: Path, corpus: Corpus, pieces: tuple[NewPiece, ...]
-) -> dict[str, Any]:
+def _recipe(folder: Path, corpus: Corpus, pieces: tuple[NewPiece, ...]) -> dict[str, Any]:
     return {
-        "extended_from": {"name": name_of_origin(model), "fingerprint": origin_fingerprint(folder)},
-        "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint},
+        "extended_from": told_model(folder),
+        "corpus": told_corpus(corpus),
         "new_pieces": [one.piece for one in pieces],
         "beginning": "mean of the pieces that spelt it",
     }
