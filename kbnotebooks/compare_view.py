@@ -168,7 +168,7 @@ def _called(name: str) -> str:
         "eval_loss": say("loss on held-out text (nats)"),
         "eval_top1": say("held-out blanks filled right"),
         "tokens": say("tokens seen"),
-        "gpu_hours": say("GPU-hours"),
+        "gpu_hours": say("GPU-hours (of processes, where there is no GPU)"),
     }
     if name in known:
         return known[name]

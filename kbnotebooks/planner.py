@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
+from kblib.errors import KblibError
 from kbnotebooks import _html, _plan_picture, figures
 from kbnotebooks._errors import ViewError
 from kbnotebooks._view import View, entries_of
@@ -64,6 +65,7 @@ class PlanView(View):
         self._wanted: Variation | None = None
         self._lock = RLock()
         self._asked = 0
+        self._refused = False
         self._body, self._picture = w.HTML(), w.HTML()
         self._sliders: dict[str, Any] = {}
         self._lay_out(self._picture, self._body)
@@ -150,14 +152,20 @@ class PlanView(View):
         with self._lock:
             assert self._wanted is not None  # noqa: S101  sliders stand beside a variation
             wanted = replace(self._wanted, **numbers)
-            if wanted == self._wanted:
+            if wanted == self._wanted and not self._refused:
                 return
-            self._wanted = wanted
+            self._wanted, self._refused = wanted, False
             self._asked += 1
             mine = self._asked
         fit = varied_fit(self._given, wanted)
         self._show_if_last(mine, fit, None)  # stays where the plan is refused
-        self._show_if_last(mine, fit, varied(self._given, wanted))
+        try:
+            plan = varied(self._given, wanted)
+        except KblibError:
+            with self._lock:  # asked again, it is refused again: its message must not be lost
+                self._refused = self._refused or mine == self._asked
+            raise
+        self._show_if_last(mine, fit, plan)
 
     def _show_if_last(self, number: int, fit: Fit, plan: Plan | None) -> None:
         with self._lock:
@@ -225,7 +233,7 @@ def _sliders(now: Variation, most_nodes: int) -> dict[str, Any]:
             "style": {"description_width": "8rem"}}  # fmt: skip
     return {
         "nodes": w.IntSlider(now.nodes, min=1, max=most_nodes, description=say("Nodes"), **wide),
-        "tokens": w.FloatLogSlider(now.tokens, min=6, max=13, step=0.01, readout_format=".3s",
+        "tokens": w.FloatLogSlider(now.tokens, min=6, max=13, step=0.01, readout_format=".2e",
                                    description=say("Tokens"), **wide),
         "zero_stage": w.IntSlider(now.zero_stage, min=0, max=3, description=say("ZeRO stage"),
                                   **wide),

@@ -79,6 +79,25 @@ def test_wording_has_no_holes(kind: str, language: Any):
         assert "abababababab" in told
 
 
+def test_training_that_went_on_names_all_that_was_read():
+    speech = {"name": "speech", "fingerprint": "12" * 32}
+    job = {
+        "corpus": {"name": "titles", "fingerprint": "34" * 32},
+        "mixture": [{"name": "replay", "share": 0.25, "corpus": speech}],
+        "continue_from": {
+            "name": "old", "fingerprint": "56" * 32,
+            "recipe": {"job": {"corpus": speech, "continue_from": {"name": "of-the-hub"}}},
+        },
+        "seed": 1,
+    }  # fmt: skip
+    about = MODEL | {"recipe": {"job": job}}
+    told = methods(type("CausalLM", (), {"provenance": about})()).text
+    assert "25 % of what it read is corpus “speech”, fingerprint 121212121212 (replay)." in told
+    assert "The training went on from model “old” (565656565656). That one was trained on " in told
+    assert told.count("“speech”") == 2
+    assert "The training went on from model “of-the-hub”." in told
+
+
 def test_draw_says_its_seed_and_temperature():
     assert "(temperature 0.8, seed 4)" in methods(result("Generated")).text
     assert "(temperature 0,8, seed 4)" in methods(result("Generated"), language="sv").text

@@ -146,3 +146,19 @@ def test_error_about_the_language_is_told_all_the_same(monkeypatch: pytest.Monke
     with pytest.raises(KblibError) as caught:
         kb.Run.open("films")
     assert str(caught.value).startswith("No run named 'films'.")
+
+
+def test_award_and_its_months_are_swedish() -> None:
+    award = kb.allocation("lumi", core_hours=5_000_000)
+    said = str(award).replace("\N{NO-BREAK SPACE}", " ")
+    assert said.startswith(
+        "5 000 000 kärntimmar på lumi under 12 månader: 78 125 nodtimmar, 6 510 i månaden, 8,9 "
+        "noder från månadens första minut till den sista. Kärntimmar går inte att räkna om på lumi:"
+        " den debiterar GPU-timmar. Antaget här: 64 kärntimmar"
+    )
+    assert "det blir 312 500 GPU-timmar." in said
+    calendar = str(award.calendar(80_000, nodes=16)).replace("\N{NO-BREAK SPACE}", " ")
+    assert calendar == (
+        "80 000 nodtimmar under 12 månader: 0 av 78 125 går förlorade (0%), och 1 875 får inte "
+        "plats i tilldelningen."
+    )

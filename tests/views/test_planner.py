@@ -145,6 +145,15 @@ def test_sliders_follow_a_selection_also_where_it_does_not_fit(view: PlanView):
     assert view._sliders["zero_stage"].value == 3
 
 
+def test_what_changes_nothing_leaves_the_refusal_in_place(view: PlanView):
+    view._card.value = "A100-40GB"
+    view._sliders["zero_stage"].value = 0
+    view._card.value = "-"  # the same rate
+    assert "6.7 B parameters need" in str(view.error)
+    view.selection = {"zero_stage": 0}
+    assert "6.7 B parameters need" in view._message.value
+
+
 def test_another_site_is_another_plan(view: PlanView):
     before = view.plan
     view.selection = {"site": "lumi", "nodes": 32}

@@ -68,6 +68,34 @@ def _model(speech: Speech, about: Mapping[str, Any]) -> Iterable[str]:
             valid=speech.percent(job.get("valid") or 0), test=speech.percent(job.get("test") or 0),
             seed=job["seed"],
         )  # fmt: skip
+        yield from _also_read(speech, job)
+
+
+def _also_read(speech: Speech, job: Mapping[str, Any]) -> Iterable[str]:
+    """Say which other texts a training read, and what the model it went on from had read."""
+    for one in job.get("mixture", ()):
+        yield speech.say(
+            "{share} of what it read is corpus {name}, fingerprint {signs} ({called}).",
+            "{share} av det som den läste är korpus {name}, fingeravtryck {signs} ({called}).",
+            share=speech.percent(one["share"]), called=one["name"],
+            name=speech.quoted(one["corpus"]["name"]), signs=one["corpus"]["fingerprint"][:SIGNS],
+        )  # fmt: skip
+    if origin := job.get("continue_from"):
+        yield speech.say(
+            "The training went on from model {name}{weights}.",
+            "Träningen gick vidare från modell {name}{weights}.",
+            name=speech.quoted(origin["name"]),
+            weights=f" ({str(origin['fingerprint'])[:SIGNS]})" if origin.get("fingerprint") else "",
+        )
+        earlier = (origin.get("recipe") or {}).get("job", {})
+        if earlier.get("corpus"):
+            yield speech.say(
+                "That one was trained on corpus {name}, fingerprint {signs}.",
+                "Den modellen tränades på korpus {name}, fingeravtryck {signs}.",
+                name=speech.quoted(earlier["corpus"]["name"]),
+                signs=earlier["corpus"]["fingerprint"][:SIGNS],
+            )
+            yield from _also_read(speech, earlier)
 
 
 def masked(speech: Speech, about: Mapping[str, Any]) -> Told:

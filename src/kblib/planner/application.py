@@ -35,7 +35,7 @@ def application(plan: Plan, award: Allocation | None = None) -> str:
     parts = [_asked(plan), _work(plan), _memory(plan), _data(plan)]
     if award is not None:
         calendar = plan.calendar(award)
-        parts.append(f"### When\n\n{calendar}\n\n{_markdown(_short(calendar.table))}")
+        parts.append(f"### When\n\n{calendar.sentence}\n\n{_markdown(_short(calendar.table))}")
     return "\n\n".join([*parts, _sources(plan)]) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kblib import sites
-from kblib.errors import PlanError
+from kblib.errors import KblibError, PlanError
 from kblib.planner.billing import SAID, Billing, billing_of
 from kblib.planner.flops import check_positive, check_whole
 
@@ -89,6 +89,7 @@ class Allocation:
         return frame
 
     def __str__(self) -> str:
+        """Return the award in sentences, in the language of the notebook."""
         said = (
             f"{self.asked} on {self.billing.site} over {self.months} months: "
             f"{self.node_hours:,.0f} node-hours, {self.node_hours_a_month:,.0f} a month, "
@@ -96,7 +97,7 @@ class Allocation:
         )
         there = sites.cluster_of(sites.load_site(self.billing.site)).node.count
         beyond = f"The whole site has {there:,}." if self.nodes_all_month > there else ""
-        return " ".join(part for part in (said, beyond, self.assumption) if part)
+        return " ".join(KblibError.retell(part) for part in (said, beyond, self.assumption) if part)
 
 
 def allocation(

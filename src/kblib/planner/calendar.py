@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kblib import sites
-from kblib.errors import PlanError
+from kblib.errors import KblibError, PlanError
 from kblib.planner.award import Allocation
 from kblib.planner.flops import check_positive, check_whole
 
@@ -98,15 +98,22 @@ class Calendar:
         columns = ["from", "node-hours", "used", "lost", "days", "chained jobs", "start"]
         return pd.DataFrame(rows, columns=columns)
 
-    def __str__(self) -> str:
-        share = self.lost / self.award.node_hours
-        said = (
-            f"{self.needed:,.0f} node-hours in {len(self.months)} months: "
-            f"{self.lost:,.0f} of {self.award.node_hours:,.0f} are lost ({share:.0%})"
-        )
+    @property
+    def sentence(self) -> str:
+        """What is lost, and what does not fit, in a sentence."""
+        share = f"{self.lost / self.award.node_hours:.0%}"
+        needed, months = f"{self.needed:,.0f}", len(self.months)
+        lost, there = f"{self.lost:,.0f}", f"{self.award.node_hours:,.0f}"
         if self.left:
-            return f"{said}, and {self.left:,.0f} do not fit into the award."
-        return f"{said}."
+            return (
+                f"{needed} node-hours in {months} months: {lost} of {there} are lost ({share}), "
+                f"and {self.left:,.0f} do not fit into the award."
+            )
+        return f"{needed} node-hours in {months} months: {lost} of {there} are lost ({share})."
+
+    def __str__(self) -> str:
+        """Return the sentence in the language of the notebook."""
+        return KblibError.retell(self.sentence)
 
 
 def lay_out(

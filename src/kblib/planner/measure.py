@@ -50,7 +50,9 @@ def measure_here(job: Pretrain) -> Rate:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise _not_measured(job, last)
     answer = json.loads(done.stdout.splitlines()[-1])
-    source = f"measured here with random tokens on {answer['threads']} threads"
+    threads = answer["threads"]
+    on = "1 thread" if threads == 1 else f"{threads} threads"
+    source = f"measured here with random tokens on {on}"
     return keep_rate(job, "local", 1, answer["tokens_per_s"], source)
 
 
