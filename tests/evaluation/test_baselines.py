@@ -138,7 +138,7 @@ def test_every_model_is_compared_with_every_baseline_and_corrected_for_all(parts
     assert (rows["p_holm"] > rows["p"]).any()
     best = dict(zip(pairs, corrected, strict=True))["good", found.best]
     assert f"p {best:.4f}, corrected for 6 comparisons)." in found.warnings[0]
-    assert found.compared.title.endswith("p_holm: corrected for 6 comparisons (Holm 1979)")
+    assert found.compared.title.endswith("p_holm is corrected for 6 comparisons (Holm 1979)")
 
 
 def test_what_is_sure_alone_may_not_be_sure_among_many(parts):

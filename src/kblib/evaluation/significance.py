@@ -47,9 +47,10 @@ class Differences(Printed):
     @property
     def title(self) -> str:
         """What the table is of, in one line."""
-        n, corrected = self.rows.height, self.provenance["p_holm"]
-        said = f"Differences of {self.provenance['measure']}"
-        return f"{said}; p_holm: {corrected}" if n > 1 else said
+        n, measure = self.rows.height, self.provenance["measure"]
+        if n == 1:
+            return f"Differences of {measure}"
+        return f"Differences of {measure}; p_holm is corrected for {n} comparisons (Holm 1979)"
 
 
 def differences(
