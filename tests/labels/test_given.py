@@ -166,6 +166,10 @@ def test_tables_of_readers_are_merged():
         pl.from_pandas(hjalmar).with_columns(who=pl.lit("Hjalmar")),
     ])  # fmt: skip
     assert merge_labels(one).settled == merged.settled
+    with pytest.raises(LabelError, match="Under 'Selma' stand labels by Hjalmar, Selma"):
+        merge_labels({"Selma": one, "Hjalmar": one})  # one file of both: they would agree in all
+    with pytest.raises(LabelError, match="The labels are "):
+        merge_labels("labels.csv")
 
 
 def test_one_reader_or_a_table_without_labels_is_refused():

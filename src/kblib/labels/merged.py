@@ -126,7 +126,7 @@ def merge_labels(given: Mapping[str, Labels | Table] | Labels | Table) -> Merged
     Raises
     ------
     LabelError
-        If a column is missing, or there is only one reader.
+        If a column is missing, there is only one reader, or under one name stand labels of several.
 
     Examples
     --------
@@ -137,10 +137,7 @@ def merge_labels(given: Mapping[str, Labels | Table] | Labels | Table) -> Merged
     {'a': 'love', 'b': 'unsure'}
     """
     if isinstance(given, Mapping):
-        frames = [
-            _frame(one, ("id", "label")).select("id", "label").with_columns(pl.lit(who).alias(WHO))
-            for who, one in given.items()
-        ]
+        frames = [_of_reader(one, who) for who, one in given.items()]
         rows = pl.concat(frames) if frames else pl.DataFrame()
     else:
         rows = _frame(given, ("id", "label", WHO))
@@ -163,8 +160,27 @@ def merged_of(
     return MergedLabels(readers, warnings, {**known, "labelled_texts": texts})
 
 
+def _of_reader(given: Any, who: str) -> pl.DataFrame:
+    """Return the labels that stand under a name; those of several readers would agree with all."""
+    frame = _frame(given, ("id", "label"))
+    readers = frame[WHO].unique().sort().to_list() if WHO in frame.columns else []
+    if len(readers) > 1:
+        raise LabelError(
+            f"Under '{who}' stand labels by {', '.join(map(str, readers))}.",
+            "Those of one reader were expected under each name.",
+            f"merge_labels(table) reads the column '{WHO}'; of a LabelView: view.labels.merged",
+        )
+    return frame.select("id", "label").with_columns(pl.lit(who).alias(WHO))
+
+
 def _frame(given: Any, needed: tuple[str, ...]) -> pl.DataFrame:
     given = given.rows if isinstance(given, Labels) else given
+    if not hasattr(given, "columns"):
+        raise LabelError(
+            f"The labels are {given!r:.60}.",
+            "Labels or a table were expected, of each reader by name.",
+            "merge_labels({'Selma': selma, 'Hjalmar': hjalmar})",
+        )
     frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
     missing = next((one for one in needed if one not in frame.columns), None)
     if missing is None:
