@@ -28,6 +28,7 @@ class OneByOneView(View):
         super().__init__()
         self._number, self._typed = 1, ""
         self._answered: list[bool] = []
+        self._just_done = False
         self._line, self._progress = w.HTML(), w.HTML()
         self._line.add_class("kb-mark-line")
         self._answer_of: Mapping[str, str] = {}
@@ -100,8 +101,10 @@ class OneByOneView(View):
 
     def _answer(self, answer: str) -> None:
         """Save an answer, and show the next item that has none."""
+        before = len(self._mine())
         self._save(answer)
         self._show(self._next())
+        self._just_done = before < len(self._items()) <= len(self._mine())
 
     def _next(self, after: int | None = None) -> int:
         """Return the first item after this one that this reader has not answered, or before it."""
@@ -113,7 +116,7 @@ class OneByOneView(View):
 
     def _show(self, number: int) -> None:
         self._check(number)
-        self._number = number
+        self._number, self._just_done = number, False
         self._progress.value = _html.wrap(self._progress_html())
         self._line.value = _html.wrap(self._line_html())
 
@@ -132,6 +135,14 @@ class OneByOneView(View):
             answer = self._answer_of.get(letter.lower())
             if answer is None:
                 raise ViewError(say("The key '{key}' means nothing here.", key=letter), self._hint)
+            if self._just_done:  # one key too many, which would change the last answer
+                raise ViewError(
+                    say(
+                        "All {n:,} have an answer; the last key was not taken.",
+                        n=len(self._items()),
+                    ),
+                    say("To change one, go back to it."),
+                )
             self._answer(answer)
             self._answered[at] = True
 

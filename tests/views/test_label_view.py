@@ -102,6 +102,18 @@ def test_key_without_a_label_is_taken_away_without_going_back(view, path):
     assert view.selection == 1
 
 
+def test_one_key_too_many_does_not_change_the_last_label(view, path):
+    view._keys.value = "12121"
+    assert [line["label"] for line in saved(path)] == ["weather", "trade", "weather", "trade"]
+    assert "All 4 have an answer; the last key was not taken." in view._message.value
+    view.back()
+    view._keys.value = "121212"
+    assert [line["label"] for line in saved(path)][4:] == ["trade"]
+    assert view.selection == 4
+    view._keys.value = "1212121"
+    assert [line["label"] for line in saved(path)][5:] == ["weather"]
+
+
 @pytest.mark.parametrize("labels", ["weather", None, 5])
 def test_labels_that_are_no_list_are_answered_below_the_view(corpus, path, labels):
     view = LabelView(sample_texts(corpus, 4), path, labels=labels, who="Selma")
