@@ -269,3 +269,18 @@ def test_this_machine_is_given_no_rate(job: Pretrain) -> None:
 def test_tables_of_an_application_write_numbers_out(job: Pretrain) -> None:
     text = planned(job).application(allocation("meluxina", core_hours=5e7))
     assert "e+" not in text.split("### Texts")[1]
+
+
+def test_few_hours_are_not_none(job: Pretrain) -> None:
+    """2,097,152 tokens on 64 GPUs of 100 TFLOP/s: 0.25 GPU-hours, a quarter of it of nodes."""
+    found = planned(replace(job, tokens=2e6), tflops_per_gpu=100, goodput=1)
+    assert "0.25 GPU-hours, 0.064 node-hours, billed as 4.1 core-hours." in str(found)
+    assert "kWh and" in str(found.side.energy(found.hours))
+
+
+def test_site_that_counts_gpus_otherwise_says_what_it_bills(job: Pretrain) -> None:
+    found = plan(replace(job, activation_checkpointing=True), site="lumi", nodes=4)
+    gpus, billed = f"{found.gpu_hours:,.0f} GPU-hours", f"{found.billed:,.0f} GPU-hours"
+    assert f"{gpus}, " in str(found)
+    assert str(found).endswith(f"billed as {billed}.")
+    assert f"{gpus} as jobs count GPUs" in found.application()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kblib import sites
 from kblib.planner.award import Allocation
+from kblib.planner.billing import hours_told
 
 if TYPE_CHECKING:
     from kblib.planner.plan_result import Plan
@@ -42,13 +43,14 @@ def application(plan: Plan, award: Allocation | None = None) -> str:
 def _asked(plan: Plan) -> str:
     low, high = plan.hours_between
     side = plan.side
-    said = f", between {low:,.0f} and {high:,.0f} by the spread of published runs"
+    said = f", between {hours_told(low)} and {hours_told(high)} by the spread of published runs"
     between = said if low < high else ""
     return (
         f"## Resources asked for: {plan.site}\n\n"
         f"{_aim(plan)} on {plan.tokens:,} tokens we ask for {side.billing.told(plan.node_hours)} "
-        f"({plan.node_hours:,.0f} node-hours, {plan.gpu_hours:,.0f} GPU-hours): "
-        f"{plan.hours:,.0f} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs"
+        f"({hours_told(plan.node_hours)} node-hours; {hours_told(plan.gpu_hours)} GPU-hours as "
+        "jobs count GPUs): "
+        f"{hours_told(plan.hours)} hours on {side.nodes} nodes of {side.billing.gpus_per_node} GPUs"
         f"{between}. Jobs checkpoint, end at the wall-time limit and go on in the next one of "
         "their chain."
     )

@@ -10,6 +10,7 @@ from kblib.sites.facts import overlay
 
 _UNITS = {"core-h": "cores_per_node", "gpu-h": "gpus_per_node", "node-h": ""}
 _TOLD = {"core-h": "{} core-hours", "gpu-h": "{} GPU-hours", "node-h": "{} node-hours"}
+_FEW = 10
 SAID = {unit: told.removeprefix("{} ") for unit, told in _TOLD.items()}
 
 
@@ -51,7 +52,12 @@ class Billing:
 
     def told(self, node_hours: float) -> str:
         """Return node-hours in the site's own unit, with its name."""
-        return _TOLD[self.unit].format(f"{self.billed(node_hours):,.0f}")
+        return _TOLD[self.unit].format(hours_told(self.billed(node_hours)))
+
+
+def hours_told(hours: float) -> str:
+    """Return hours of nodes or GPUs as they are written: few of them not as none."""
+    return f"{hours:,.0f}" if hours >= _FEW else f"{hours:.2g}"
 
 
 def billing_of(name: str) -> Billing:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 INFRASTRUCTURE = (433_196 + 256_646) / 433_196
 """All electricity for that of the GPUs at full draw, in BLOOM's training (Luccioni et al. 2023)."""
+_FEW_KWH = 100
 EU_GRAMS_PER_KWH = 251.0
 """CO2 equivalents of the EU's electricity in 2022 (European Environment Agency). Sites have their
 own: hydropower is far below."""
@@ -39,4 +40,6 @@ class Energy:
         )
 
     def __str__(self) -> str:
+        if self.kwh < _FEW_KWH:
+            return f"about {self.kwh:,.3g} kWh and {self.tonnes * 1000:,.2g} kg of CO2"
         return f"about {self.kwh / 1000:,.3g} MWh and {self.tonnes:,.2g} t of CO2"

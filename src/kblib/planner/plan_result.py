@@ -11,6 +11,7 @@ from kblib.errors import PlanError
 from kblib.jobs.rates import Rate
 from kblib.jobs.specs import Pretrain
 from kblib.planner.award import Allocation
+from kblib.planner.billing import hours_told
 from kblib.planner.calendar import Calendar
 from kblib.planner.cluster_side import ClusterSide, Estimate
 from kblib.planner.flops import hardware_flops
@@ -148,8 +149,8 @@ class Plan:
             rows.append(("between", f"{duration(low)} and {duration(high)}", "by these spreads"))
         rows += [
             ("nodes", f"{side.nodes}", f"of {side.billing.gpus_per_node} GPUs"),
-            ("GPU-hours", f"{self.gpu_hours:,.1f}", "as jobs count GPUs"),
-            ("node-hours", f"{self.node_hours:,.1f}", ""),
+            ("GPU-hours", hours_told(self.gpu_hours), "as jobs count GPUs"),
+            ("node-hours", hours_told(self.node_hours), ""),
             ("billed", side.billing.told(self.node_hours), side.billing.source),
         ]
         if side.fit is not None:
@@ -201,8 +202,9 @@ class Plan:
             return said
         nodes = "1 node" if self.cluster.nodes == 1 else f"{self.cluster.nodes} nodes"
         return (
-            f"{said} On {nodes} of {self.site}: {self.gpu_hours:,.0f} GPU-hours, "
-            f"{self.node_hours:,.0f} node-hours, {self.cluster.billing.told(self.node_hours)}."
+            f"{said} On {nodes} of {self.site}: {hours_told(self.gpu_hours)} GPU-hours, "
+            f"{hours_told(self.node_hours)} node-hours, "
+            f"billed as {self.cluster.billing.told(self.node_hours)}."
         )
 
 
