@@ -192,7 +192,7 @@ class Bundle:
         if unknown.what == "texts":
             step = f"Give the corpus, {unknown.fingerprint[:12]}: --corpus NAME"
         else:
-            step = f'Look at its card, then: --licence "{unknown.name}=ITS LICENCE"'
+            step = f"Look at its card, then: {_giving(unknown.name, 'ITS LICENCE')}"
         raise ModelError(happened, expected, step)
 
     def _refuse_what_may_not_leave(self) -> None:
@@ -253,6 +253,11 @@ class Bundle:
         }
 
 
+def _giving(name: str, licence: str) -> str:
+    """Return how a licence is given in a shell, and in a notebook."""
+    return f'--licence "{name}={licence}", or kb.Bundle(..., licences={{"{name}": "{licence}"}})'
+
+
 def _states_none(source: Source) -> bool:
     """Say whether labels or a model state no terms, or some of them; texts are asked themselves."""
     said = source.stated or ({"licence": "", "rights": ""},)
@@ -264,7 +269,7 @@ def _step_of(kept: Stated) -> str:
     """Return what can be done about terms that do not let a model leave."""
     agreed = '--agreement "with whom, when, reference"'
     if kept.what != "texts" and kept.terms == Terms.NOT_STATED:
-        return f'Whoever may say it gives their licence: --licence "{kept.name}=CC-BY-4.0"'
+        return f"Whoever may say it gives their licence: {_giving(kept.name, 'CC-BY-4.0')}"
     return f"Train on the others only, or, where the holders of the rights have agreed: {agreed}"
 
 
