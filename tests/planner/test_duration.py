@@ -14,8 +14,10 @@ import pytest
 from kblib import sites
 from kblib.corpora import Corpus
 from kblib.errors import PlanError, SiteError
+from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.rates import keep_rate, known_rate
 from kblib.jobs.specs import Pretrain
+from kblib.labels import read_labels
 from kblib.models.shape import ModelShape
 from kblib.planner import measure, plan
 
@@ -250,7 +252,19 @@ def test_measurement_takes_the_threads_of_a_run(
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(subprocess, "run", run)
     cores = sites.this_machine().cores
-    assert plan(unmeasured).rate.source == (f"measured here with random tokens on {cores} threads")
+    on = f"{cores} thread{'s' * (cores > 1)}"
+    assert plan(unmeasured).rate.source == f"measured here with random tokens on {on}"
+
+
+def test_finetuning_is_not_planned_and_it_is_said_what_tells(tmp_home: Path) -> None:
+    rows = [{"text": f"{w} {n}", "label": w} for w in ("sol", "regn") for n in range(20)]
+    with pytest.raises(PlanError) as caught:
+        plan(Finetune(read_labels(rows)), site="meluxina")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "A finetuning cannot be planned. What it takes hangs on how long the labelled texts are, "
+        "and its first steps tell.\n  kb.submit(job, budget_gpu_hours=1): its view shows the time "
+        "that is left, and it ends when so much is spent"
+    )
 
 
 def test_planning_needs_no_torch(job: Pretrain, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import math
 
 from kblib import sites
 from kblib.errors import PlanError
+from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.quantities import steps_in
 from kblib.jobs.rates import Rate, known_rate
 from kblib.jobs.specs import Pretrain, check_ranks
@@ -162,6 +163,13 @@ def _plan(
 
 
 def _check_job(job: object) -> None:
+    if isinstance(job, Finetune):
+        raise PlanError(
+            "A finetuning cannot be planned.",
+            "What it takes hangs on how long the labelled texts are, and its first steps tell.",
+            "kb.submit(job, budget_gpu_hours=1): its view shows the time that is left, and it ends "
+            "when so much is spent",
+        )
     if not isinstance(job, Pretrain):
         raise PlanError(
             f"plan got a {type(job).__name__}.",
