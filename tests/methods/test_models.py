@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,16 @@ def test_training_that_went_on_names_all_that_was_read():
     assert "The training went on from model “old” (565656565656). That one was trained on " in told
     assert told.count("“speech”") == 2
     assert "The training went on from model “of-the-hub”." in told
+
+
+def test_result_of_a_run_is_called_by_its_run(tmp_path: Path):
+    folder = tmp_path / "runs" / "titles-1a2b" / "result" / "model"
+    folder.mkdir(parents=True)
+    (folder / "recipe.json").write_text("{}")
+    (folder.parent.parent / "state.json").write_text("{}")
+    about = {"folder": folder, "provenance": {"model": "model", "weights": "ab" * 32}}
+    told = methods(type("CausalLM", (), about)()).text
+    assert "Model “titles-1a2b” (weights abababababab)." in told
 
 
 def test_draw_says_its_seed_and_temperature():

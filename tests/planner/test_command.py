@@ -21,6 +21,16 @@ def test_plan_of_a_site_names_hours_and_what_fits(capsys: pytest.CaptureFixture[
     assert "ZeRO stage" in text
 
 
+def test_sources_are_wrapped_and_none_is_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    text = said(capsys, "--site", "meluxina")
+    table = text.split("\n\n")[1].splitlines()
+    assert max(map(len, table)) <= 100
+    assert "ask the site for its own)" in " ".join(text.split())
+
+
 def test_given_rates_are_gone_by(capsys: pytest.CaptureFixture[str]) -> None:
     """A third of 6 N D's hours more, at most, for attention."""
     text = said(capsys, "--tflops", "100", "--goodput", "1", "--tokens", "1e9")

@@ -60,7 +60,7 @@ def _content(path: Path) -> Mapping[str, Any]:
         ) from None
     except (ValueError, OSError) as error:
         raise JobError(
-            f"{path} cannot be read as a job: {error}",
+            f"{path} cannot be read as a job: {error}.",
             "JSON was expected, as job.save writes it.",
             'job.save("job.json")',
         ) from None

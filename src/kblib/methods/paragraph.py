@@ -19,6 +19,7 @@ from kblib.files import read_json
 from kblib.methods.sentences import ABOUT, cited, otherwise
 from kblib.methods.speech import Language, Speech
 from kblib.methods.told import SIGNS, Told
+from kblib.models.origin import name_of_origin
 
 RECIPE = "recipe.json"
 """How a model of ours was made, in its folder."""
@@ -121,8 +122,13 @@ def _provenance(result: Any) -> Mapping[str, Any]:
             "A corpus, a model, or a result with .provenance was expected.",
             "methods(films, trend)",
         )
-    recipe = Path(getattr(result, "folder", None) or "-") / RECIPE
-    return {**found, "recipe": read_json(recipe)} if recipe.is_file() else found
+    folder = Path(getattr(result, "folder", None) or "-")
+    if not (folder / RECIPE).is_file():
+        return found
+    named = dict(found)
+    if found.get("model") == folder.name:  # a run's result lies in a folder called "model"
+        named["model"] = name_of_origin(str(folder))
+    return {**named, "recipe": read_json(folder / RECIPE)}
 
 
 def _told(speech: Speech, kind: str, about: Mapping[str, Any]) -> Told:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +24,8 @@ from kblib.planner.plan_result import Plan
 TOKENS_A_STEP = 4_000_000
 """Of LLaMA's batches (Touvron et al. 2023); what a plan of a published model reads at a time."""
 _LONGEST_BLOCK = 2048
+_NARROW, _WIDE = 30, 110
+"""Letters a line for sources at least, and a terminal that does not say how wide it is."""
 
 
 def answer(arguments: argparse.Namespace) -> Iterator[str]:
@@ -41,7 +45,7 @@ def answer(arguments: argparse.Namespace) -> Iterator[str]:
         yield found.application(award)
         return
     yield f"{found}\n"
-    yield _shown(found.table)
+    yield from _rows(found.table)
     if found.side.fit is not None:
         yield f"\n{found.memory}:\n{_shown(found.side.fit.table)}"
     if award is not None:
@@ -94,6 +98,17 @@ def _award(arguments: argparse.Namespace) -> Allocation | None:
     if arguments.core_hours is None:
         return None
     return allocation(arguments.site, core_hours=arguments.core_hours, months=arguments.months)
+
+
+def _rows(table: pd.DataFrame) -> Iterator[str]:
+    """Yield the rows of a plan as wide as the terminal; long sources go on below themselves."""
+    names, values = (max(map(len, table[name])) for name in ("what", "value"))
+    indent = " " * (names + values + 4)
+    room = max(_NARROW, shutil.get_terminal_size((_WIDE, 24)).columns - len(indent))
+    for what, value, source in table.itertuples(index=False, name=None):
+        first, *others = textwrap.wrap(source, room) or [""]
+        yield f"{what:<{names}}  {value:>{values}}  {first}".rstrip()
+        yield from (indent + line for line in others)
 
 
 def _shown(table: pd.DataFrame) -> str:
