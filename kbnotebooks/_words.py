@@ -30,7 +30,7 @@ CODE = "code"
 """The field of a sentence of the library that holds code: it stays as it is."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
-_NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]\d+)?%?")
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]\d+)?%?")
 
 _chosen: list[str] = []
 

@@ -174,8 +174,9 @@ def _table_html(rows: pl.DataFrame) -> str:
     heads = [_html.Column(name, 1 < place < 6) for place, name in enumerate(names)]
     columns = ("label", "measure", "score", "low", "high", "texts", "note")
     table = [
-        (say("all") if label is None else label, heard(measure), *(_share(one) for one in shares),
-         number(texts), heard(note))
+        (say("all") if label is None else label,
+         say(measure) if measure in MEASURES else heard(measure),
+         *(_share(one) for one in shares), number(texts), heard(note))
         for label, measure, *shares, texts, note in rows.select(columns).iter_rows()
     ]  # fmt: skip
     return _html.table(say("Scores"), heads, table)

@@ -85,3 +85,5 @@ def test_view_speaks_swedish(scores, monkeypatch):
     shown = ScoresView(scores).html
     assert "texter med fel etikett" in shown
     assert "labelled" not in shown
+    assert ">täckning<" in shown
+    assert ">recall<" not in shown

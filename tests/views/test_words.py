@@ -200,6 +200,7 @@ def test_sentence_of_the_library_is_recognised_and_its_values_kept():
         f"5{NO_BREAK}063 ord (2,2%) saknar uppgift om år och är inte med."
     )
     assert _words.heard("A sentence nobody translated.") == "A sentence nobody translated."
+    assert _words.heard("+0.016") == "+0,016"
 
 
 def test_fields_of_the_library_are_the_same_in_both_languages():
