@@ -257,6 +257,7 @@ def _add_finetune_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--encoding", default="utf-8", help="of the file (default: utf-8)")
     one.add_argument("--scale", action="store_true", help="labels are numbers on a scale")
     one.add_argument("--by", help="column whose groups stay whole; by default film, issue, ...")
+    one.add_argument("--time", metavar="COLUMN", help="test by the latest, such as year")
     one.add_argument("--test", type=float, default=0.2, help="share to test on (default: 0.2)")
     one.add_argument("--balance", action="store_true", help="rare labels weigh as much as others")
     one.add_argument("--site", default="local", help="where (default: this machine)")
@@ -289,12 +290,12 @@ def _add_bundle_options(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--corpus", action="append", default=[], metavar="NAME", help="it was trained on"
     )
-    one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
-    one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
     one.add_argument(
         "--licence", action="append", default=[], metavar="NAME=LICENCE",
         help="of labels or a model that state none",
     )  # fmt: skip
+    one.add_argument("--agreement", metavar="TEXT", help="who allows what its terms do not")
+    one.add_argument("--replace", action="store_true", help="a folder that is there gives way")
 
 
 def _add_plan_options(one: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,19 @@ def test_words_become_a_job(table: Path) -> None:
     assert (job.method, job.seeds, job.balance) == ("full", (1, 2), "classes")
     assert job.material.by == "film"
     assert job.material.name == "labels"
+
+
+def test_latest_years_are_tested_and_those_before_validate(tmp_path: Path) -> None:
+    rows = "".join(f"text {n},{n % 2},{1900 + n // 2}\n" for n in range(60))
+    path = tmp_path / "years.csv"
+    path.write_text(f"text,label,year\n{rows}", encoding="utf-8")
+    parts = job_of(parser().parse_args(["finetune", str(path), "--time", "year"])).material.parts
+    first, last = (
+        [ends(parts[name].rows["year"]) for name in ("train", "valid", "test")]
+        for ends in (min, max)
+    )
+    assert first == sorted(first)
+    assert all(a < b for a, b in zip(last, first[1:], strict=False))
 
 
 def test_table_of_a_swedish_spreadsheet_is_read(tmp_path: Path) -> None:
@@ -64,7 +78,9 @@ def test_command_sends_the_job_and_saves_what_it_made(
     assert "macro_f1" in printed
     assert (saved / "adapter_model.safetensors").is_file()
     assert sent[0].model == "kb-mini-masked"
-    assert next(scores_lines(model)).startswith("<FinetunedModel kb-mini-masked-sentences-lora: weather")
+    assert next(scores_lines(model)).startswith(
+        "<FinetunedModel kb-mini-masked-sentences-lora: weather"
+    )
     assert set(model.table.columns) == {"measure", "label", "score", "low", "high"}
     assert "on 12 texts" in model.title
 
@@ -80,11 +96,9 @@ def test_three_columns_of_text_are_refused(table: Path, capsys) -> None:
 
 
 def test_interval_that_begins_at_zero_is_printed() -> None:
-    class Model:
-        scores = {"test": {"macro_f1": 0.05}, "intervals": {"macro_f1": (0.0, 0.2)}}
-        seeds = ()
-
-    assert [*scores_lines(Model())][1].endswith("0.050   0.000 to 0.200")
+    scores = {"test": {"macro_f1": 0.05}, "intervals": {"macro_f1": (0.0, 0.2)}}
+    model = SimpleNamespace(scores=scores, seeds=())
+    assert [*scores_lines(model)][1].endswith("0.050   0.000 to 0.200")
 
 
 def test_what_is_wrong_is_told_without_a_traceback(table: Path, capsys) -> None:

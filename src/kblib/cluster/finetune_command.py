@@ -48,7 +48,7 @@ def job_of(arguments: argparse.Namespace) -> Finetune:
         encoding=arguments.encoding,
     )
     return Finetune(
-        labels.split(test=arguments.test, by=arguments.by),
+        labels.split(test=arguments.test, by=arguments.by, time=arguments.time),
         arguments.model,
         method=arguments.method,
         epochs=arguments.epochs,
