@@ -104,7 +104,7 @@ def text(content: Cell) -> str:
 
 
 def table(caption: str, columns: Sequence[Column], rows: Iterable[Row | Sequence[Cell]]) -> str:
-    """Return a table with a caption and headers; the first cell of each row is its header."""
+    """Return a table with a caption and headers; of several columns the first heads its row."""
     head = "".join(f'<th scope="col"{c.attributes()}>{text(c.title)}</th>' for c in columns)
     body = "".join(_row(row, columns) for row in rows)
     top = f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
@@ -116,9 +116,8 @@ def _row(row: Row | Sequence[Cell], columns: Sequence[Column]) -> str:
     first, *others = [
         (text(cell), column.attributes()) for cell, column in zip(cells, columns, strict=True)
     ]
-    inner = f'<th scope="row"{first[1]}>{first[0]}</th>' + "".join(
-        f"<td{a}>{t}</td>" for t, a in others
-    )
+    head = f'<th scope="row"{first[1]}>{first[0]}</th>' if others else f"<td>{first[0]}</td>"
+    inner = head + "".join(f"<td{a}>{t}</td>" for t, a in others)
     return f'<tr class="{css}">{inner}</tr>' if css else f"<tr>{inner}</tr>"
 
 

@@ -25,7 +25,7 @@ _FACTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     (later("tokens seen"), "tokens", number),
     (later("tokens a second"), "tokens_per_s", number),
     (later("share of what the cards can do"), "mfu", _html.percent),
-    (later("workers now"), "workers", number),
+    (later("workers"), "workers", number),
     (later("shards a second"), "shards_per_s", lambda value: number(value, ",.3g")),
     (later("shards that failed"), "failed", number),
     (later("time left"), "seconds_left", _html.duration),

@@ -145,7 +145,7 @@ def _swedish() -> dict[str, str]:
 
 
 def library() -> dict[str, str]:
-    """Return the library's sentences in Swedish by their English ones, in order of precedence."""
+    """Return the library's sentences in Swedish by their English ones."""
     found: dict[str, str] = {}
     for path in LIBRARIES:
         found |= tomllib.loads(path.read_text(encoding="utf-8"))
@@ -154,7 +154,10 @@ def library() -> dict[str, str]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return [(_pattern(english), swedish_text) for english, swedish_text in library().items()]
+    """Return the sentences, first those that have most words of their own: they fit closest."""
+    own = {one: sum(len(fixed) for fixed, *_ in string.Formatter().parse(one)) for one in library()}
+    by_words = sorted(library().items(), key=lambda pair: -own[pair[0]])
+    return [(_pattern(english), swedish_text) for english, swedish_text in by_words]
 
 
 def _pattern(template: str) -> re.Pattern[str]:

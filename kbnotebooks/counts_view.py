@@ -163,8 +163,8 @@ class CountsView(View):
                     at + BESIDE, bound, marker=marker, color=_html.ACCENT,
                     markerfacecolor="white", label=say(said), **look,
                 )  # fmt: skip
-        step = math.ceil(len(labels) / MOST_TICKS)
-        axes.set_xticks(at[::step], labels[::step])
+        named = _named(len(labels))
+        axes.set_xticks(at[named], [labels[one] for one in named])
         axes.set_xlim(-0.5, len(labels) - 0.5)
         axes.set_ylabel(say("share of texts, per cent"))
         axes.set_ylim(bottom=0)
@@ -223,6 +223,12 @@ def _bound(row: dict[str, Any]) -> str:
 
 def _said(period: Any) -> str:
     return say("all") if period is None else str(period)
+
+
+def _named(n: int) -> list[int]:
+    """Return which of so many periods are named below the picture; the last, of all, always is."""
+    step = math.ceil(n / MOST_TICKS)
+    return [*range(0, n - step, step), n - 1]
 
 
 def _value(period: Any) -> Any:

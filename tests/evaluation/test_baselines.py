@@ -237,5 +237,5 @@ def test_what_has_no_baseline_is_told(parts):
         baselines(parts, {"majority": parts.test.table}, only=["majority"])
     with pytest.raises(LabelError, match="have no prediction"):
         baselines(parts, {"half": parts.test.rows.head(5)}, only=["majority"])
-    with pytest.raises(LabelError, match="predictions of 'none' are a list"):
+    with pytest.raises(LabelError, match="predictions of 'none' were given as a list"):
         baselines(parts, {"none": ["sun"]}, only=["majority"])

@@ -270,5 +270,5 @@ def test_methods_say_how_many_were_labelled_and_whom_to_cite(sample, predictions
 
 
 def test_what_is_no_table_is_refused_with_the_table_it_should_be(sample, read):
-    with pytest.raises(LabelError, match=r"(?s)The predictions are a list\. .*pandas\.DataFrame"):
+    with pytest.raises(LabelError, match=r"(?s)given as a list\. .*pandas\.DataFrame"):
         corrected_counts(sample, ["weather"] * 3, read, label="weather")

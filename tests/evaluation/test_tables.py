@@ -11,8 +11,10 @@ import pytest
 
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
+from kblib.evaluation.confusion import adjusted_counts
 from kblib.evaluation.counts import corrected_counts
 from kblib.evaluation.scores import evaluate
+from kblib.evaluation.stopping import when_to_stop
 from kblib.evaluation.tables import check_spelling, frame_of
 from kblib.evaluation.texts import sample_texts
 
@@ -114,7 +116,7 @@ def test_id_of_a_table_and_of_a_corpus_are_written_alike(thirds):
     [
         (lambda p, r: (p, r.assign(label=r["label"].str.upper())), "'RAIN' and 'rain' differ"),
         (lambda p, r: (p, r.replace({"rain": "regn", "sun": "sol"})), "The model says rain, sun; "),
-        (lambda p, r: (p.assign(p="0,93"), r), "holds String, such as '0,93'"),
+        (lambda p, r: (p.assign(p="0,93"), r), "holds text, such as '0,93'"),
         (lambda p, r: (p[:0].assign(p=1.0), r), "The predictions have no row"),
     ],
 )
@@ -146,5 +148,27 @@ def test_what_is_no_sample_or_no_corpus_is_refused(reports, predictions):
 
 
 def test_scores_with_a_decimal_comma_are_refused(reports, predictions):
-    with pytest.raises(LabelError, match="Column 'score' of the predictions holds String"):
+    with pytest.raises(LabelError, match="Column 'score' of the predictions holds text"):
         evaluate(reports, predictions.assign(score="0,9"), predictions)
+
+
+def test_periods_that_are_none_are_refused(reports):
+    with pytest.raises(LabelError, match=r"per is 'decennium'\. year, decade or a column"):
+        sample_texts(reports, per="decennium")
+    with pytest.raises(LabelError, match="No text of corpus 'letters' has a decade"):
+        sample_texts(Corpus.from_texts(["brev"], name="letters"))
+
+
+def test_results_of_another_kind_are_refused(reports, predictions):
+    scores = evaluate(reports, predictions, predictions)
+    with pytest.raises(LabelError, match="adjusted_counts got a Scores"):
+        adjusted_counts(scores)
+    with pytest.raises(LabelError, match="when_to_stop got a NoneType"):
+        when_to_stop(None)
+
+
+def test_one_label_throughout_is_told(reports, predictions):
+    same = predictions.assign(label="rain")
+    (told,) = evaluate(reports, same, same).warnings
+    assert told.startswith("Every text has the label 'rain', and the model says nothing else")
+    assert evaluate(reports, predictions, same).warnings == ()

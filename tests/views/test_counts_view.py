@@ -107,3 +107,15 @@ def test_view_speaks_swedish(counts, monkeypatch):
     shown = CountsView(counts).html
     assert "som modellen räknar" in shown
     assert "as the model" not in shown
+
+
+def test_of_forty_years_each_third_is_named_and_all_of_them_at_the_end():
+    ids = [str(n) for n in range(400)]
+    years = [1920 + n % 40 for n in range(400)]
+    table = pd.DataFrame({"id": ids, "text": "regn", "year": years})
+    said = pd.DataFrame({"id": ids, "label": np.where(np.arange(400) % 3 == 0, "rain", "sun")})
+    every = sample_texts(Corpus.from_table(table), 400, per="year")
+    (axes,) = CountsView(corrected_counts(every, said, said, label="rain"))._figure().axes
+    named = [label.get_text() for label in axes.get_xticklabels()]
+    assert named[:3] == ["1920", "1923", "1926"]
+    assert named[-2:] == ["1956", "all"]

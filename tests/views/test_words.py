@@ -206,3 +206,15 @@ def test_sentence_of_the_library_is_recognised_and_its_values_kept():
 def test_fields_of_the_library_are_the_same_in_both_languages():
     known = _words.library()
     assert {text: sv for text, sv in known.items() if fields(text) != fields(sv)} == {}
+
+
+def test_of_two_sentences_that_fit_the_one_with_more_words_of_its_own_is_taken():
+    language("sv")
+    said = _words.heard("12 of 30 texts have no prediction; the first is 'SF1/speech/3'.")
+    assert said == "12 av 30 texter saknar förutsägelse; den första är 'SF1/speech/3'."
+
+
+def test_name_in_quotes_is_left_as_it_is_written():
+    language("sv")
+    said = _words.heard("The labels have no column 'label'; they have: id, text.")
+    assert said == "Tabellen etiketter har ingen kolumn 'label'; den har: id, text."

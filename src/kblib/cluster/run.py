@@ -21,7 +21,7 @@ from kblib.cluster.outcome import failure_of, open_result
 from kblib.cluster.telemetry import telemetry_table
 from kblib.cluster.tls import remove_keys
 from kblib.cluster.watch import forget, observed
-from kblib.errors import IntegrityError, RunError
+from kblib.errors import IntegrityError, RunError, told
 from kblib.jobs.watchdog import minutes
 from kblib.runs import Phase, RunFolder, RunState, Tail, list_runs, open_run_folder
 from kblib.runs.budget import refuse_spent
@@ -356,9 +356,11 @@ class Run:
 
     def __repr__(self) -> str:
         state = self.state
-        reached = f"step {state.step}" + (f" of {state.steps}" if state.steps else "")
-        why = f" ({state.why})" if state.why else ""
-        return f"Run '{self.name}': {state.phase.value}, {reached}{why}"
+        phase = state.phase.value
+        said = f"Run '{self.name}': {phase}, step {state.step}"
+        if state.steps:
+            said = f"Run '{self.name}': {phase}, step {state.step} of {state.steps}"
+        return told(said) + (f" ({told(state.why)})" if state.why else "")
 
 
 def _user() -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from kblib.errors import LabelError
 from kblib.evaluation.counts import CorrectedCounts
 from kblib.evaluation.powered import Judged
 from kblib.ngrams.printed import Printed
@@ -103,7 +104,18 @@ def adjusted_counts(counts: CorrectedCounts) -> AdjustedCounts:
         No number is given for a period without labels of its own (rates of another period do not
         hold in it), with fewer than 5 labels of either answer, with strata of unequal chance, or
         for a model that hardly discriminates.
+
+    Raises
+    ------
+    LabelError
+        If these are no corrected counts.
     """
+    if not isinstance(counts, CorrectedCounts):
+        raise LabelError(
+            f"adjusted_counts got a {type(counts).__name__}.",
+            "Corrected counts were expected.",
+            'kb.adjusted_counts(kb.corrected_counts(sample, predictions, labels, label="..."))',
+        )
     rows = []
     for row in counts.rows.filter(pl.col("period").is_not_null()).iter_rows(named=True):
         judged = counts.joined.judged(row["period"])

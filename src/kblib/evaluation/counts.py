@@ -259,7 +259,7 @@ def _warnings(joined: Joined) -> Iterator[str]:
         n = joined.labelled.height
         yield f"{unsure:,} of {n:,} labels count as unsure; the interval spans both ends."
     if joined.passed_over:
-        yield f"Of these {joined.passed_over:,} texts were passed over."
+        yield f"Of these {joined.passed_over:,} were passed over."
     if joined.strange:
         named = ", ".join(f"{label} ({n:,})" for label, n in joined.strange[:SHOWN])
         yield f"Labels that only readers give count as no: {named}. Who cannot tell says 'unsure'."

@@ -187,7 +187,14 @@ def _judged(
     )
     left_out = given.height - rows.height
     said = f"{left_out:,} labels are unsure, empty, or of texts elsewhere; they are left out."
-    return rows, (said,) if left_out else ()
+    alone = {*rows["so"], *rows["said"]}
+    told = [said] if left_out else []
+    if len(alone) == 1:
+        told.append(
+            f"Every text has the label '{alone.pop()}', and the model says nothing else: nobody "
+            "knows what it does with others."
+        )
+    return rows, tuple(told)
 
 
 def _columns(corpus: Corpus, wanted: Sequence[str], decades: bool) -> list[pl.Expr]:

@@ -90,6 +90,13 @@ def when_to_stop(
     if isinstance(found, CorrectedCounts):
         return _of_counts(found, within)
     given = found if isinstance(found, pl.DataFrame) else getattr(found, "rows", found)
+    if not hasattr(given, "columns"):
+        raise LabelError(
+            f"when_to_stop got a {type(found).__name__}.",
+            "Corrected counts, a learning curve, or a table with the columns 'labels' and 'score' "
+            "was expected.",
+            "kb.when_to_stop(counts, within=0.02)",
+        )
     curve = pl.DataFrame(given)
     if MEASURE in curve.columns:
         curve = curve.filter(pl.col(MEASURE) == MACRO)

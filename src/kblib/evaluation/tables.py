@@ -39,7 +39,7 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
         table = table.rows
     if not hasattr(table, "columns"):
         raise LabelError(
-            f"The {name} are a {type(table).__name__}.",
+            f"The {name} were given as a {type(table).__name__}.",
             "A table with the columns 'id' and 'label' was expected.",
             f'pandas.DataFrame({{"id": ..., "label": {name}}})',
         )
@@ -102,9 +102,9 @@ def is_share(given: Any) -> bool:
 def check_numbers(values: pl.Series, name: str) -> None:
     """Refuse a column of scores that holds text, such as numbers with a decimal comma."""
     if not values.dtype.is_numeric():
-        first = values.drop_nulls()
+        first, kind = values.drop_nulls(), "text" if values.dtype == pl.String else values.dtype
         raise LabelError(
-            f"Column '{values.name}' of the {name} holds {values.dtype}"
+            f"Column '{values.name}' of the {name} holds {kind}"
             f"{f', such as {first[0]!r}' if len(first) else ''}.",
             "Numbers were expected.",
             'With decimal commas: pandas.read_csv("file.csv", sep=";", decimal=",")',

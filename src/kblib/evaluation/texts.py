@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     pass
 
 PERIOD, UNIT = "period", "unit"
+YEARS = ("year", "decade")
+"""Periods that are made of the column ``year``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,14 +109,11 @@ def sample_texts(
     if type(n) is not int or n < 1:
         raise LabelError(f"n is {n!r}.", "A number of texts was expected.", "n=300")
     check_corpus(corpus, "kb.sample_texts(corpus, 300)")
+    _check_period(corpus, per)
     texts = _texts(corpus, per, column_names(by), unit)
     numbered = texts.with_row_index("row").filter(pl.col(PERIOD).is_not_null())
     if not numbered.height:
-        raise LabelError(
-            f"No text of corpus '{corpus.name}' has a {per}.",
-            "Texts are drawn within periods.",
-            f"Its columns: {', '.join(corpus.columns)}. Another one can be the axis: per='...'",
-        )
+        raise _without_period(corpus, per)
     strata = pl.struct(PERIOD, *by).rank("dense").cast(pl.Int64) - 1
     numbered = numbered.with_columns(stratum=strata)
     rows = _drawn(numbered, n, f"{seed} texts").join(
@@ -128,8 +127,27 @@ def sample_texts(
     return TextSample(corpus, rows, frame, {**known, **about}, said)
 
 
+def _check_period(corpus: Corpus, per: str) -> None:
+    if per in YEARS and "year" not in corpus.columns:
+        raise _without_period(corpus, per)
+    if per not in (*YEARS, *corpus.columns):
+        raise LabelError(
+            f"per is {per!r}.",
+            f"year, decade or a column was expected; there are: {', '.join(corpus.columns)}.",
+            "per='decade'",
+        )
+
+
+def _without_period(corpus: Corpus, per: str) -> LabelError:
+    return LabelError(
+        f"No text of corpus '{corpus.name}' has a {per}.",
+        "Texts are drawn within periods.",
+        f"Its columns: {', '.join(corpus.columns)}. Another one can be the axis: per='...'",
+    )
+
+
 def _texts(corpus: Corpus, per: str, by: tuple[str, ...], unit: str | None) -> pl.DataFrame:
-    column = "year" if per in ("year", "decade") else per
+    column = "year" if per in YEARS else per
     name = _unit(corpus, unit)
     for one in (column, *by, name):
         known_column(one, corpus.columns, corpus.name)

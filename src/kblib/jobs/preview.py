@@ -97,10 +97,8 @@ class Preview:
             "Measured here, not on the site it may be sent to; starting workers and opening the "
             "model come on top."
         )
-        limit = (
-            "With a limit, at which it stops and keeps what is done: "
-            f"kb.submit(job, budget_gpu_hours={_MARGIN * self.gpu_hours:.2g})"
-        )
+        command = f"kb.submit(job, budget_gpu_hours={_MARGIN * self.gpu_hours:.2g})"
+        limit = f"With a limit, at which it stops and keeps what is done: {command}"
         return "\n".join(map(told, (measured, reckoned, beside, limit)))
 
 
