@@ -85,6 +85,30 @@ def test_recipe_names_base_and_labels_and_no_folder(tmp_path: Path, shelf: Path)
         assert str(shelf) not in path.read_text(encoding="utf-8")
 
 
+def test_bundle_whose_base_is_not_there_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = made(tmp_path / "model", labels(licence="CC0-1.0"), method="probe")
+    out = Bundle(model).save(tmp_path / "out")
+    monkeypatch.setenv("KBNOTEBOOKS_MODELS", str(tmp_path / "nothing"))
+    with pytest.raises(ModelError) as caught:
+        FinetunedModel.open(out)
+    assert str(caught.value) == (
+        "'out' stands beside the model 'tiny-bert', which is not here. Its fingerprint is "
+        f"{model.about.base.fingerprint[:12]}: beside other weights answers are noise.\n"
+        "  kb.FinetunedModel.open('out', base='folder/of/that/model')"
+    )
+
+
+def test_older_few_shot_folder_says_what_to_do(tmp_path: Path) -> None:
+    folder = FewShotClassifier.train(labels(licence="CC0-1.0"), "tiny-bert").save(tmp_path / "few")
+    for name in ("recipe.json", "scores.json"):
+        (folder / name).unlink()
+    with pytest.raises(ModelError, match=r"lacks recipe\.json, scores\.json\.") as caught:
+        Bundle(folder).check()
+    assert caught.value.next_step == "Train it again, and save it: model.save(folder)"
+
+
 def test_merged_model_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = made(tmp_path / "model", labels(licence="CC0-1.0")).save(
         tmp_path / "whole", merged=True
@@ -214,6 +238,8 @@ def test_bundle_of_a_few_shot_classifier_answers_as_it_does(
         elsewhere = shelf.parent / f"{tmp_path.name}-encoder"
         (shelf / "tiny-bert").rename(elsewhere)
         try:
+            with pytest.raises(ModelError, match="The encoder 'tiny-bert' of the classifier in"):
+                FewShotClassifier.open(out)
             again = FewShotClassifier.open(out, encoder=elsewhere)
             assert again.predict(TEXTS).equals(model.predict(TEXTS))
         finally:

@@ -120,13 +120,27 @@ def _place(source: Path, about: Mapping[str, Any]) -> str | Path:
     return Path(at) if at and not in_the_cache and (Path(at) / CONFIG).is_file() else name
 
 
+def _opened(source: Path, place: str | Path) -> SentenceEncoder:
+    """Open the encoder of a classifier where it was, or by its name."""
+    try:
+        return SentenceEncoder.open(place)
+    except ModelError:
+        if looks_like_hub_name(str(place)) or local_folder(place) is not None:
+            raise
+        raise ModelError(
+            f"The encoder '{place}' of the classifier in {source} is not here.",
+            "A classifier is handed on without the frozen encoder whose vectors it reads.",
+            f'kb.FewShotClassifier.open("{source.name}", encoder="folder/of/the/encoder")',
+        ) from None
+
+
 def _encoder_of(
     source: Path, about: Mapping[str, Any], given: str | Path | None
 ) -> SentenceEncoder:
     place, said = _place(source, about), dict(about["encoder"])
     if place == source / ENCODER:
         return SentenceEncoder.open(place)
-    encoder = SentenceEncoder.open(place if given is None else given)
+    encoder = _opened(source, place) if given is None else SentenceEncoder.open(given)
     folder = getattr(encoder, "folder", None)
     if folder is not None and (folder / MANIFEST).is_file():
         check_folder(folder, contents=True)

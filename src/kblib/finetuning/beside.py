@@ -32,7 +32,9 @@ def base_of(folder: Path, about: About, base: Path | None = None) -> Path:
     if not there:
         raise ModelError(
             f"'{folder.name}' stands beside the model '{about.base.name}', which is not here.",
-            f"It was in {about.base.folder} when '{folder.name}' was made.",
+            f"It was in {about.base.folder} when '{folder.name}' was made."
+            if Path(about.base.folder).is_absolute()
+            else f"Its fingerprint is {wanted[:_SHOWN]}: beside other weights answers are noise.",
             f"kb.FinetunedModel.open('{folder.name}', base='folder/of/that/model')",
         )
     raise ModelError(
