@@ -17,12 +17,14 @@ from kblib import __main__, files
 from kblib.cluster import Run, job_script, mirror, submit
 from kblib.corpora import Corpus
 from kblib.errors import IntegrityError, RunError, SiteError
+from kblib.fewshot.classifier import FewShotClassifier
 from kblib.jobs import predict_shard
 from kblib.jobs.batch import BatchTask
 from kblib.jobs.exit_codes import DONE, INFRASTRUCTURE
 from kblib.jobs.predict import BatchPredict
 from kblib.jobs.rates import known_rate
 from kblib.jobs.specs import Pretrain
+from kblib.labels import read_labels
 from kblib.runs import Phase, RunFolder
 from tests.cluster.pools import Gate, leftovers, processes_of
 from tests.emulated import why_not
@@ -286,6 +288,28 @@ def test_model_goes_along_to_be_asked_and_trained_on(far: Far, films: Corpus) ->
     until(lambda: trained.state.over, patience_s=START_S)
     assert trained.state.phase is Phase.DONE, f"{trained!r}\n{trained.log(60)}"
     assert known_rate(job, SITE, 1) is not None
+
+
+@pytest.mark.survival
+def test_frozen_encoder_goes_along_with_its_classifier(
+    far: Far, films: Corpus, tmp_path: Path
+) -> None:
+    """There it lies in another folder than here, and answers are those of here."""
+    texts = films.filter(film=["SF1", "SF2"])
+    said = ["Stockholm" if "Stockholm" in one else "elsewhere" for one in films.table["text"]]
+    labels = read_labels(films.table.assign(label=said).head(80))
+    model = FewShotClassifier.train(labels, "kb-mini-masked")
+    task = BatchPredict(model.save(tmp_path / "topics"), texts, rows=10)
+    run = submit(task, site=SITE, workers=1)
+    until(lambda: run.state.over, patience_s=START_S)
+    assert run.state.phase is Phase.DONE, f"{run!r}\n{run.log(60)}"
+    here = predict_shard.predict(task.shard(1), **task.arguments)
+    table = run.result().table
+    assert table["label"].to_list()[10:] == here["label"].to_list()
+    assert table["score"].to_list()[10:] == pytest.approx(here["score"].to_list(), rel=1e-4)
+    for name in ("topics", "kb-mini-masked"):
+        (sent,) = (far.home / "models").glob(f"*/{name}")
+        assert files.check_folder(sent, contents=True)
 
 
 GATED = """
