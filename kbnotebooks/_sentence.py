@@ -30,8 +30,9 @@ class SentenceView(View):
 
     def __init__(self, text: str, *, button: str, tooltip: str, placeholder: str) -> None:
         super().__init__()
+        self._given = text
         self._text = w.Text(
-            text,
+            text if isinstance(text, str) else "",
             description=say("Sentence"),
             placeholder=placeholder,
             continuous_update=False,  # Enter sends it: a large model need not see each letter
@@ -53,6 +54,11 @@ class SentenceView(View):
         """Read the sentence in the field."""
         self._answers.value = ""
         self._forget()
+        given, self._given = self._given, self.sentence  # the first is told once
+        if not isinstance(given, str):
+            raise ViewError(
+                say("The sentence is {given}.", given=repr(given)), say("A sentence was expected.")
+            )
         self._read(self.sentence)
         self._answers.value = _html.wrap(self._answer_html())
 

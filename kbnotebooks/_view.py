@@ -175,7 +175,11 @@ class View:
     def _still_output(self) -> dict[str, str]:
         note = f'<p class="kb-quiet">{_html.text(say(STILL_NOTE))}</p>'
         still = _html.wrap(self._still() + self._message_html() + note)
-        return {"text/html": f'<div class="{self._mark}">{still}</div>', "text/plain": repr(self)}
+        # Where the kernel is gone, JupyterLab writes an error in the place of the widget.
+        after = f".jp-OutputArea-child:has(.{self._mark}) + .jp-OutputArea-child"
+        lost = f"<style>{after} > .jupyter-widgets:not(:has(*)) {{display: none}}</style>"
+        inner = f'<div class="{self._mark}">{lost}{still}</div>'
+        return {"text/html": inner, "text/plain": repr(self)}
 
     def _refresh(self) -> None:
         """Bring the still form in the notebook up to date with what the widget shows."""

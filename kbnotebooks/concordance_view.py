@@ -250,7 +250,8 @@ class ConcordanceView(View):
         rows = self.found.rows(first, first + self.per_page)
         self._status.value = _html.wrap(self._status_html())
         caption = say("Page {page:,} of {pages:,}", page=page, pages=self._pages)
-        self._lines.value = _html.wrap(lines_html(rows, caption, buttons=True))
+        shown = lines_html(rows, caption, buttons=True) if self.found.n else ""
+        self._lines.value = _html.wrap(shown)
         self._paging.layout.display = None if self.found.n else "none"
         numbers = rows["number"].to_list()
         self._line.options = numbers
@@ -263,7 +264,13 @@ class ConcordanceView(View):
                      "{n:,} hits in '{corpus}', sorted {how}.",
                      corpus=self.corpus.name, how=_sort_name(self._sort.value))  # fmt: skip
         counted = forms_html(self.found.hits.forms)
-        return f'<p role="status">{_html.text(said)}</p>{counted}'
+        phrase = say("Words side by side are searched as a phrase. For one or the other: /häst|ko/")
+        told = f"<p>{_html.text(phrase)}</p>" if not self.found.n and " " in self._asked else ""
+        return f'<p role="status">{_html.text(said)}</p>{told}{counted}'
+
+    @property
+    def _asked(self) -> str:
+        return str(self._query.value).strip()
 
     def _show_source(self) -> None:
         self._source.value = ""
@@ -288,7 +295,7 @@ class ConcordanceView(View):
 
     def _still_lines(self) -> str:
         """Return the page without buttons: in a saved notebook there is nothing to press."""
-        if self.found is None:
+        if self.found is None or not self.found.n:
             return ""
         first = (self._page.value - 1) * self.per_page
         caption = say("Page {page:,} of {pages:,}", page=self._page.value, pages=self._pages)

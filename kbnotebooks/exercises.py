@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from kbnotebooks import (
@@ -21,6 +22,8 @@ from kbnotebooks._answers import Exercise
 from kbnotebooks._errors import ViewError
 from kbnotebooks._words import number, say
 
+SHOWN = 60
+"""Letters of an answer that is repeated: a whole table was one, more than once."""
 LONG = 10_000
 """Whole numbers from here on are said in full, with their thousands marked."""
 
@@ -113,6 +116,8 @@ def _judge_number(name: str, exercise: Exercise, answer: Any, right: float) -> V
         given = float(answer)
     except (TypeError, ValueError):
         raise _wrong_kind(name, answer, say("a number")) from None
+    if math.isnan(given):
+        raise _wrong_kind(name, answer, say("a number"))
     if math.isclose(given, right, rel_tol=exercise.within, abs_tol=1e-9):
         return _right(exercise, number(right, ",.0f" if right >= LONG else ".4g"))
     values = {"answer": number(given, ".15g"), "hint": say(exercise.hint)}
@@ -145,10 +150,8 @@ def _several(name: str, *answers: Any) -> ViewError:
 
 
 def _wrong_kind(name: str, answer: Any, expected: str) -> ViewError:
-    kind = type(answer).__name__
+    kind, shown = type(answer).__name__, shorten(repr(answer), SHOWN, placeholder=" …")
     return ViewError(
-        say(
-            "The answer to '{name}' is {answer}, {kind}.", name=name, answer=repr(answer), kind=kind
-        ),
+        say("The answer to '{name}' is {answer}, {kind}.", name=name, answer=shown, kind=kind),
         say("The question asks for {expected}.", expected=expected),
     )

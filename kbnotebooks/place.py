@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kblib import settings
 from kblib.sites import this_machine
+from kbnotebooks import _html
 from kbnotebooks._words import later, say, say_n
 
 EMBEDDED = "kb-mini-masked"
@@ -74,6 +75,9 @@ class Place:
         )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return _html.wrap(f"<p>{_html.text(str(self))}</p>")
 
 
 def here() -> Place:

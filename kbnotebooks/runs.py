@@ -199,7 +199,8 @@ class RunView(View):
             self._stop.description = say("Stop")
 
     def _refresh(self) -> None:
-        self._try(self.look)  # the thread may be a look behind the cell that waited for the run
+        if self._folder is not None:  # else the message that there is no such run stays
+            self._try(self.look)  # the thread may be a look behind the cell that waited for the run
         super()._refresh()
 
     def _still(self) -> str:

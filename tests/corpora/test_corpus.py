@@ -363,3 +363,17 @@ def test_corpus_cannot_be_changed(films):
 def test_whole_numbers_stay_whole_where_some_are_unknown(films):
     assert str(films.table.year.dtype) == "Int64"
     assert not any(isinstance(year, float) and not math.isnan(year) for year in films.table.year)
+
+
+def test_from_texts_names_the_column_whose_values_do_not_go_together():
+    with pytest.raises(CorpusError) as caught:
+        Corpus.from_texts(["a", "b"], kind="letter", year=["ca 1900", 1901])
+    assert str(caught.value) == (
+        "Column 'year' holds values of 2 types: 1901 (int), 'ca 1900' (str). "
+        "One type a column was expected, and None where nothing is known."
+    )
+
+
+def test_filter_refuses_what_is_no_filter(films):
+    with pytest.raises(CorpusError, match=r"(?s)filter got 1930, which is no filter.*years=\(1930"):
+        films.filter(1930)

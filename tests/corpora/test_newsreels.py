@@ -199,7 +199,7 @@ def test_load_sample_says_how_to_mend_a_damaged_save(home, monkeypatch):
     with pytest.raises(IntegrityError) as caught:
         load_sample("newsreels")
     assert str(caught.value).splitlines()[-1] == (
-        "  Make it again: load_sample('newsreels', fresh=True)"
+        "  Make it again: kb.load_sample('newsreels', fresh=True)"
     )
     assert len(load_sample("newsreels", fresh=True)) == 1
 
@@ -230,5 +230,6 @@ def test_an_unknown_sample_names_the_nearest():
     with pytest.raises(CorpusError) as caught:
         load_sample("newsreel")
     assert str(caught.value) == (
-        "No sample named 'newsreel'. Samples: newsreels.\n  Did you mean load_sample('newsreels')?"
+        "No sample named 'newsreel'. Samples: newsreels.\n"
+        "  Did you mean kb.load_sample('newsreels')?"
     )

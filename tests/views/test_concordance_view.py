@@ -237,3 +237,13 @@ def test_source_of_texts_without_titles_is_shown():
     view._line.value = 2
     assert view.error is None
     assert list(view.source["text"]) == ["sol i dag", "sol och regn", "regn"]
+
+
+def test_words_that_are_no_phrase_are_told_how_to_be_asked_for():
+    view = ConcordanceView(Corpus.from_texts(["en häst", "en ko"]), "häst ko")
+    assert "0 hits" in view._status.value
+    assert "For one or the other: /häst|ko/" in view._status.value
+    assert view._lines.value == ""
+    view.selection = {"query": "/häst|ko/"}
+    assert "For one or the other" not in view._status.value
+    assert view.found.n == 2

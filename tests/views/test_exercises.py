@@ -67,6 +67,15 @@ def test_word_for_a_number_is_refused_with_the_value():
         check("test-number", "many")
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown"), [(float("nan"), "nan, float"), ("många " * 40, "'många många")]
+)
+def test_answer_that_is_no_number_is_repeated_shortly(answer: object, shown: str):
+    with pytest.raises(ViewError, match=shown) as caught:
+        check("test-number", answer)
+    assert len(caught.value.happened) < 120
+
+
 def test_decimal_comma_is_refused_with_the_line_to_paste():
     with pytest.raises(ViewError) as caught:
         check("test-number", 12, 5)

@@ -146,3 +146,11 @@ def test_years_of_the_model_are_told_where_others_are_asked_about(parrot, tmp_pa
     assert "all these years" not in answers(
         FillMaskView(SENTENCE, model=parrot, about=(1930, 1959))
     )
+
+
+def test_sentence_that_is_no_text_is_answered_in_a_sentence(parrot):
+    view = FillMaskView(1939, model=parrot)
+    assert "The sentence is 1939. A sentence was expected." in view._message.value
+    view.selection = SENTENCE
+    assert view.error is None
+    assert len(view.table)

@@ -69,3 +69,7 @@ def test_line_is_about_this_machine():
         r"You are on: .+ · \d+ cores?, \d+ GiB, .+ · models: .+ · cluster: .+ Next rung: .+\.",
         str(here()),
     )
+
+
+def test_line_is_broken_between_words_in_a_notebook():
+    assert f"<p>{place()}</p>" in place()._repr_html_()

@@ -162,6 +162,7 @@ def test_failing_look_is_told_below_the_view(run: RunFolder):
 
 def test_unknown_run_is_answered_in_a_sentence(run: RunFolder):
     view = RunView("newsreels-2x129")
+    view._refresh()  # as after each cell
     assert "No run named 'newsreels-2x129'." in view._message.value
     assert run.name in view._message.value
 

@@ -147,6 +147,13 @@ class Corpus:
         chosen = [*(in_years(years) if years is not None else ())]
         chosen += [equal_to(column, value) for column, value in equals.items()]
         chosen += filters
+        strange = next((one for one in chosen if not isinstance(one, Filter)), None)
+        if strange is not None:
+            raise CorpusError(
+                f"filter got {strange!r}, which is no filter.",
+                "Filters, years or columns were expected.",
+                "corpus.filter(*kb.newsreel_filters(), years=(1930, 1959), medium='speech')",
+            )
         for column in (column for one in chosen for column in one.columns):
             columns.known_column(column, self.columns, self.name)
         check_filters(self.store.numbered(), chosen, self.name)

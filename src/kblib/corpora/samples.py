@@ -41,7 +41,7 @@ def load_sample(name: str, *, fresh: bool = False) -> Corpus:
         raise CorpusError(
             f"No sample named '{name}'.",
             f"Samples: {', '.join(SAMPLES)}.",
-            f"Did you mean load_sample('{near[0]}')?" if near else "",
+            f"Did you mean kb.load_sample('{near[0]}')?" if near else "",
         )
     return _newsreels(fresh=fresh)
 
@@ -56,7 +56,7 @@ def _newsreels(*, fresh: bool) -> Corpus:
             raise IntegrityError(
                 error.happened,
                 error.expected,
-                "Make it again: load_sample('newsreels', fresh=True)",
+                "Make it again: kb.load_sample('newsreels', fresh=True)",
             ) from None
     settings.writable_home()
     frame, about = newsreels.newsreel_frame(files, version)

@@ -38,9 +38,22 @@ def frame_of_texts(texts: Iterable[str], name: str, extra: Mapping[str, Any]) ->
     try:
         return pl.DataFrame(data, schema_overrides={"text": pl.String, "id": pl.String})
     except (pl.exceptions.PolarsError, TypeError) as error:
-        raise CorpusError(
-            f"A column given with the texts cannot be used: {error}.", "One type a column."
-        ) from None
+        raise _unusable(given, str(error)) from None
+
+
+def _unusable(given: dict[str, Any], why: str) -> CorpusError:
+    """Say which column holds values that do not go together."""
+    for column, values in given.items():
+        first = {type(value).__name__: value for value in reversed(values) if value is not None}
+        if len(first) > 1:
+            shown = ", ".join(f"{value!r} ({kind})" for kind, value in first.items())
+            return CorpusError(
+                f"Column '{column}' holds values of {len(first)} types: {shown}.",
+                "One type a column was expected, and None where nothing is known.",
+            )
+    return CorpusError(
+        f"A column given with the texts cannot be used: {why}.", "One type a column was expected."
+    )
 
 
 def frame_of_table(
