@@ -34,7 +34,8 @@ class GradientOrder:
         self._seen = 0
         for number, parameter in enumerate(parameters):
             if parameter.requires_grad:
-                parameter.register_post_accumulate_grad_hook(partial(self._came, number))
+                came = partial(self._came, number)
+                parameter.register_post_accumulate_grad_hook(came)  # type: ignore[no-untyped-call]
 
     def _came(self, number: int, _: Tensor) -> None:
         self._seen = crc32(number.to_bytes(4, "little"), self._seen)
