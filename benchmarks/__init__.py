@@ -1,5 +1,5 @@
 """What the README claims, measured: ``make bench``."""
 
-from kblib.models.quiet_kernels import quiet_kernels
+from kblib.models.quiet_bitsandbytes import quiet_bitsandbytes
 
-quiet_kernels()  # the loops beside ours bring bitsandbytes in, whoever imports them first
+quiet_bitsandbytes()  # the loops beside ours bring bitsandbytes in, whoever imports them first

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from kblib.errors import MissingPartError, ModelError
-from kblib.models.quiet_kernels import quiet_kernels
+from kblib.models.quiet_bitsandbytes import quiet_bitsandbytes
 
 
 def with_lora(
@@ -111,7 +111,7 @@ def require_peft() -> Any:
     MissingPartError
         If it is not installed, with the command that brings it.
     """
-    quiet_kernels()
+    quiet_bitsandbytes()
     try:
         import peft
     except ImportError:

@@ -6,7 +6,6 @@ very same labels, which then goes on.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from kblib.models.continued import DROPOUTS
 from kblib.models.folder import count_parameters, device_called, read_config, read_model
 from kblib.models.layouts import OfWhat
 from kblib.models.memory import check_memory
-from kblib.models.quiet_kernels import quiet_kernels
+from kblib.models.quiet_bitsandbytes import quiet_bitsandbytes
 from kblib.tokens.subwords import Tokenizer
 
 Quantized = Literal["nf4", "int8"]
@@ -127,7 +126,7 @@ def require_bitsandbytes() -> None:
     MissingPartError
         If it is not, with the command that brings it.
     """
-    quiet_kernels()
+    quiet_bitsandbytes()
     try:
         import bitsandbytes  # noqa: F401
     except ImportError:
@@ -170,8 +169,6 @@ def _quantization(quantized: Quantized, place: torch.device) -> dict[str, Any]:
     kept = [rf"(.*\.)?{name}(\.|$)" for name in _OF_A_HEAD]  # patterns, at the start of a name
     config_of: Any = BitsAndBytesConfig
     if quantized == "int8":
-        # It computes in half precision and says so at every call.
-        warnings.filterwarnings("ignore", message=".*inputs will be cast from.*float16")
         said = config_of(load_in_8bit=True, llm_int8_skip_modules=kept)
     else:
         said = config_of(

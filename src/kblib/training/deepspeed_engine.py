@@ -30,7 +30,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from kblib.models.in_parts import HandOut
-from kblib.models.quiet_kernels import quiet_kernels
+from kblib.models.quiet_bitsandbytes import quiet_bitsandbytes
 from kblib.training import deepspeed_state as kept
 from kblib.training.config import TrainingConfig
 from kblib.training.engine import (
@@ -354,7 +354,7 @@ def import_deepspeed(device: torch.device) -> Any:
     if device.type == "cpu":
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     os.environ.setdefault("LOCAL_RANK", "0")  # asked for by DeepSpeed also where there is one rank
-    quiet_kernels()
+    quiet_bitsandbytes()
     import deepspeed
     from deepspeed.utils.logging import logger
 
