@@ -27,7 +27,7 @@ NOTEBOOK = "JPY_SESSION_NAME"
 TABLES = Path(__file__).with_name("swedish")
 LIBRARIES = tuple(sorted(TABLES.glob("library*.toml")))
 CODE = "code"
-"""The field of a sentence of the library that holds code: it stays as it is."""
+"""Fields of a sentence of the library that begin so hold code: they stay as they are."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]\d+)?%?")
@@ -86,7 +86,7 @@ def heard(sentence: str) -> str:
                 values = {
                     # What stands in quotes is a name that code knows.
                     name: value
-                    if name == CODE or f"'{{{name}}}'" in swedish_text
+                    if name.startswith(CODE) or f"'{{{name}}}'" in swedish_text
                     else _heard_value(value)
                     for name, value in found.groupdict().items()
                 }

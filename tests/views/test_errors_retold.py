@@ -69,6 +69,14 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
             "  kb.plan(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))"
         ),
     ),
+    "words of code stay": (
+        lambda: kb.plan(
+            kb.Pretrain(kb.Corpus.from_texts(["a"]), kb.known_shape("open-llama-7b"), tokens=1e10),
+            site="meluxina",
+            nodes=0,
+        ),
+        "plan fick nodes=0. Ett tal över 0 väntades.",
+    ),
     "months": (
         lambda: kb.allocation("meluxina", core_hours=5e6, months=1.5),  # type: ignore[arg-type]
         "allocation fick months=1.5. Ett heltal från 1 till 120 väntades.",

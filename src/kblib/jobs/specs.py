@@ -151,7 +151,9 @@ class Pretrain(Numbers):
             raise JobError(
                 f"Pretrain got seq_len={self.seq_len}.",
                 f"The model reads {self.shape.seq_len} tokens at most; blocks must fit into it.",
-                f"kb.ModelShape(..., seq_len={self.seq_len})",
+                f"kb.ModelShape(..., seq_len={self.seq_len})"
+                if self.continue_from is None
+                else f"kb.Pretrain(..., seq_len={self.shape.seq_len})",
             )
 
     @property

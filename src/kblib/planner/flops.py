@@ -95,7 +95,7 @@ def check_speed(who: str, tflops_per_gpu: float | None, goodput: float | None) -
             raise PlanError(
                 f"{who} got tflops_per_gpu={tflops_per_gpu:g}.",
                 f"The highest peak known here is that of {card}: {peak:g} TFLOP/s.",
-                f"In units of 1e12 operations a second: {who}(..., tflops_per_gpu=150)",
+                f"In units of 1e12 operations a second: kb.{who}(..., tflops_per_gpu=150)",
             )
     if goodput is not None:
         check_positive(who, "goodput", goodput)
@@ -103,7 +103,7 @@ def check_speed(who: str, tflops_per_gpu: float | None, goodput: float | None) -
             raise PlanError(
                 f"{who} got goodput={goodput!r}.",
                 "A share was expected: 1 is a run that loses nothing.",
-                f"{who}(..., goodput={min(1.0, goodput / 100):g})",
+                f"kb.{who}(..., goodput={min(1.0, goodput / 100):g})",
             )
 
 
