@@ -147,6 +147,12 @@ class GenerateView(View):
     def _begin(self, max_tokens: int, temperature: float, top_k: Any, top_p: Any) -> None:
         """Check what was asked before a control rounds it to what it can show."""
         _sampling(max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p)
+        if temperature > self._temperature.max:
+            raise ViewError(
+                say("The temperature is {given}.", given=repr(temperature)),
+                say("The view shows 0 to {most:g}.", most=self._temperature.max),
+                "model.generate(text, seed=1, temperature=...)",
+            )
         self.write()
 
     def _opened(self) -> CausalLM:

@@ -54,13 +54,15 @@ class NextWordView(View):
         self._wanted = model
         self._model: CausalLM | None = None
         self._before: list[str] = []
-        self._text = w.Text(text, description=say("Text"), continuous_update=False,
+        self._given = text
+        shown = text if isinstance(text, str) else ""
+        self._text = w.Text(shown, description=say("Text"), continuous_update=False,
                             placeholder=say("empty: the first word of a text"),
                             layout=w.Layout(width="42rem", max_width="80%"))  # fmt: skip
         self._back = w.Button(description=say("Take back"), tooltip=say("The last word you chose"))
         self._back.layout.width = "8rem"
-        shown = k if isinstance(k, int) and 1 <= k <= MOST_WORDS else 0
-        self._rows = [_row() for _ in range(shown)]
+        n = k if isinstance(k, int) and 1 <= k <= MOST_WORDS else 0
+        self._rows = [_row() for _ in range(n)]
         self._rest = w.HTML()
         head = w.HBox([self._text, self._back])
         self._lay_out(head, *(w.HBox(row) for row in self._rows), self._rest)
@@ -97,6 +99,8 @@ class NextWordView(View):
                 say("It is how many words to show, from 1 to {n}.", n=MOST_WORDS),
                 "k=10",
             )
+        given, self._given = self._given, self.selection  # the first is told once
+        self._check(given)
         self.next_words = self._opened().next_words(self.selection, k=self.k)
         self._back.disabled = not self._before
         self._show(self.next_words.words)
@@ -119,12 +123,15 @@ class NextWordView(View):
         if self._before:
             self._text.value = self._before.pop()
 
-    def _type(self, text: object) -> None:
+    def _type(self, text: str) -> None:
+        self._check(text)
+        self._text.value = text
+
+    def _check(self, text: object) -> None:
         if not isinstance(text, str):
             raise ViewError(
-                say("The selection is {given}.", given=repr(text)), say("A text was expected.")
+                say("The text is {given}.", given=repr(text)), say("A text was expected.")
             )
-        self._text.value = text
 
     def _opened(self) -> CausalLM:
         from kblib.models.causal import CausalLM

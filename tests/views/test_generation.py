@@ -109,8 +109,16 @@ def test_click_adds_the_word_and_asks_again(chooser: NextWordView, writer: Causa
 
 def test_selection_that_is_no_text_is_answered_in_a_sentence(chooser: NextWordView):
     chooser.selection = 1939
-    assert "The selection is 1939. A text was expected." in chooser._message.value
+    assert "The text is 1939. A text was expected." in chooser._message.value
     assert chooser.selection == "Kungen"
+
+
+def test_first_text_that_is_none_is_answered_in_a_sentence(writer: CausalLM):
+    view = NextWordView(1939, model=writer)
+    assert "The text is 1939. A text was expected." in view._message.value
+    view.selection = "Kungen"
+    assert view.error is None
+    assert len(view.table)
 
 
 def test_chosen_word_can_be_taken_back(chooser: NextWordView):
@@ -155,3 +163,9 @@ def test_failing_model_is_told_below_the_words(chooser: NextWordView):
 def test_text_too_long_is_told_below_the_words(chooser: NextWordView):
     chooser._text.value = "Kungen " * 60
     assert "This model reads at most 48 at once." in chooser._message.value
+
+
+def test_temperature_that_the_slider_cannot_show_is_refused(writer: CausalLM):
+    view = GenerateView("Kungen", model=writer, temperature=9.0)
+    assert "The temperature is 9.0. The view shows 0 to 2." in view._message.value
+    assert view.continuations is None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kblib import settings
-from kblib.adapters.lora import require_peft
+from kblib.adapters.lora import quiet_peft, require_peft
 from kblib.errors import IntegrityError, ModelError
 from kblib.files import (
     check_folder,
@@ -140,7 +140,8 @@ def open_adapted(folder: Path | str, *, base: MaskedLM | None = None) -> MaskedL
             f"'{base.name}' has other weights: {base.provenance['weights'][:12] or 'unknown'}.",
             f"python -m kblib models {place.name}",
         )
-    model = require_peft().PeftModel.from_pretrained(deepcopy(base.model), str(place))
+    with quiet_peft():
+        model = require_peft().PeftModel.from_pretrained(deepcopy(base.model), str(place))
     return MaskedLM(model.merge_and_unload(), base.tokenizer, name=place.name, folder=base.folder)
 
 

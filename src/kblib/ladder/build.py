@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import kblib
 from kblib.adapters.folder import open_adapted, period_adapters
 from kblib.corpora import Corpus
+from kblib.errors import CorpusError
 from kblib.ladder.ladder import Ladder
 from kblib.ladder.periods import counted, decades_of
 from kblib.ladder.rungs import ALL_YEARS, CausalRung, MaskedRung, NgramRung, Rung
@@ -36,6 +37,12 @@ def build(
     medium: str | None,
 ) -> Ladder:
     """Build a ladder; see `Ladder.build`."""
+    if not isinstance(films, Corpus):
+        raise CorpusError(
+            f"A {type(films).__name__} was given: {str(films)[:40]!r}.",
+            "A Corpus was expected.",
+            "kb.Ladder.build(kb.load_sample('newsreels'))",
+        )
     masked_model = MaskedLM.open(masked) if isinstance(masked, str) else masked
     causal_model = CausalLM.open(causal) if isinstance(causal, str) else causal
     first = masked_model or causal_model
