@@ -14,6 +14,7 @@ from kblib.errors import JobError
 from kblib.jobs import recipes
 from kblib.jobs.specs import Pretrain, check_ranks
 from kblib.models.build import build_model
+from kblib.models.shape import ModelShape
 
 RECIPES: list[Callable[..., Pretrain]] = [
     recipes.neox_20b_continue,
@@ -109,3 +110,12 @@ def test_what_no_training_takes_is_refused(recipe: Callable[..., Pretrain], film
     assert str(caught.value).startswith("A recipe got 'learningrate', which no training takes.")
     assert str(caught.value).endswith("\n  Did you mean learning_rate=...?")
     assert recipe(films, replay=films, replay_share=0.2).sources[1].share == 0.2
+
+
+def test_shape_that_is_not_the_models_is_refused_before_anything_runs(films: Corpus) -> None:
+    """The catalog knows the shape; of a folder its config says it."""
+    small = ModelShape(2, 2, 64, "gpt_neox", seq_len=2048)
+    with pytest.raises(JobError) as caught:
+        recipes.neox_20b_continue(films, shape=small)
+    assert str(caught.value).startswith("Pretrain got the shape gpt_neox 2x64 of ")
+    assert "which is gpt_neox 44x6144 of 20,554,567,680." in str(caught.value)

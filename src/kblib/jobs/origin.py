@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from kblib.errors import JobError
+from kblib.errors import JobError, ModelError
 from kblib.models.catalog import local_folder
-from kblib.models.origin import folder_of_origin, name_of_origin, origin_fingerprint
+from kblib.models.origin import (
+    folder_of_origin,
+    name_of_origin,
+    origin_fingerprint,
+    shape_of_origin,
+)
+from kblib.models.shape import ModelShape
 
 
 def origin_to_dict(name: str) -> dict[str, Any]:
@@ -40,3 +46,24 @@ def same_origin(said: dict[str, Any]) -> str:
             "Submit the job again with the model as it is now.",
         )
     return str(folder)
+
+
+def check_shape(shape: ModelShape, origin: str) -> None:
+    """Refuse another shape than that of the model to go on from, where that is known.
+
+    Raises
+    ------
+    JobError
+        With both.
+    """
+    try:
+        known = shape_of_origin(origin)
+    except ModelError:  # not here yet: the run looks when it has the weights
+        return
+    if known.parameters() != shape.parameters():
+        raise JobError(
+            f"Pretrain got the shape {shape} of {shape.parameters():,} parameters for '{origin}', "
+            f"which is {known} of {known.parameters():,}.",
+            "A model goes on with the shape that it has.",
+            f'kb.Pretrain(corpus, continue_from="{origin}", ...) reads the shape off the model.',
+        )

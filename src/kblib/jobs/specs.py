@@ -18,7 +18,7 @@ from kblib.corpora import Corpus
 from kblib.corpora.columns import known_column
 from kblib.errors import JobError, MissingPartError
 from kblib.jobs.mixture import OWN, Mixture, Monitor, Source, checked_mixture, checked_monitor
-from kblib.jobs.origin import origin_to_dict, same_origin
+from kblib.jobs.origin import check_shape, origin_to_dict, same_origin
 from kblib.jobs.quantities import LATER, REAL, WHOLE, Numbers, check_numbers, wrong
 from kblib.jobs.saved_corpus import corpus_to_dict, same_corpus
 from kblib.models.origin import folder_of_origin, origin_fingerprint, shape_of_origin
@@ -306,6 +306,8 @@ def _take_origin(job: Pretrain) -> None:
             "The shape of a new model was expected, or a model to go on from.",
             'kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), ...), or continue_from="kb-mini-causal"',
         )
+    if job.continue_from is not None:
+        check_shape(shape, job.continue_from)
 
 
 def _check_architecture(job: Pretrain) -> None:
