@@ -211,6 +211,22 @@ def test_share_needs_every_drawn_label(sample, read, scored, truth):
         weighed_share(found, truth, label="rain", predictions=scored.head(9))
 
 
+def test_label_that_nobody_gave_has_no_share(sample, read, scored, truth):
+    found = label_next(sample, read, 30, predictions=scored)
+    for label in ("rian", None):
+        with pytest.raises(LabelError, match=f"labels is {label!r}"):
+            weighed_share(found, truth, label=label)
+    with pytest.raises(LabelError, match="The texts are a TextSample"):
+        weighed_share(sample, truth, label="rain")
+
+
+def test_corpus_is_no_sample_and_a_share_no_text(reports, sample, read, scored):
+    with pytest.raises(LabelError, match="The sample is a Corpus"):
+        label_next(reports, read, predictions=scored)
+    with pytest.raises(LabelError, match="random_share is '0.5'"):
+        label_next(sample, read, predictions=scored, random_share="0.5")
+
+
 def test_ids_that_are_numbers_join_the_texts_of_a_corpus():
     pages = Corpus.from_texts([f"sida {n}" for n in range(60)], id=[str(n) for n in range(60)],
                               year=[1914] * 60)  # fmt: skip

@@ -109,3 +109,11 @@ def test_method_that_ends_best_is_so_on_average_and_not_by_its_luckiest_seed():
 def test_what_is_no_curve_is_told(curve, said):
     with pytest.raises(LabelError, match=said):
         when_to_stop(curve)
+
+
+def test_curve_may_be_two_lists_and_a_gain_is_a_share():
+    curve = {"labels": [20, 100], "score": [0.55, 0.71]}
+    assert str(when_to_stop(curve, gain=0.02)).startswith("Go on: from 20 to 100 labels")
+    for gain in (2, "2", None):
+        with pytest.raises(LabelError, match="A share was expected"):
+            when_to_stop(curve, gain=gain)

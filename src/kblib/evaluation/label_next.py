@@ -133,7 +133,7 @@ def label_next(
     >>> further.sample.rows.height, further.rows["chance"].min() > 0
     (35, True)
     """
-    _check_asked(n, random_share)
+    _check_asked(sample, n, random_share)
     given = frame_of(labels, "labels")
     n_random = round(n * random_share)
     larger = _larger(sample, given, n_random)
@@ -216,10 +216,16 @@ def _warnings(n_chosen: int, wanted: int) -> Iterator[str]:
         yield f"{n_chosen:,} texts were chosen, {wanted:,} are to be expected on average."
 
 
-def _check_asked(n: object, random_share: float) -> None:
+def _check_asked(sample: object, n: object, random_share: Any) -> None:
+    if not isinstance(sample, TextSample):
+        raise LabelError(
+            f"The sample is a {type(sample).__name__}.",
+            "What sample_texts drew was expected: the random part goes on with it.",
+            "sample = sample_texts(corpus, 60)",
+        )
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise LabelError(f"n is {n!r}.", "A number of texts was expected.", "n=40")
-    if not 0 <= random_share <= 1:
+    if not isinstance(random_share, int | float) or not 0 <= random_share <= 1:
         raise LabelError(
             f"random_share is {random_share!r}.", "From 0 to 1 was expected.", "random_share=0.5"
         )

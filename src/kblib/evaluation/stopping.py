@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,8 @@ def when_to_stop(
     Raises
     ------
     LabelError
-        If `within` is not between 0 and 1, a column is missing, there is no such method, or no two
-        sizes lie a doubling apart.
+        If `within` or `gain` is not between 0 and 1, a column is missing, there is no such method,
+        or no two sizes lie a doubling apart.
 
     Examples
     --------
@@ -90,7 +90,8 @@ def when_to_stop(
     if isinstance(found, CorrectedCounts):
         return _of_counts(found, within)
     given = found if isinstance(found, pl.DataFrame) else getattr(found, "rows", found)
-    if not hasattr(given, "columns"):
+    _check_gain(gain)
+    if not hasattr(given, "columns") and not isinstance(given, Mapping):
         raise LabelError(
             f"when_to_stop got a {type(found).__name__}.",
             "Corrected counts, a learning curve, or a table with the columns 'labels' and 'score' "
@@ -104,6 +105,13 @@ def when_to_stop(
         return _of_curve(curve, gain, "")
     name = _method(curve, method)
     return _of_curve(curve.filter(pl.col(METHOD) == name), gain, f"{name}, ")
+
+
+def _check_gain(gain: Any) -> None:
+    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 <= gain < 1:
+        raise LabelError(
+            f"gain is {gain!r}.", "A share was expected: 0.02 are two points.", "gain=0.02"
+        )
 
 
 def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:

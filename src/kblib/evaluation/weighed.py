@@ -65,7 +65,8 @@ def weighed_share(
     Raises
     ------
     LabelError
-        If a text that was drawn has no label yet, or one that could be chosen no prediction.
+        If nobody has the label that is counted, a text that was drawn has no label yet, or one that
+        could be chosen no prediction.
 
     Examples
     --------
@@ -81,7 +82,14 @@ def weighed_share(
     >>> found.table[["share", "error"]].values.tolist()
     [[0.5, 0.0]]
     """
+    if not isinstance(texts, NextTexts):
+        raise LabelError(
+            f"The texts are a {type(texts).__name__}.",
+            "What label_next drew was expected: it knows the chances.",
+            "texts = label_next(sample, labels, 40, predictions=table)",
+        )
     given = frame_of(labels, "labels").unique("id", maintain_order=True)
+    _check_label(label, given)
     so = _says(given, label, "so")
     outside = texts.sample.texts.join(texts.pool, "id", how="anti")
     chosen = texts.rows.join(texts.pool, "id", how="semi")
@@ -100,6 +108,16 @@ def weighed_share(
     row = {"label": label, "share": total / n, "error": math.sqrt(variance) / n}
     rows = pl.DataFrame([{**row, "labels": known.height + found.height}])
     return WeighedShare(rows, {**texts.provenance, "label": label})
+
+
+def _check_label(label: Any, given: pl.DataFrame) -> None:
+    """Refuse a label that nobody gave: its share would be none, and its error too."""
+    met = given["label"].drop_nulls().unique().sort().to_list()
+    if label not in met:
+        raise LabelError(
+            f"None of the {given.height:,} labels is {label!r}.",
+            f"There are: {', '.join(map(str, met))}.",
+        )
 
 
 def _says(table: pl.DataFrame, label: str, name: str) -> pl.DataFrame:
