@@ -122,6 +122,14 @@ def test_scale_is_asked_for_and_kept_as_numbers(write):
     assert "With scale=True a number was expected." in refused(words, scale=True)
 
 
+def test_whole_numbers_with_a_point_are_names_as_they_are_without_it():
+    """What pandas makes of ones and zeros if a row of the column is empty."""
+    rows = [{"id": 1.0, "text": "sol", "label": 1.0}, {"id": 2.0, "text": "regn", "label": 0.0}]
+    labels = read_labels(rows)
+    assert labels.labels == ("1", "0")
+    assert labels.table["id"].tolist() == ["1", "2"]
+
+
 def test_lists_of_words_have_a_list_of_labels(write):
     row = {"tokens": ["Anna", "gick"], "ner_tags": [1, 0]}
     asked = {"text": "tokens", "label": "ner_tags", "labels": ["O", "B-PER"]}

@@ -9,6 +9,7 @@ from html import escape
 import polars as pl
 
 from kblib.corpora.steps import Step
+from kblib.errors import told
 
 ROWS = 5
 TEXT_WIDTH = 100
@@ -29,23 +30,25 @@ class Card:
 
     @property
     def line(self) -> str:
-        """Name and numbers in one line."""
-        said = [f"{self.counts['documents']:,} documents"]
+        """Name and numbers in one line, in the language of the notebook."""
+        said = [told(f"{self.counts['documents']:,} documents")]
         if "words" in self.counts:
-            said.append(f"{self.counts['words'] or 0:,} words")
+            said.append(told(f"{self.counts['words'] or 0:,} words"))
         first, last = self.counts.get("first_year"), self.counts.get("last_year")
         if first is not None:
             said.append(f"{first}" if first == last else f"{first}-{last}")
-        return f"Corpus '{self.name}': {', '.join(said)}"
+        return told(f"Corpus '{self.name}': {', '.join(said)}")
 
     @property
     def notes(self) -> list[str]:
         """What the last step dropped, and what the reader left out."""
         notes = [
-            f"dropped: {count:,} ({reason})" for reason, count in self.reasons.items() if count
+            told(f"dropped: {count:,} ({reason})")
+            for reason, count in self.reasons.items()
+            if count
         ]
         if self.n_left_out:
-            notes.append(f"left out while reading: {self.n_left_out:,} (see corpus.left_out)")
+            notes.append(told(f"left out while reading: {self.n_left_out:,} (see corpus.left_out)"))
         return notes
 
     @property
@@ -78,7 +81,8 @@ def as_html(card: Card) -> str:
     body = "".join(_html_row(cells) for cells in _cells(card))
     notes = "".join(f"<p>{escape(note)}</p>" for note in card.notes)
     style = "caption-side:top;text-align:left"
-    said = f"<strong>{escape(card.line)}</strong>; the first {card.head.height}"
+    first = told(f"the first {card.head.height}")
+    said = f"<strong>{escape(card.line)}</strong>; {escape(first)}"
     caption = f'<caption style="{style}">{said}</caption>'
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}"
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kblib.corpora.columns import shown
 from kblib.errors import LabelError
 
 SHOWN = 12
@@ -123,16 +124,14 @@ def decimals(names: Sequence[str]) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
+    if isinstance(value, float) and not value.is_integer():
         raise Wrong(
             f"has the label {value!r}, a number with decimals",
             "If the labels are a scale: scale=True.",
         )
     if isinstance(value, list | dict):
         raise Wrong(f"has a {type(value).__name__} as label", "One label a text was expected.")
-    label = "" if value is None or value == -1 else str(value).strip()
+    label = "" if value is None or value == -1 else shown(value).strip()
     if not label:
         left_out = "To leave such rows out: on_error='collect'."
         raise Wrong("has no label", f"Every text needs one; 'unsure' is one too. {left_out}")
