@@ -17,6 +17,7 @@ from kblib.errors import RunError
 from kblib.runs import Phase, RunFolder, RunState, Tail, journal, open_run_folder
 from kbnotebooks import _html
 from kbnotebooks._attempts import cluster_html, is_batch, recording_html
+from kbnotebooks._errors import ViewError
 from kbnotebooks._record import RunRecord, phase_in_words
 from kbnotebooks._view import View
 from kbnotebooks._words import say
@@ -146,6 +147,12 @@ class RunView(View):
         self._on_click(self._go_on, self._resume)
 
     def _attach(self, run: Run | str | Path) -> None:
+        if not isinstance(run, Run | str | Path):
+            raise ViewError(
+                say("RunView got {kind}, which is not a run.", kind=type(run).__name__),
+                say("A run, or the name of one, was expected."),
+                "kb.RunView(kb.submit(job))",
+            )
         self._folder = open_run_folder(_path(run))
         self.run = run if isinstance(run, Run) else Run(self._folder)
         self._tail, self._telemetry = self._folder.tail(), Tail(self._folder.telemetry_file)
@@ -251,4 +258,4 @@ def _path(run: Run | str | Path) -> Path:
             return open_run_folder(run).path
         except RunError:  # the view says so when it attaches
             return Path(run)
-    return Path(run.folder)
+    return Path(run.folder if isinstance(run, Run) else type(run).__name__)

@@ -167,6 +167,12 @@ def test_unknown_run_is_answered_in_a_sentence(run: RunFolder):
     assert run.name in view._message.value
 
 
+def test_what_is_no_run_is_refused_in_a_sentence():
+    view = RunView(3)  # type: ignore[arg-type]
+    assert "RunView got int, which is not a run." in view._message.value
+    assert "kb.RunView(kb.submit(job))" in view.html
+
+
 def test_run_without_lines_yet_is_shown(run: RunFolder):
     run.metrics_file.unlink()
     run.write_state(living(0, steps=None))
