@@ -62,6 +62,39 @@ def test_what_is_just_enough_to_be_shown_refutes_nothing(yes, says):
     assert share.high == pytest.approx(wilson(yes / 80, 80 / 0.99, CORPUS.critical(79))[1])
 
 
+def two_periods(sizes, labels, yes, says=(0, 0)):
+    """Return labels of two periods, so many of which are so; the model says the same of all."""
+    stratum = np.repeat(np.arange(2), labels)
+    so = np.concatenate([np.arange(n) < found for n, found in zip(labels, yes, strict=True)])
+    scores = np.array(says, dtype=float)[:, None] * np.array(sizes)[:, None]
+    return Judged(
+        np.array(sizes)[:, None], scores, stratum, np.zeros(len(so), dtype=np.int64),
+        np.array(says, dtype=float)[stratum], so.astype(float),
+    )  # fmt: skip
+
+
+def test_what_lies_in_a_period_of_few_labels_has_the_standard_error_of_that_period():
+    """Two periods of the same size; all that is so is in the one that has a tenth of the labels."""
+    found = powered(two_periods([5000, 5000], [60, 540], [24, 0]), CORPUS).share
+    error = 0.5 * math.sqrt(0.4 * 0.6 / 60 * (1 - 60 / 5000))
+    assert found.value == pytest.approx(0.2)
+    assert (found.high - found.low) / 2 == pytest.approx(Z * error, rel=0.05)
+
+
+def test_just_enough_refutes_nothing_where_labels_stand_for_unequally_many():
+    """Ten found is just enough, wherever they were found; eleven is more."""
+    for yes, more in (([10, 0], [11, 0]), ([0, 10], [0, 11]), ([5, 5], [6, 5])):
+        starts = [powered(two_periods([9000, 1000], [60, 60], one), CORPUS).share.low
+                  for one in (yes, more)]  # fmt: skip
+        assert starts[0] == 0.0 < starts[1]
+
+
+def test_expected_are_the_labels_of_each_period_by_what_the_model_says_of_it():
+    """A tenth of the small period is so, nothing of the large one: 10 of its 100 labels."""
+    assert two_periods([9000, 1000], [100, 100], [0, 0], [0, 0.1]).expected == pytest.approx(10)
+    assert two_periods([9000, 1000], [100, 100], [0, 0], [1, 0.9]).expected == pytest.approx(10)
+
+
 @pytest.fixture(scope="module")
 def ppi():
     """The package ppi-python, which lies apart (tools/set_up.py)."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from kblib.evaluation.shown import begins, log_at_least
 from kblib.ngrams.stratified import wilson
@@ -36,6 +37,17 @@ def test_numbers_that_are_not_whole_agree_with_the_integral(k, n, p):
     whole = math.lgamma(n + 1) - math.lgamma(k) - math.lgamma(n - k + 1)
     expected = float((density * weights).sum()) / 2 * math.exp(whole)
     assert math.exp(log_at_least(k, n, p)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [2.5, 9.5, 30, 333.3, 1e4, 1e5, 1e7])
+@pytest.mark.parametrize("share", [1e-4, 0.003, 0.0333, 0.1, 0.25, 0.5])
+def test_chance_agrees_with_scipy_from_small_to_large(n, share):
+    """Whole, half and other numbers, far below, at and above what the share lets expect."""
+    for k in (share * n, share * n + 0.5, share * n + 1):
+        for p in (share * part for part in (0.01, 0.3, 0.7, 0.97, 1, 1.03, 1.5)):
+            expected = float(beta.logcdf(p, k, n - k + 1))
+            if math.isfinite(expected):
+                assert log_at_least(k, n, p) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def held(n, p, least, ends):

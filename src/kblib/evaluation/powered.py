@@ -11,7 +11,9 @@ whatever the model's errors are, and however they drift.
 The interval is Wilson's, for as many labels as the variance is worth; a standard error would fail
 where a class is rare. How much the model helps is itself learnt from the labels. It is therefore
 believed as if four more texts of the rarer answer had been labelled on which the model was no help
-(the four of Agresti and Coull 1998).
+(the four of Agresti and Coull 1998). Where strata differ and a label stands for more texts in one
+than in another, what is so may lie where few were labelled: labels are then worth as many as their
+own variance says, if that is fewer.
 
 Who publishes an interval only where some of the rarer answer were found picks lucky samples of rare
 things. How many it takes is known before a label is given (`Judged.fewest`). The end on that side
@@ -49,8 +51,8 @@ DOUBT = 4.0
 """Texts of the rarer answer taken as labelled besides, on which the model was no help."""
 EXPECTED, FEWEST, MANY = 5, 3, 10
 """An interval is shown if the model lets expect so many labels of the rarer answer and a reader
-gave so many, as the model may be wrong; or if a reader gave many. Ten come by luck in fewer than
-two of a hundred samples that let expect fewer than five."""
+gave so many, as the model may be wrong; or if a reader gave many. Ten come by luck in some three of
+a hundred samples that let expect five (Poisson), in fewer of those that let expect less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,11 @@ class Judged:
         """Labels in each stratum."""
         return np.bincount(self.stratum, minlength=len(self.sizes))
 
+    @cached_property
+    def modelled(self) -> Floats:
+        """The share that the model finds in each stratum; 0 where there is no text."""
+        return np.asarray(self.scores.sum(axis=1) / np.maximum(self.in_strata, 1))
+
     @property
     def n(self) -> int:
         """How many texts are labelled."""
@@ -107,22 +114,26 @@ class Judged:
     @property
     def expected(self) -> float:
         """How many labels of the rarer answer the model lets expect; no label has a part in it."""
-        model = float(self.scores.sum()) / self.n_texts
-        return self.n * min(model, 1 - model)
+        says_so = float((self.labels_in * self.modelled).sum())
+        return min(says_so, self.n - says_so)
 
     @property
     def fewest(self) -> int:
         """How many labels of the rarer answer it takes for an interval to be shown."""
         return FEWEST if self.expected >= EXPECTED else MANY
 
-    def mealabels_in(self, values: Floats) -> Floats:
+    def means_in(self, values: Floats) -> Floats:
         """Return the mean of something over the labels of each stratum; 0 where there are none."""
         sums = np.bincount(self.stratum, values, len(self.sizes))
         return np.asarray(sums / np.maximum(self.labels_in, 1))
 
     def apart(self, values: Floats) -> Floats:
         """Return how far something is from its stratum's mean, for each label."""
-        return values - self.mealabels_in(values)[self.stratum]
+        return values - self.means_in(values)[self.stratum]
+
+    def share(self, values: Floats) -> float:
+        """Return the mean of something over all texts, as the labels alone let expect it."""
+        return float((self.in_strata / self.n_texts * self.means_in(values)).sum())
 
     def weights(self, rule: Rule) -> Floats:
         """Return what the variance in a stratum adds to that of the share of all texts.
@@ -170,23 +181,23 @@ def powered(judged: Judged, rule: Rule, *, alone: bool = False) -> Powered:
     """
     trust = np.zeros(judged.n) if alone else _trust(judged, rule)
     rest = judged.so - trust * judged.score
-    trusted, rests = judged.mealabels_in(trust), judged.mealabels_in(rest)
-    modelled = judged.scores.sum(axis=1) / np.maximum(judged.in_strata, 1)
+    trusted, rests = judged.means_in(trust), judged.means_in(rest)
     parts = judged.in_strata / judged.n_texts
-    value = float(np.clip((parts * (rests + trusted * modelled)).sum(), 0.0, 1.0))
+    value = float(np.clip((parts * (rests + trusted * judged.modelled)).sum(), 0.0, 1.0))
     labels, helped = (_variance(judged, one, rule) for one in (judged.so, rest))
     left = min(1.0, helped / labels) if labels else 1.0
     doubted = 1.0 if alone else _doubted(left, judged)
     per_label = float(judged.weights(rule).sum())
     if per_label == 0.0:  # all is labelled, and it is about these texts
         return Powered(Estimate(value, value, value), 0.0, 1.0, value * (1 - value))
-    as_many, freedom = 1 / (per_label * doubted), judged.n - int((judged.labels_in > 0).sum())
-    spread = _spread(value, judged.n)
+    spread, freedom = _spread(value, judged.n), judged.n - int((judged.labels_in > 0).sum())
+    alike = per_label * _spread(judged.share(judged.so), judged.n) * judged.n / max(freedom, 1)
+    as_many = 1 / (per_label * doubted * max(1.0, labels / alike))
     if rule.about == "films":
         between, freedom = _between_units(judged, value, rest, trusted)
         least = spread * per_label
         as_many = spread / max(between + least * (doubted - left), least * doubted)
-    share = _shown(value, as_many, judged.fewest / judged.n, rule, freedom)
+    share = _shown(value, as_many, _shown_from(judged, value), rule, freedom)
     return Powered(share, float(trust.mean()), doubted, value * (1 - value))
 
 
@@ -233,6 +244,13 @@ def _spread(share: float, n: int) -> float:
     return middle * (1 - middle)
 
 
+def _shown_from(judged: Judged, value: float) -> float:
+    """Return the smallest share that is shown: of the fewest labels, worth what those found are."""
+    so = judged.so if value <= HALF else 1 - judged.so
+    found = float(so.sum())
+    return judged.fewest * (judged.share(so) / found if found else 1 / judged.n)
+
+
 def _shown(value: float, as_many: float, shown_from: float, rule: Rule, freedom: int) -> Estimate:
     """Return Wilson's interval, its end towards the rarer answer given that it is shown."""
     critical = rule.critical(freedom)
@@ -257,7 +275,7 @@ def _between_units(
     surprise = expand[judged.stratum] * judged.apart(rest)
     terms = np.bincount(judged.unit, surprise, len(sizes)).astype(np.float64)
     terms += (trusted[:, None] * judged.scores).sum(axis=0) - share * sizes
-    terms += (judged.mealabels_in(rest)[:, None] * judged.sizes).sum(axis=0)
+    terms += (judged.means_in(rest)[:, None] * judged.sizes).sum(axis=0)
     terms = terms[sizes > 0]
     units = len(terms)
     variance = float(((terms - terms.mean()) ** 2).sum()) * units / max(units - 1, 1)
