@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from kblib.ladder.answers import LadderAnswer
 
 
+ALL_YEARS = ""
+"""What the list holds for no decade: of an option that is None it would show nothing."""
+
+
 class LadderView(View):
     """Ask all models of a ladder which word belongs in a blank; type, choose a decade, ask again.
 
@@ -69,7 +73,7 @@ class LadderView(View):
         self._decade = w.Dropdown(
             description=say("Decade"),
             options=self._offered(decade),
-            value=decade,
+            value=decade or ALL_YEARS,
             layout=w.Layout(width="14rem"),
         )
         self._button = w.Button(description=say("Ask"), tooltip=say("Ask all models"))
@@ -84,7 +88,7 @@ class LadderView(View):
     @property
     def selection(self) -> dict[str, Any]:
         """The sentence in the field and the decade that is chosen; None for all years."""
-        return {"text": str(self._text.value), "decade": self._decade.value}
+        return {"text": str(self._text.value), "decade": self._decade.value or None}
 
     @selection.setter
     def selection(self, wanted: dict[str, Any]) -> None:
@@ -108,20 +112,20 @@ class LadderView(View):
             )
         text = str(self._text.value)
         said = self._told if text == self._asked_first else None
-        self.answer = self.ladder.ask(text, answer=said, decade=self._decade.value, k=self.k)
+        self.answer = self.ladder.ask(text, answer=said, decade=self.selection["decade"], k=self.k)
         self._answers.value = _html.wrap(_ladder_tables.html(self.answer))
 
-    def _offered(self, decade: str | None) -> list[tuple[str, str | None]]:
+    def _offered(self, decade: str | None) -> list[tuple[str, str]]:
         """Return the decades to choose from; one that has no models stays, to be told why."""
         known = list(getattr(self.ladder, "decades", ()))
-        strange = [decade] if decade is not None and decade not in known else []
-        return [(say("all years"), None), *((name, name) for name in [*known, *strange])]
+        strange = [decade] if decade and decade not in known else []
+        return [(say("all years"), ALL_YEARS), *((name, name) for name in [*known, *strange])]
 
     def _select(self, wanted: dict[str, Any]) -> None:
         wanted = entries_of(wanted, self.selection)
         self._holding = True  # both fields change, and one question is asked
         try:
-            decade = wanted.get("decade", self._decade.value)
+            decade = wanted.get("decade", self._decade.value) or ALL_YEARS
             if decade not in [value for _, value in self._decade.options]:
                 self._decade.options = self._offered(decade)
             self._decade.value = decade

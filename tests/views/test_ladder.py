@@ -88,6 +88,16 @@ def test_failing_model_is_told_below_the_view(ladder, monkeypatch):
     assert "ZeroDivisionError" in view._message.value
 
 
+def test_list_of_decades_shows_that_all_years_were_asked(ladder):
+    view = LadderView(ladder, TEXT)
+    assert view._decade.label == "all years"
+    assert view.selection["decade"] is None
+    view.selection = {"decade": "1940s"}
+    view.selection = {"decade": None}
+    assert view._decade.label == "all years"
+    assert view.error is None
+
+
 def test_decade_without_models_is_told_with_the_reason(ladder):
     view = LadderView(ladder, TEXT, decade="1910s")
     assert "There are no models of the decade '1910s'" in view._message.value
