@@ -19,9 +19,9 @@ USUAL = ("gpt2", "mistral", "qwen2", "qwen3")
 QUICK = {"steps": 2, "eval_every": 2, "batch_size": 8, "dropout": 0.0}
 
 
-def finetuned(layout: str, kind: str, folder: Path) -> FinetunedModel:
-    parts = KINDS[kind]()
-    made = finetune(parts, str(random_model(folder, layout)), folder=folder / "made", **QUICK)
+def finetuned(layout: str, kind: str, folder: Path, **how: str) -> FinetunedModel:
+    parts, base = KINDS[kind](), random_model(folder, layout)
+    made = finetune(parts, str(base), folder=folder / "made", **QUICK, **how)
     again = FinetunedModel.open(folder / "made")
     assert again.predict(parts.test).equals(made.predict(parts.test))
     return made
@@ -49,6 +49,14 @@ def test_usual_layout_is_finetuned_and_opened_with_equal_answers(
     assert said["fan_in_fan_out"] is transposed
     theirs = names_of_linear_layers(made, fan_in_fan_out=transposed)
     assert set(said["target_modules"]) == theirs - {*LAST_LAYERS}
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "mistral"])
+def test_usual_layout_in_few_bits_is_opened_with_equal_answers(layout: str, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    made = finetuned(layout, "sentences", tmp_path, method="qlora")
+    said = read_json(made.folder / "adapter_config.json")
+    assert said["fan_in_fan_out"] is False  # what is stored in few bits lies as in other layouts
 
 
 @pytest.mark.slow
