@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from kblib.corpora import Corpus
-from kblib.errors import LabelError
+from kblib.errors import CorpusError, LabelError
 from kblib.labels import read_labels
 
 GENRES = (
@@ -327,6 +327,12 @@ def test_decimals_that_are_taken_as_names_are_told(write):
     assert labels.warnings[-1].startswith("Labels such as '1.5' look like points on a scale")
     whole = read_labels(write("b.csv", "text,label\nen,1\ntvå,2\n"))
     assert not any("scale" in one for one in whole.warnings)
+
+
+def test_separator_is_one_mark(write):
+    for mark in (";;", "\\t", 5):
+        with pytest.raises(CorpusError, match="One mark was expected, such as a comma"):
+            read_labels(write("a.csv", "text;label\nen;1\n"), separator=mark)
 
 
 def test_decimal_comma_and_workbook_are_told(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kblib.corpora.sources import Fault, Faults, Faulty, Line, raw_lines
+from kblib.errors import CorpusError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
@@ -24,6 +25,17 @@ class Dialect:
     quote: str | None
     encoding: str
     max_line_mib: float
+
+    def __post_init__(self) -> None:
+        for name, mark in (("separator", self.separator), ("quote", self.quote)):
+            if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
+                raise CorpusError(
+                    f"{name} is {mark!r}.",
+                    "One mark was expected, such as a comma, a semicolon or a tab.",
+                    "separator=\";\"; in a shell a tab is $'\\t'"
+                    if name == "separator"
+                    else "quote=None",
+                )
 
 
 def records(path: Path, dialect: Dialect, faults: Faults) -> Iterator[tuple[int, dict[str, str]]]:
