@@ -177,7 +177,7 @@ def _no_such_year(year: Any, years: list[int]) -> ViewError:
         return ViewError(
             say("No text of this corpus is from {year}.", year=year), say("It has no years at all.")
         )
-    near = sorted(sorted(years, key=lambda known: abs(known - year))[:2])
+    near = sorted(sorted(years, key=lambda known: abs(known - int(year)))[:2])
     return ViewError(
         say("No text of this corpus is from {year}.", year=year),
         say("Its years lie between {first} and {last}.", first=min(years), last=max(years)),
