@@ -107,7 +107,8 @@ class CountsView(View):
         about = self.counts.provenance
         explained = say(
             "{share:.0%} intervals from {n:,} labels, {about}. Without a bar: too few labels or "
-            "texts, no interval; an open triangle is a bound, which fails half as often.",
+            "texts, no interval; an open triangle is a bound, which over all samples, those with "
+            "a bar too, fails half as often.",
             share=about["confidence"],
             n=about["labels"],
             about=say(ABOUT[about["about"]]),

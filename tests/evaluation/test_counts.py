@@ -177,6 +177,7 @@ def test_few_films_are_refused_about_films_only(predictions, truth, reports):
     few = sample_texts(two, 40)
     about_films = corrected_counts(few, predictions, here, label="rain")
     assert about_films.table["note"].iloc[0] == "fewer than 10 units (film): no interval"
+    assert about_films.labels_needed(0.05)["needed"].isna().all()  # no label makes films more
     about_these = corrected_counts(few, predictions, here, label="rain", about="corpus")
     assert about_these.table["note"].iloc[0] == ""
 

@@ -62,8 +62,9 @@ class CorrectedCounts(Printed):
         One row a period, and one of all (period empty): texts; ``counted``, the share that the
         model found, with ``counted_least`` and ``counted_most`` (what it abstained from as no,
         yes); the corrected ``share`` with ``low``, ``high``, ``least``, ``most``; where there is no
-        interval, ``at_most`` (of what is common, ``at_least``), which is one end of it and fails
-        half as often; labels, yes, trust (weight of the model, 0 to 1), note: why no interval.
+        interval, ``at_most`` (of what is common, ``at_least``), which is one end of it: over all
+        samples, those with an interval too, that end fails half as often as both; labels, yes,
+        trust (weight of the model, 0 to 1), note: why no interval.
     warnings
         What a reader of the numbers has to know, in sentences.
     provenance
@@ -88,7 +89,8 @@ class CorrectedCounts(Printed):
     def labels_needed(self, within: float) -> pd.DataFrame:
         """Return how many labels a period needs, so that the interval ends within so much.
 
-        No number where too little was found to tell, or more texts would be needed than there are.
+        No number where too little was found to tell, or more texts or units would be needed than
+        there are. That units differ is left out: about films more labels may be needed.
 
         Parameters
         ----------
@@ -106,7 +108,7 @@ class CorrectedCounts(Printed):
         for row in self.rows.iter_rows(named=True):
             judged = self.joined.judged(row["period"])
             needed = None
-            if judged.n > 1 and not judged.unseen:
+            if judged.n > 1 and not why_unknown(judged, self.rule, str(self.provenance["unit"])):
                 found = powered(judged, self.rule)
                 needed = labels_for(found, within, judged.n_texts, self.rule)
                 if row["note"]:
