@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kblib.corpora.sources import Fault, Faults, Faulty, Line, raw_lines
 from kblib.errors import CorpusError
@@ -27,7 +27,8 @@ class Dialect:
     max_line_mib: float
 
     def __post_init__(self) -> None:
-        for name, mark in (("separator", self.separator), ("quote", self.quote)):
+        marks: dict[str, Any] = {"separator": self.separator, "quote": self.quote}
+        for name, mark in marks.items():
             if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
                 raise CorpusError(
                     f"{name} is {mark!r}.",

@@ -210,8 +210,9 @@ def version_of(guideline: str) -> str:
 
 
 def _checked(labels: Sequence[str]) -> tuple[str, ...]:
-    listed = isinstance(labels, Iterable) and not isinstance(labels, str)
-    names: tuple[Any, ...] = tuple(labels) if listed else ()
+    given: Any = labels
+    listed = isinstance(given, Iterable) and not isinstance(given, str)
+    names: tuple[Any, ...] = tuple(given) if listed else ()
     right = all(isinstance(one, str) and one.strip() and one != UNSURE for one in names)
     if len(names) < 2 or not right or len(set(names)) < len(names):
         raise LabelError(

@@ -69,7 +69,8 @@ def abstention(result: ZeroShotLabels, labels: Labels) -> Limits:
     LabelError
         If fewer than ten of the texts are labelled, or these are no labels of that kind.
     """
-    if not isinstance(result, ZeroShotLabels) or not isinstance(labels, Labels):
+    got: tuple[Any, Any] = (result, labels)
+    if not isinstance(got[0], ZeroShotLabels) or not isinstance(got[1], Labels):
         raise LabelError(
             f"abstention got a {type(result).__name__} and a {type(labels).__name__}.",
             "What zero_shot returned and labelled texts were expected.",

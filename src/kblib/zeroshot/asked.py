@@ -95,8 +95,9 @@ class Asked:
             wordings = tuple(_wordings(name, labels[name]) for name in names)
         else:
             wordings = tuple((name,) for name in names)
-        several = isinstance(template, Sequence) and not isinstance(template, str)
-        given = tuple(template) if several else (template,)
+        asked: Any = template
+        several = isinstance(asked, Sequence) and not isinstance(asked, str)
+        given = tuple(asked) if several else (asked,)
         return cls(names, wordings, tuple(_template(one) for one in given or (None,)))
 
     @property
