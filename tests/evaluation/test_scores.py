@@ -221,6 +221,8 @@ def test_each_model_is_compared_with_each_other_one_asked_for(pages, read):
     assert differences({"a": scores["a"], "d": scores["d"]}).title == "Differences of macro F1"
     with pytest.raises(LabelError, match="1 models were given"):
         differences({"a": scores["a"]})
+    with pytest.raises(LabelError, match="'b' is among the models and among the others"):
+        differences(first, {"b": scores["c"]})
 
 
 def test_models_scored_on_other_texts_are_not_compared(pages, said, read):

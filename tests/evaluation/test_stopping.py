@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
@@ -39,6 +40,23 @@ def test_goes_on_and_says_how_many_labels_the_widest_needs(counts):
     needed = counts.labels_needed(0.01).dropna(subset="period").set_index("period")["needed"]
     more = int(re.search(r"About ([\d,]+) more", advice.sentence)[1].replace(",", ""))
     assert more in (needed - 100).tolist()
+
+
+@pytest.mark.parametrize("part", [0.9, 0.97, 0.999])
+def test_interval_about_the_corpus_that_is_too_long_needs_more_labels(counts, part):
+    """As many as its length says: of 300 texts 100 labels are worth 150, which grow by squares."""
+    widest = max(halves(counts))
+    worth = 150 / part**2
+    expected = math.ceil(worth / (1 + worth / 300)) - 100
+    more = re.search(r"About ([\d,]+) more", when_to_stop(counts, within=part * widest).sentence)
+    assert int(more[1]) == expected > 0
+
+
+def test_what_is_unsure_is_said_not_to_be_shortened_by_labels(reports, predictions, truth):
+    everything = sample_texts(reports, 600)
+    some = truth.assign(label=["unsure" if n % 3 else one for n, one in enumerate(truth["label"])])
+    known = corrected_counts(everything, predictions, some, label="rain", about="corpus")
+    assert "it: what readers were unsure of stays so." in when_to_stop(known, within=0.01).sentence
 
 
 def test_interval_that_labels_do_not_shorten_is_told(reports, predictions, truth):

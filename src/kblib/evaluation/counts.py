@@ -111,6 +111,8 @@ class CorrectedCounts(Printed):
             if judged.n > 1 and not why_unknown(judged, self.rule, str(self.provenance["unit"])):
                 found = powered(judged, self.rule)
                 needed = labels_for(found, within, judged.n_texts, self.rule)
+                if self.rule.about == "corpus" and not row["note"]:
+                    needed = max(needed, _labels_to_shorten(judged, found, within))
                 if row["note"]:
                     enough = labels_to_show(judged, found)
                     needed = max(needed, enough) if enough else None
@@ -240,6 +242,15 @@ def too_few(judged: Judged, found: Powered, rule: Rule) -> str:
     enough = labels_to_show(judged, found)
     more = f", about {enough - judged.n:,} more labels" if enough else ""
     return f"{few}{more}: no interval"
+
+
+def _labels_to_shorten(judged: Judged, found: Powered, within: float) -> int:
+    """Return how many labels shorten an interval about the corpus that far; 0 if it is so short."""
+    half = (found.share.high - found.share.low) / 2
+    if half <= within:
+        return 0
+    worth = judged.n / (1 - judged.n / judged.n_texts) * (half / within) ** 2
+    return math.ceil(worth / (1 + worth / judged.n_texts))
 
 
 def labels_to_show(judged: Judged, found: Powered) -> int | None:

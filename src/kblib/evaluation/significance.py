@@ -74,13 +74,20 @@ def differences(
     Raises
     ------
     LabelError
-        If there are fewer than two, the measure is another, or they were scored on other texts.
+        If there are fewer than two, the measure is another, a name stands for two, or they were
+        scored on other texts.
     """
     pairs = list(combinations(models, 2) if others is None else product(models, others))
     if not pairs:
         raise LabelError(f"{len(models)} models were given.", "At least two are compared.")
     if measure not in OF_ALL:
         raise LabelError(f"measure is {measure!r}.", f"There are: {', '.join(OF_ALL)}.")
+    if twice := sorted({*models} & {*(others or {})}):
+        raise LabelError(
+            f"'{twice[0]}' is among the models and among the others.",
+            "Each name stands for one model.",
+            'kb.differences({"one": scores}, {"another": others})',
+        )
     first, scores = next(iter(models.values())), {**(others or {}), **models}
     for name, one in scores.items():
         _check_same(first, one, name)

@@ -12,8 +12,14 @@ import polars as pl
 from kblib.errors import LabelError, told
 from kblib.evaluation.counts import CorrectedCounts
 from kblib.ngrams.printed import Printed
+from kblib.ngrams.stratified import About
 
 LABELS, SCORE, METHOD, MEASURE, MACRO = "labels", "score", "method", "measure", "macro F1"
+STAYS: dict[About, str] = {
+    "films": "the units differ; about='corpus' leaves that out.",
+    "corpus": "what readers were unsure of stays so.",
+}
+"""What keeps an interval long though there are labels enough."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,10 +132,10 @@ def _of_counts(counts: CorrectedCounts, within: float) -> StopAdvice:
         done = f"Stop: each of {periods.height} intervals is within {said}."
         return StopAdvice(True, (done,), rows, asked)
     first = f"Go on. Intervals that are not within {said}: {wide.height} of {periods.height}."
-    return StopAdvice(False, (first, *_widest(wide)), rows, asked)
+    return StopAdvice(False, (first, *_widest(wide, counts.rule.about)), rows, asked)
 
 
-def _widest(wide: pl.DataFrame) -> Iterator[str]:
+def _widest(wide: pl.DataFrame, about: About) -> Iterator[str]:
     known = wide.filter(pl.col("half").is_not_nan())
     if known.height:
         row = known.sort("half").row(-1, named=True)
@@ -139,7 +145,7 @@ def _widest(wide: pl.DataFrame) -> Iterator[str]:
         yield (
             f"About {more:,} more are needed there."
             if more > 0
-            else "More labels hardly shorten it: the units differ; about='corpus' leaves that out."
+            else f"More labels hardly shorten it: {STAYS[about]}"
         )
     if without := wide.height - known.height:
         note = wide.filter(pl.col("half").is_nan())["note"][0]
