@@ -113,7 +113,7 @@ def _once(
 
 
 def measure(*, quick: bool = False) -> Outcome:
-    """Try every case; of intervals 93 % hold the truth, wherever more than next to none are given."""
+    """Try every case; 93 % of intervals hold, wherever more than next to none are given."""
     runs = 20 if quick else RUNS
     found = [tried(*one, runs=runs) for one in cases()]
     rows: list[list[Cell]] = [

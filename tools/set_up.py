@@ -137,7 +137,7 @@ def spare_linked() -> None:
     if VENV.is_symlink() and (VENV / "pyvenv.cfg").is_file() and not is_usable():
         raise SetUpError(
             f".venv is a link to {VENV.resolve()}, an environment that was made for another place;"
-            "\n  to make it anew here would empty it there. Remove the link, and try again: rm .venv"
+            "\n  to make it anew here would empty it there. Remove the link and try again: rm .venv"
         )
 
 

@@ -118,9 +118,9 @@ class Count:
             kept.update(storages(tensor))
             return tensor
 
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one):
-            with self.engine.linear():
-                loss = self.engine._engine(**self.batches.step(1)[0])
+        kept = torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one)
+        with kept, self.engine.linear():
+            loss = self.engine._engine(**self.batches.step(1)[0])
         whole = storages([one.data for one in self.parameters])
         self.engine._engine.backward(loss)
         return sum(without(kept, whole, self.weights()).values())
