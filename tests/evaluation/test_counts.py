@@ -12,7 +12,7 @@ from kblib.corpora import Corpus
 from kblib.errors import LabelError
 from kblib.evaluation.confusion import adjusted_counts
 from kblib.evaluation.counts import corrected_counts, too_few
-from kblib.evaluation.powered import powered
+from kblib.evaluation.powered import Judged, powered
 from kblib.evaluation.texts import sample_texts
 from kblib.labels import read_labels
 from kblib.methods import methods
@@ -139,6 +139,15 @@ def test_more_labels_are_said_to_be_needed_wherever_an_interval_is_refused(label
     assert told > 5
 
 
+def test_nearly_enough_is_not_said_to_be_enough():
+    """The model finds 4.96 % of 1,000 texts, of which 100 are labelled."""
+    none, rule = np.zeros(100), Rule("corpus")
+    at = none.astype(np.int64)
+    judged = Judged(np.array([[1000]]), np.array([[49.6]]), at, at, none, none)
+    note = too_few(judged, powered(judged, rule), rule)
+    assert note.startswith("100 labels let expect 4.9 of the rarer answer, 5 are needed, about 1 ")
+
+
 def test_nothing_found_is_a_bound_and_no_interval(sample, predictions, read):
     """Wilson's upper end for none of 100, of 300 texts, whatever the model counts."""
     dry = read.assign(label="sun")
@@ -245,7 +254,6 @@ def test_texts_of_unknown_year_are_left_out_and_said():
 def test_adjusted_intervals_hold_the_truth():
     """Lang and Reiczigel's interval, by simulation: 300 archives of one period."""
     from kblib.evaluation.confusion import adjusted, rates_of
-    from kblib.evaluation.powered import Judged
 
     draw, held = np.random.default_rng(8), 0
     for _ in range(300):

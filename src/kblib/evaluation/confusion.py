@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,9 +25,6 @@ from kblib.evaluation.counts import CorrectedCounts
 from kblib.evaluation.powered import Judged
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import UNKNOWN, Estimate, Rule
-
-if TYPE_CHECKING:
-    pass
 
 LEAST_DISCRIMINATION = 0.2
 """Of sensitivity + specificity - 1, at the lower end of its interval."""

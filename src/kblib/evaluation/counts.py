@@ -234,7 +234,8 @@ def too_few(judged: Judged, found: Powered, rule: Rule) -> str:
     if judged.rarer >= judged.fewest:
         return ""
     if judged.fewest == MANY:
-        few = f"{judged.n:,} labels let expect {judged.expected:.1f} of the rarer answer, "
+        expected = math.floor(10 * judged.expected) / 10  # 4.96 is not 5
+        few = f"{judged.n:,} labels let expect {expected:.1f} of the rarer answer, "
         few += f"{EXPECTED} are needed"
     else:
         few = f"only {judged.rarer} of {judged.n:,} labels are of the rarer answer, "

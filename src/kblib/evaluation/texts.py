@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,9 +24,6 @@ from kblib.evaluation.tables import check_corpus
 from kblib.ngrams.drawing import allot, drawn
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.units import DECADE, UNITS
-
-if TYPE_CHECKING:
-    pass
 
 PERIOD, UNIT = "period", "unit"
 YEARS = ("year", "decade")
