@@ -12,9 +12,11 @@ import pytest
 
 from kblib import settings
 from kblib.cluster import Run, submit
+from kblib.corpora import Corpus
 from kblib.errors import JobError, RunError, SiteError
 from kblib.files import read_json
 from kblib.jobs.specs import Pretrain
+from kblib.models.shape import ModelShape
 from kblib.runs import Phase
 from tests.watching import PATIENCE_S
 
@@ -92,6 +94,16 @@ def test_batch_that_does_not_divide_is_refused_before_anything_is_written(job: P
     with pytest.raises(JobError, match="A batch of 9 blocks does not divide into 2 ranks"):
         submit(odd, ranks=2)
     assert not list(settings.runs_folder().glob("uneven-*"))
+
+
+@pytest.mark.parametrize("texts", [[], ["En text, som är lång nog att läsa."]])
+def test_texts_too_few_to_split_are_refused_before_anything_is_written(
+    texts: list[str], tiny_shape: ModelShape, tmp_home: Path
+) -> None:
+    job = Pretrain(Corpus.from_texts(texts), tiny_shape, seq_len=32, steps=1)
+    with pytest.raises(JobError, match=f"corpus 'texts' with {len(texts)} texts"):
+        submit(job, fresh=True)
+    assert not list(tmp_home.rglob("config.json"))
 
 
 def test_run_keeps_its_ranks(uninterrupted: Run, job: Pretrain) -> None:

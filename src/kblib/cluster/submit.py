@@ -24,6 +24,7 @@ from kblib.jobs.batch import BatchTask
 from kblib.jobs.finetune_job import Finetune
 from kblib.jobs.specs import Pretrain, check_ranks, require_training_part
 from kblib.jobs.watchdog import HANG_MIN, minutes
+from kblib.models.training_split import PARTS
 from kblib.runs import Phase, RunFolder
 from kblib.runs.sharing import check_share
 from kblib.sites import Site
@@ -140,6 +141,8 @@ def _training_request(
 ) -> dict[str, Any]:
     """Return what the run folder says of the ranks of a training, and of the nodes for them."""
     require_training_part(job.engine)
+    if isinstance(job, Pretrain):
+        _refuse_few_texts(job)
     asked: dict[str, Any] = {}
     if place.scheduler == "none":
         _refuse_resources(place.name, resources)
@@ -189,6 +192,17 @@ def _refuse_what_is_no_job(job: object) -> None:
             "A job was expected: what is to be done, with which texts.",
             "kb.submit(kb.Pretrain(corpus, kb.ModelShape(4, 4, 256), minutes=2))",
         )
+
+
+def _refuse_few_texts(job: Pretrain) -> None:
+    """Say now what the run would say when it splits its texts, on a cluster after the queue."""
+    for source in job.sources:
+        if len(source.corpus) < len(PARTS):
+            raise JobError(
+                f"Pretrain got corpus '{source.corpus.name}' with {len(source.corpus)} texts.",
+                f"At least {len(PARTS)} were expected: one each for {', '.join(PARTS)}.",
+                "corpus.dropped() lists what filters took out, corpus.left_out what was not read.",
+            )
 
 
 def _refuse_resources(site: str, resources: Mapping[str, Any]) -> None:
