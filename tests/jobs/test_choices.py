@@ -8,20 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from kblib.corpora import Corpus
 from kblib.errors import JobError, TrainingError
 from kblib.jobs.choices import CHOICES, Choices
 from kblib.jobs.specs import Pretrain
-from kblib.models.shape import ModelShape
 from kblib.training.precision import choose_dtype, dtype_called
 
 CPU = torch.device("cpu")
 SHARED: dict[str, Any] = {"engine": "deepspeed", "zero_stage": 2}
-
-
-@pytest.fixture
-def job(films: Corpus, tiny_shape: ModelShape) -> Pretrain:
-    return Pretrain(films, tiny_shape, steps=10, seq_len=16, batch_size=8)
 
 
 def test_what_is_usual_is_not_said_so_that_keys_stay(job: Pretrain) -> None:
