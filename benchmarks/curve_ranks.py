@@ -5,7 +5,7 @@ first rank saw goes to ``seen-WORLD.json``. A process stays in one group, since 
 parameters as they come and compares the numbers between ranks. Its stage 3 also replaces torch's
 linear layer in the whole process: ranks that had been in a group with it got the gradients of
 stage 2 in another order than their peers, and the losses of BERT and GPT-NeoX left the curve by
-0.08 and 0.03 nats. The engine now puts the layer back, and refuses gradients in different orders.
+0.08 and 0.03 nats. The engine puts the layer back, and refuses gradients in different orders.
 B blocks, T tokens, K masked positions.
 """
 

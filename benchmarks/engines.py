@@ -21,7 +21,7 @@ from benchmarks.loop import CONFIG, SHAPE, TOLERANCE_NATS
 from benchmarks.outcome import BenchmarkError, Outcome, machine, measured
 from benchmarks.pairs import Pair, ratio_of, take_turns
 from benchmarks.tables import Cell
-from kblib.training import batches, deepspeed_engine, engine, loop
+from kblib.training import batches, deepspeed_engine, engine, gradient_order, loop
 from kblib.training.config import TrainingConfig
 
 _COMPARED_STEPS = 2
@@ -63,7 +63,7 @@ COMPARISONS = (
     Comparison(DDP, 1, pairs=11, steps=4),
     Comparison(DDP, 2, pairs=11, steps=4),
 )
-_CODE = (batches, deepspeed_engine, engine, engine_loops, loop, loops, trainer)
+_CODE = (batches, deepspeed_engine, engine, engine_loops, gradient_order, loop, loops, trainer)
 """What decides the rates: parts that were measured with other code are not gone on from."""
 _PACKAGES = ("torch", "transformers", "deepspeed", "accelerate")
 Found = Mapping[Comparison, list[Pair]]

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from kblib.models.build import build_model
 from kblib.models.shape import ModelShape
 from kblib.runs import RunFolder
 from kblib.training.checkpoint import find_checkpoint
 from kblib.training.config import TrainingConfig
-from kblib.training.deepspeed_engine import deepspeed_config
+from kblib.training.deepspeed_engine import deepspeed_config, number_in_order
 from kblib.training.state_files import shard_name
 from tests.training.deepspeed_ranks import HALF, SHAPE, STAGES, STEPS
 
@@ -135,9 +136,20 @@ def test_gradients_in_different_orders_are_not_added_without_a_word(folder: Path
     for rank in range(WORLD):
         told = json.loads((folder / f"rank-{rank}.json").read_text())["another function"]
         assert told.startswith(
-            "The ranks got the gradients of this step in different orders. ZeRO adds them in the "
-            "order in which they come, and has added those of different weights."
+            "The ranks got the gradients of this step in different orders. ZeRO lays them into "
+            "buckets in the order in which they come, and may have added those of different "
+            "weights."
         )
+
+
+def test_parameters_shared_out_part_by_part_are_numbered_as_in_a_whole_model() -> None:
+    """Layers are shared out before what stands before and after them: 2, 0, 1, 3."""
+    parameters: list[Any] = [nn.Parameter(torch.zeros(1)) for _ in range(5)]
+    for parameter, number in zip(parameters, (12, 10, 11, 13), strict=False):
+        parameter.ds_id = number
+    number_in_order(parameters)
+    assert [one.ds_id for one in parameters[:4]] == [10, 11, 12, 13]
+    assert not hasattr(parameters[4], "ds_id")
 
 
 def test_what_a_lost_rank_kept_is_missed(folder: Path, seen: dict[str, Any]) -> None:

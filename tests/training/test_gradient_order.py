@@ -71,6 +71,19 @@ def test_equal_orders_pass(ranks: int) -> None:
         check([one] * ranks)
 
 
+def test_what_to_do_is_what_can_be_done() -> None:
+    """A failed run is not sent again, and another job would begin anew: a branch goes on."""
+    with pytest.raises(TrainingError) as told:
+        check([1, 2])
+    assert str(told.value) == (
+        "The ranks got the gradients of this step in different orders. ZeRO lays them into buckets "
+        "in the order in which they come, and may have added those of different weights. Nothing "
+        "of this step is saved.\n"
+        "  run.branch(zero_stage=1) goes on from the last checkpoint; stage 1 adds them in the "
+        "order of the model."
+    )
+
+
 @pytest.mark.parametrize("ranks", [2, 3, 4096])
 @pytest.mark.parametrize(("usual", "other"), [(LARGEST, LARGEST - 1), (0, 1), (0, LARGEST)])
 def test_one_rank_with_another_order_is_found(ranks: int, usual: int, other: int) -> None:

@@ -1,8 +1,9 @@
 """The order in which a rank gets its gradients, which must be that of all the others.
 
 From stage 2 of ZeRO on, DeepSpeed lays gradients into a bucket as they come, and the buckets of all
-ranks are added number by number. Where they come in another order on one rank, gradients of
-different weights are added: the training goes wrong and nothing says so
+ranks are added number by number; stage 3 sorts those of a bucket, but which bucket one falls into
+hangs on when it came. Where they come in another order on one rank, gradients of different weights
+are added: the training goes wrong and nothing says so
 (https://github.com/deepspeedai/DeepSpeed/issues/2343). They do where a rank computes the same by
 other operations, such as by another function for a linear layer.
 """
@@ -64,8 +65,8 @@ def check_one_order(ranks: int, digests: float, squares: float) -> None:
     if ranks * int(squares) != int(digests) ** 2:
         raise TrainingError(
             "The ranks got the gradients of this step in different orders.",
-            "ZeRO adds them in the order in which they come, and has added those of different "
-            "weights. Nothing of this step is saved.",
-            'kb.Pretrain(..., engine="deepspeed", zero_stage=1) adds them in the order of the '
-            "model; kb.submit(job) goes on from the last checkpoint.",
+            "ZeRO lays them into buckets in the order in which they come, and may have added those "
+            "of different weights. Nothing of this step is saved.",
+            "run.branch(zero_stage=1) goes on from the last checkpoint; stage 1 adds them in the "
+            "order of the model.",
         )
