@@ -89,9 +89,13 @@ def _say_how_busy() -> None:
 
 
 def end_tidily() -> None:
-    """Let a request to end come as an exception: clusters and ranks are ended on the way out."""
+    """Let a request to end come as an exception: clusters and ranks are ended on the way out.
+
+    What is ignored stays so: under nohup a run goes on when its terminal is closed.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -93,6 +93,18 @@ def test_unknown_name_is_refused(capsys) -> None:
     assert "no benchmark 'speed'; there are imports, loop, masked" in capsys.readouterr().err
 
 
+def test_one_under_nohup_goes_on_when_its_terminal_is_closed() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        command.end_tidily()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is command._end
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 _HOLDS_SOMETHING = """
 import signal, sys, types
 from benchmarks import __main__ as command
