@@ -96,6 +96,22 @@ def test_work_that_is_not_ready_loses_the_first_months() -> None:
     assert "do not fit into the award" in str(calendar)
 
 
+def test_what_is_left_by_rounding_is_not_left() -> None:
+    award = allocation("meluxina", node_hours=144_784, months=13)
+    tried = [(n, award.calendar(n, nodes=16, start=NEW_YEAR)) for n in range(40_000, 60_000, 37)]
+    sums = [n - sum(month.used for month in calendar.months) for n, calendar in tried]
+    assert any(sums), "no sum was off"
+    assert not any(calendar.left for _, calendar in tried)
+    assert "do not fit" not in tried[0][1].sentence
+
+
+def test_few_hours_are_told_and_nodes_are_whole() -> None:
+    award = allocation("meluxina", node_hours=120)
+    calendar = award.calendar(0.25, nodes=2.0, start=NEW_YEAR)  # type: ignore[arg-type]
+    assert calendar.sentence.startswith("0.25 node-hours in 12 months: 120 of 120 are lost")
+    assert calendar.table["start"].iloc[0] == "one job on 2 nodes, over on 2027-01-01"
+
+
 def test_months_follow_the_calendar() -> None:
     award = allocation("meluxina", core_hours=5_000_000, months=14)
     months = award.calendar(10, nodes=1, start=datetime.date(2026, 12, 1)).months

@@ -17,7 +17,11 @@ import pandas as pd
 from kblib import sites
 from kblib.errors import KblibError, PlanError
 from kblib.planner.award import Allocation
+from kblib.planner.billing import hours_told
 from kblib.planner.flops import check_positive, check_whole
+
+_ROUNDING = 1e-9
+"""Of all hours of a work: what sums of its months are off by at most, and more."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class Calendar:
     @property
     def left(self) -> float:
         """Node-hours of the work that do not fit into the award."""
-        return max(0.0, self.needed - sum(month.used for month in self.months))
+        left = self.needed - sum(month.used for month in self.months)
+        return left if left > _ROUNDING * self.needed else 0.0
 
     @property
     def table(self) -> pd.DataFrame:
@@ -102,12 +107,12 @@ class Calendar:
     def sentence(self) -> str:
         """What is lost, and what does not fit, in a sentence."""
         share = f"{self.lost / self.award.node_hours:.0%}"
-        needed, months = f"{self.needed:,.0f}", len(self.months)
+        needed, months = hours_told(self.needed), len(self.months)
         lost, there = f"{self.lost:,.0f}", f"{self.award.node_hours:,.0f}"
         if self.left:
             return (
                 f"{needed} node-hours in {months} months: {lost} of {there} are lost ({share}), "
-                f"and {self.left:,.0f} do not fit into the award."
+                f"and {hours_told(self.left)} do not fit into the award."
             )
         return f"{needed} node-hours in {months} months: {lost} of {there} are lost ({share})."
 
@@ -157,8 +162,9 @@ def lay_out(
             f"allocation.calendar(..., nodes={cluster.most_nodes})",
         )
     begin = start or _months_later(datetime.date.today().replace(day=1), 1)
-    months = tuple(_months(award, node_hours, nodes, begin, first_month, cluster.walltime_hours))
-    return Calendar(award, node_hours, months, cluster.walltime_hours)
+    whole, walltime_hours = int(nodes), cluster.walltime_hours
+    months = tuple(_months(award, node_hours, whole, begin, first_month, walltime_hours))
+    return Calendar(award, node_hours, months, walltime_hours)
 
 
 def _date(start: object) -> datetime.date | None:

@@ -59,7 +59,7 @@ def training_gpu_hours(
     ------
     PlanError
         If a number is not above 0, the goodput is above 1.5 (a per cent, perhaps), or the rate is
-        above what any card computes.
+        above the highest peak of the cards known here.
 
     Examples
     --------
