@@ -12,6 +12,7 @@ from kblib.cluster import Run, submit
 from kblib.corpora import Corpus
 from kblib.jobs.specs import Pretrain
 from kblib.models.shape import ModelShape
+from tests.cluster.far import Far, far_cluster
 from tests.watching import PATIENCE_S
 
 
@@ -22,6 +23,13 @@ def cluster(emulator: Emulator) -> Iterator[Emulator]:
         patch.setenv("KBNOTEBOOKS_EMULATOR", str(emulator.folder))
         patch.setenv("OMP_NUM_THREADS", "1")
         yield emulator
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    """Give a cluster on which a user of its own may run jobs, known here as a site."""
+    with far_cluster() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

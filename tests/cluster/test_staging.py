@@ -17,33 +17,14 @@ import pytest
 import kblib
 from kblib import files, settings
 from kblib.cluster import gang, snapshot
-from kblib.cluster.access import Completed, Here
-from kblib.cluster.environment import ask_python, check_python
+from kblib.cluster.access import Here
 from kblib.cluster.gang_driver import GangDriver
 from kblib.cluster.staging import check_staged, stage, staged
 from kblib.errors import IntegrityError, SiteError
 from kblib.jobs.exit_codes import FAILED
 from kblib.jobs.specs import Pretrain
 from kblib.runs import Phase, RunFolder
-from kblib.sites import Cluster, cluster_of, load_site
-
-EMULATOR = cluster_of(load_site("emulator"))
-
-
-class Says:
-    """A shell that gives one answer, and remembers what it was asked."""
-
-    def __init__(self, answer: str, *, code: int = 0, complaint: str = "") -> None:
-        self.completed = Completed([], code, answer, complaint)
-        self.asked = ""
-
-    def run(
-        self, command: Sequence[str], *, text: str | None = None, timeout_s: float = 0
-    ) -> Completed:
-        self.asked = text or ""
-        return self.completed
-
-    put = get = None  # type: ignore[assignment]
+from tests.cluster.shells import EMULATOR, Says, elsewhere
 
 
 @pytest.fixture
@@ -287,53 +268,6 @@ def test_every_corpus_of_a_mixture_is_staged(run: RunFolder, job: Pretrain, tmp_
     pieces = stage(asking_for(run, mixture=mixture), EMULATOR, Here())
     assert [piece.what for piece in pieces][1:] == ["corpus 'films'", "corpus 'second'"]
     assert pieces[2].folder == tmp_path / "second"
-
-
-def elsewhere(**facts: str) -> Cluster:
-    return replace(EMULATOR, python="/env/bin/python", **facts)  # type: ignore[arg-type]
-
-
-def test_python_of_the_site_is_started_as_a_job_would_start_it(tmp_path: Path) -> None:
-    """The interpreter of these tests, named as a site's, behind a prefix."""
-    there = replace(
-        EMULATOR, python=sys.executable, prefix="env SEEN=1", setup=("echo loading modules",)
-    )
-    found = ask_python(there, Here(), code=None, packages=("numpy", "no_such_package"))
-    assert (found.version, found.missing) == (kblib.__version__, ("no_such_package",))
-
-
-def test_python_that_is_not_there_is_named() -> None:
-    with pytest.raises(SiteError) as caught:
-        check_python(elsewhere(), Here(), code=None, packages=())
-    assert "The Python of site 'emulator' does not start as jobs would start it:" in str(
-        caught.value
-    )
-    assert "/env/bin/python: No such file or directory" in caught.value.happened
-    assert caught.value.next_step.endswith("sites/emulator.toml: [software] python, prefix, setup")
-
-
-def test_python_without_kblib_says_what_it_said() -> None:
-    shell = Says("", code=1, complaint="Traceback\nModuleNotFoundError: No module named 'kblib'\n")
-    with pytest.raises(SiteError, match="No module named 'kblib'"):
-        check_python(elsewhere(), shell, code=None, packages=())
-
-
-def test_kblib_of_another_version_is_refused() -> None:
-    shell = Says("Loading modules\n" + json.dumps({"kblib": "0.0.9", "missing": []}))
-    with pytest.raises(SiteError) as caught:
-        check_python(elsewhere(), shell, code=None, packages=())
-    assert str(caught.value) == (
-        "The Python of site 'emulator' has kblib 0.0.9. The job is submitted by "
-        f"{kblib.__version__}; both must be the same.\n  Where that Python is: "
-        f"/env/bin/python -m pip install kbnotebooks=={kblib.__version__}"
-    )
-
-
-def test_packages_that_lack_are_named() -> None:
-    shell = Says(json.dumps({"kblib": kblib.__version__, "missing": ["torch", "deepspeed"]}))
-    with pytest.raises(SiteError, match="lacks torch, deepspeed"):
-        check_python(elsewhere(), shell, code=Path("/runs/a b/code"), packages=("torch",))
-    assert "export PYTHONPATH='/runs/a b/code'${PYTHONPATH:+:$PYTHONPATH}" in shell.asked
 
 
 def test_packaged_model_of_a_judge_is_looked_for_and_no_folder(run: RunFolder) -> None:
