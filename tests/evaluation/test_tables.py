@@ -62,6 +62,22 @@ def test_table_that_was_read_wrongly_is_refused_with_how_to_read_it(
     assert advice.replace('"', "'") in caught.value.next_step.replace('"', "'")
 
 
+def test_large_ids_that_pandas_has_rounded_are_refused():
+    typed = pd.read_csv(io.StringIO("id,label\n20240101000000001,a\n,b\n"))
+    with pytest.raises(LabelError, match="decimal number 20240101000000000; of so") as caught:
+        frame_of(typed.dropna(subset="id"), "labels")
+    assert caught.value.next_step == 'pandas.read_csv(path, dtype={"id": str})'
+
+
+def test_ids_without_their_zeros_in_front_are_refused_though_some_of_them_fit():
+    texts = Corpus.from_table(pd.DataFrame({"id": ["01", "02", "10"], "text": list("abc")}))
+    typed = pd.read_csv(io.StringIO("id,label\n01,a\n02,b\n10,a\n"))
+    with pytest.raises(LabelError, match=r"'1' is no id of corpus .* and '01' is one; 2 labels"):
+        evaluate(texts, typed, typed)
+    written = typed.assign(id=["01", "02", "10"])
+    assert evaluate(texts, written, written).rows["texts"][0] == 3
+
+
 def test_a_mark_that_is_not_seen_is_shown():
     with pytest.raises(LabelError, match=r"they have: '\\ufeffid', label"):
         frame_of(pl.DataFrame({"\ufeffid": ["1"], "label": ["a"]}), "labels")

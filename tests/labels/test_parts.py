@@ -77,6 +77,15 @@ def test_latest_years_are_tested_whole_and_those_before_validate():
     assert parts.train.table["year"].max() == 1906
 
 
+def test_times_of_a_file_are_text_and_in_the_order_of_time_all_the_same():
+    by_number = labels(number=[str(n + 1) for n in range(12)]).split(test=0.2, time="number")
+    assert set(by_number.test.table["number"]) == {"11", "12"}
+    days = [f"1914-{n:02}-05" for n in range(1, 10)] + ["1913"]
+    assert set(labels(day=days).split(test=0.2, time="day").test.table["day"]) == {*days[7:9]}
+    with pytest.raises(LabelError, match=r"A day is '1/9/1914', and what is later than that"):
+        labels(day=["1/9/1914", "2/9/1914"] * 5).split(time="day")
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

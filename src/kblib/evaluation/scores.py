@@ -20,7 +20,15 @@ from kblib.corpora.columns import column_names, known_column
 from kblib.corpora.tables import pandas_of
 from kblib.errors import LabelError
 from kblib.evaluation import matrices as m
-from kblib.evaluation.tables import UNSURE, check_corpus, check_numbers, check_spelling, frame_of
+from kblib.evaluation.tables import (
+    UNSURE,
+    WITH_ZEROS,
+    check_corpus,
+    check_numbers,
+    check_spelling,
+    check_zeros,
+    frame_of,
+)
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.resampling import FEWEST_UNITS, check_confidence
 from kblib.ngrams.units import UNITS
@@ -40,7 +48,6 @@ OF_LABELS: dict[str, Callable[[Floats], Floats]] = {
     "F1": m.f1,
 }
 ABSTAINED = m.ABSTAINED
-WITH_ZEROS = 'pandas.read_csv(path, dtype={"id": str})'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,6 +183,7 @@ def _judged(
             f"Labels are joined to texts by 'id'.{an_id}",
             f"Zeros in front are kept by {WITH_ZEROS}",
         )
+    check_zeros(sure["id"], texts["id"], corpus.name)
     score = [name for name in ("score",) if name in found.columns]
     rows = rows.join(found.select("id", "label", *score), "id", how="left", maintain_order="left")
     _each_predicted(rows, found)

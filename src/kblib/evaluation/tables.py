@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     Table = pl.DataFrame | pd.DataFrame | Labels
 
+WITH_ZEROS = 'pandas.read_csv(path, dtype={"id": str})'
+"""How ids are read as they are written, with zeros in front and all their digits."""
+_LARGEST = 2**53
+"""The whole numbers from here on are not all there among decimal ones."""
 UNSURE = "unsure"
 """The label of a text that was read, but not decided; it counts as no, and the bounds tell."""
 NEEDED = ("id", "label")
@@ -33,7 +37,7 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
     Raises
     ------
     LabelError
-        If it is no table, one of the two columns is missing, or a row has no id.
+        If it is no table, one of the two columns is missing, a row has no id, or ids were rounded.
     """
     if isinstance(table, Labels):
         table = table.rows
@@ -57,6 +61,7 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
             _advice(there, missing[0], name),
         )
     frame = table if isinstance(table, pl.DataFrame) else _polars(table)
+    _check_exact(frame["id"], name)
     label = shown_series(frame["label"]).str.strip_chars().replace("", None)
     frame = frame.with_columns(shown_series(frame["id"]), label)
     absent = frame["id"].is_null().arg_true()
@@ -68,6 +73,28 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
             f'{name}.dropna(subset="id"), if those rows are empty',
         )
     return frame
+
+
+def check_zeros(ids: pl.Series, texts: pl.Series, corpus: str) -> None:
+    """Refuse ids that lack the zeros in front that those of texts have: they would be left out.
+
+    Parameters
+    ----------
+    ids, texts
+        The ids of labels, and of the texts of the corpus.
+    """
+    there = pl.DataFrame({"id": texts})
+    padded = there.filter(pl.col("id").str.starts_with("0")).rename({"id": "written"})
+    padded = padded.with_columns(id=pl.col("written").str.strip_chars_start("0"))
+    lost = pl.DataFrame({"id": ids}).join(there, "id", how="anti").join(padded, "id")
+    if lost.height:
+        first, written = lost.row(0)
+        raise LabelError(
+            f"'{first}' is no id of corpus '{corpus}', and '{written}' is one; "
+            f"{lost.height:,} labels lack the zeros in front.",
+            "Ids as the corpus has them were expected.",
+            WITH_ZEROS,
+        )
 
 
 def check_corpus(corpus: object, example: str) -> None:
@@ -108,6 +135,20 @@ def check_numbers(values: pl.Series, name: str) -> None:
             f"{f', such as {first[0]!r}' if len(first) else ''}.",
             "Numbers were expected.",
             'With decimal commas: pandas.read_csv("file.csv", sep=";", decimal=",")',
+        )
+
+
+def _check_exact(ids: pl.Series, name: str) -> None:
+    """Refuse large ids that are decimal numbers: pandas makes them so beside an empty cell."""
+    if not ids.dtype.is_float():
+        return
+    large = ids.filter(ids.abs() >= _LARGEST)
+    if len(large):
+        raise LabelError(
+            f"An id of the {name} is the decimal number {large[0]:.0f}; of so large ones the last "
+            "digits are lost.",
+            "Ids as text were expected.",
+            WITH_ZEROS,
         )
 
 

@@ -121,7 +121,8 @@ class Labels:
         Raises
         ------
         LabelError
-            If a column is not there, or there are too few groups for each part to have one.
+            If a column is not there, there are too few groups for each part to have one, or a time
+            is text that neither is a number nor begins with a year.
 
         Examples
         --------

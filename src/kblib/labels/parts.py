@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ NAMED = 3
 """Labels that a part lacks are named, if they are no more."""
 ALIKE = 8
 """Words in a row that two texts hardly have by chance."""
+_YEAR_FIRST = re.compile(r"\d{4}(?!\d)")
+"""How a time begins whose letters stand in the order of time: 1914, 1914-05-01."""
 SOME_ALIKE = 0.05
 """The share of texts from which on it is told: quotations and set phrases are fewer."""
 
@@ -224,7 +227,23 @@ def _ordered(rows: pl.DataFrame, column: str, seed: int | None) -> list[Any]:
             "A split by time needs a time for each.",
             "Leave them out, or split by chance: by='...'",
         )
-    return sorted(groups, reverse=True)
+    return _latest_first(groups, column)
+
+
+def _latest_first(times: list[Any], column: str) -> list[Any]:
+    """Return times in order; files give them as text, in which 9 would be later than 12."""
+    if not all(isinstance(one, str) for one in times):
+        return sorted(times, reverse=True)
+    if all(one.strip().isdecimal() for one in times):
+        return sorted(times, key=lambda one: (int(one), one), reverse=True)
+    strange = next((one for one in sorted(times) if not _YEAR_FIRST.match(one)), None)
+    if strange is not None:
+        raise LabelError(
+            f"A {column} is '{strange}', and what is later than that cannot be told.",
+            "Numbers, or times with the year first were expected: 1914, 1914-05-01.",
+            "Put the year into a column of its own: labels.split(time='year')",
+        )
+    return sorted(times, reverse=True)
 
 
 def _of(rows: pl.DataFrame, column: str, groups: list[Any]) -> pl.DataFrame:
