@@ -166,6 +166,12 @@ def test_base_of_unknown_terms_is_told(tmp_path: Path) -> None:
     assert '--licence "tiny-modernbert=ITS LICENCE", or' in caught.value.next_step
     allowed = Bundle(model.folder, licences={"tiny-modernbert": "Apache-2.0"}).check()
     assert allowed.terms.value == "name the source"
+    alike = Bundle(model.folder, licences={"tiny-modernbert": "CC0-1.0"}).save(tmp_path / "out")
+    assert (alike / "NOTICE").read_text(encoding="utf-8").splitlines()[-3:] == [
+        "Learnt from the labels 'own' under: CC0-1.0.",
+        "Made from the model 'tiny-modernbert' under: CC0-1.0.",
+        "Given by who made this bundle: 'tiny-modernbert' is under CC0-1.0.",
+    ]
 
 
 def test_folder_without_the_fields_says_what_to_do(tmp_path: Path) -> None:

@@ -100,3 +100,15 @@ def test_labels_come_with_the_texts_they_were_given_to(open_texts: Corpus) -> No
     labels, texts = sources_of({"made_from": {"labels": told}}, [open_texts])
     assert (labels.what, labels.stated) == ("labels", tuple(own))
     assert (texts.what, texts.fingerprint) == ("texts", open_texts.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("rights", "names"), [("InC", ["kb-mini-masked", "weather"]), ("CC0-1.0", ["kb-mini-masked"])]
+)
+def test_stricter_terms_of_what_a_base_read_count_beside_its_licence(
+    rights: str, names: list[str], open_texts: Corpus
+) -> None:
+    """A folder of one's own may be called as a model of the catalog is."""
+    read = {**said(open_texts), "rights": [{"licence": "", "rights": rights, "documents": 2}]}
+    base = {**told_model(find_model("kb-mini-masked")), "recipe": {"job": {"corpus": read}}}
+    assert [one.name for one in sources_of({"made_from": {"base": base}})] == names

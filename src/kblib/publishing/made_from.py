@@ -13,6 +13,7 @@ from kblib.errors import IntegrityError
 from kblib.files import MANIFEST, read_manifest
 from kblib.models.catalog import entry_of, local_folder
 from kblib.models.origin import origin_fingerprint
+from kblib.publishing.terms import stricter_of, terms_of
 
 _ONLY_LOOKED_AT = ("monitor",)
 """Texts that a training is scored on, and not trained on."""
@@ -88,17 +89,28 @@ def _of_data(key: str, said: Mapping[str, Any], given: Sequence[Corpus]) -> Sour
 
 
 def _of_base(said: str | Mapping[str, Any], given: Sequence[Corpus]) -> Iterator[Source]:
-    """Give a base under its licence; one that no catalog knows as what it was made from itself."""
+    """Give a base under its licence; one that no catalog knows as what it was made from itself.
+
+    Where its recipe states stricter terms than the licence, both are given: a folder can be called
+    as a model of the catalog is, and hold another.
+    """
     if isinstance(said, str):
         yield Source("model", said, "", _of_model(said))
         return
     name = str(said.get("name") or said.get("model"))
     licence = said.get("licence") or _licence_here(name, said.get("fingerprint"))
+    inner = sources_of(said.get("recipe") or {}, given)
     if licence is not None:
         yield Source("model", name, "", (_row(licence),))
+        yield from (one for one in inner if _is_stricter(one, licence))
         return
-    inner = sources_of(said.get("recipe") or {}, given)
     yield from inner or (Source("model", name, "", None if _is_told(said) else _of_model(name)),)
+
+
+def _is_stricter(source: Source, licence: str) -> bool:
+    """Say whether what is stated of a source allows less than a licence does."""
+    stated = [stricter_of(one["licence"], one["rights"]) for one in source.stated or ()]
+    return any(one.strictness > terms_of(licence).strictness for one in stated)
 
 
 def _is_told(said: Mapping[str, Any]) -> bool:

@@ -29,7 +29,8 @@ def notice_of_bundle(bundle: Bundle, path: Path) -> str:
 
 
 def _unnamed(stated: Iterable[Stated], said: str) -> Iterator[str]:
-    """Give a line for each model whose licence a notice does not say."""
+    """Give a line for each model that a notice does not name, or whose licence it does not say."""
     for one in stated:
-        if one.what == "model" and one.licence and one.licence not in said:
+        named = one.name in said and one.licence in said
+        if one.what == "model" and one.licence and not named:
             yield f"Made from the model '{one.name}' under: {one.licence}."
