@@ -65,6 +65,15 @@ def test_adapter_without_its_base_is_refused_before_anything_is_sent(
         BatchPredict(tmp_path / "topics", corpus)
 
 
+def test_classifier_without_its_encoder_is_refused_before_anything_is_sent(
+    shelf: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    saved = FewShotClassifier.train(sentences().train, shelf).save(tmp_path / "topics")
+    moved(shelf, tmp_path / "gone" / "elsewhere")
+    with pytest.raises(ModelError, match=r"The encoder 'tiny-bert' of the classifier in .* is not"):
+        BatchPredict(saved, corpus)
+
+
 def test_damaged_encoder_is_not_opened(shelf: Path, tmp_path: Path) -> None:
     saved = FewShotClassifier.train(sentences().train, shelf).save(tmp_path / "topics")
     damage(shelf / "model.safetensors")

@@ -53,13 +53,20 @@ def save(
 def encoder_beside(source: Path) -> str | None:
     """Return the folder of the frozen encoder of a saved classifier, or the package's name.
 
-    None where the encoder lies in the classifier's own folder, or is not on this machine.
+    None where the encoder lies in the classifier's own folder, or is on the hub only.
+
+    Raises
+    ------
+    ModelError
+        If it is not on this machine, and on no hub.
     """
     about = read_json(source / CONFIG)
     place = _place(source, about) if "encoder" in about else source / ENCODER
     if place == PACKAGE:
         return PACKAGE
     found = None if place == source / ENCODER else local_folder(place)
+    if found is None and place != source / ENCODER and not looks_like_hub_name(str(place)):
+        raise _not_here(source, place)
     return None if found is None else str(found)
 
 
@@ -127,11 +134,15 @@ def _opened(source: Path, place: str | Path) -> SentenceEncoder:
     except ModelError:
         if looks_like_hub_name(str(place)) or local_folder(place) is not None:
             raise
-        raise ModelError(
-            f"The encoder '{place}' of the classifier in {source} is not here.",
-            "A classifier is handed on without the frozen encoder whose vectors it reads.",
-            f'kb.FewShotClassifier.open("{source.name}", encoder="folder/of/the/encoder")',
-        ) from None
+        raise _not_here(source, place) from None
+
+
+def _not_here(source: Path, place: str | Path) -> ModelError:
+    return ModelError(
+        f"The encoder '{place}' of the classifier in {source} is not here.",
+        "A classifier is handed on without the frozen encoder whose vectors it reads.",
+        f'kb.FewShotClassifier.open("{source.name}", encoder="folder/of/the/encoder")',
+    )
 
 
 def _encoder_of(
