@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.archives import DRIFTS, LABELS, PREVALENCES, Drift, archive
+from benchmarks.archives import DRIFTS, LABELS, PREVALENCES, Drift, archive, met
 from benchmarks.outcome import Outcome, measured
 from benchmarks.tables import Cell
 from kblib.evaluation.counts import too_few
@@ -64,7 +64,7 @@ class Case:
     @property
     def expected(self) -> float:
         """Labels of the rarer answer that the truth lets expect."""
-        return self.labels * self.prevalence
+        return self.labels * self.prevalence * met(self.drift)
 
 
 def cases() -> list[tuple[Drift, float, int]]:
@@ -126,12 +126,13 @@ def measure(*, quick: bool = False) -> Outcome:
     ]  # fmt: skip
     note = (
         f"{runs:,} invented archives a case (`benchmarks/archives.py`; seeds are places in the "
-        f"list). Given: an interval was given; it is refused where the model lets expect fewer "
-        f"than {EXPECTED} labels of the rarer answer, unless {MANY} were found, and where fewer "
-        f"than {FEWEST} were found; then a bound is given. Hold the truth: of the intervals given. "
-        "Given and wrong, true: of all archives; true is what is said, interval or bound. Length: "
-        "beside the labels alone. Naive: the model's own count with the interval of a random "
-        "sample."
+        f"list). Unequal: errors drift between periods of very unequal size, of which each gets as "
+        f"many labels. Given: an interval was given; it is refused where the model lets expect "
+        f"fewer than {EXPECTED} labels of the rarer answer, unless {MANY} were found, and where "
+        f"fewer than {FEWEST} were found; then a bound is given. Hold the truth: of the intervals "
+        "given. Given and wrong, true: of all archives; true is what is said, interval or bound. "
+        "Length: beside the labels alone. Naive: the model's own count with the interval of a "
+        "random sample."
     )
     columns = [
         "errors drift", "prevalence", "labels", "given", "hold the truth", "given and wrong",

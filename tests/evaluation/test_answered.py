@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from seqeval.metrics import classification_report
@@ -110,7 +111,8 @@ def test_text_without_a_group_is_a_group_of_its_own(labelled) -> None:
     so, said, films = labelled
     alone = [None if n < 20 else film for n, film in enumerate(films)]
     named = [f"alone {n}" if film is None else film for n, film in enumerate(alone)]
-    missing = [float("nan") if film is None else film for film in alone]
+    missing = [(float("nan"), pd.NA, pd.NaT)[n % 3] if film is None else film
+               for n, film in enumerate(alone)]  # fmt: skip
     tables = [
         [word_scores(so, said, one), span_scores(so, said, one)] for one in (alone, named, missing)
     ]

@@ -6,17 +6,18 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.archives import archive
 from kblib.corpora import Corpus
 from kblib.errors import LabelError
-from kblib.evaluation.confusion import adjusted_counts
+from kblib.evaluation.confusion import Rates, adjusted, adjusted_counts, rates_of
 from kblib.evaluation.counts import corrected_counts, too_few
 from kblib.evaluation.powered import Judged, powered
 from kblib.evaluation.texts import sample_texts
 from kblib.labels import read_labels
 from kblib.methods import methods
-from kblib.ngrams.stratified import Rule
+from kblib.ngrams.stratified import Rule, wilson
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_too_few_labels_are_refused_with_the_reason(sample, predictions, read):
     few = read.set_index("id").loc[order[:16]].reset_index()
     rows = corrected_counts(sample, predictions, few, label="rain").table
     assert rows["low"].isna().all()
-    assert rows["note"].str.contains("5 are needed").all()
+    assert rows["note"].str.contains("5 are needed, or 10 found").all()
 
 
 def test_refused_says_how_many_more_labels_let_expect_enough(sample, predictions, read):
@@ -114,7 +115,7 @@ def test_refused_says_how_many_more_labels_let_expect_enough(sample, predictions
     few = read.set_index("id").loc[order[:16]].reset_index()
     row = corrected_counts(sample, predictions, few, label="rain").table.iloc[0]
     more = math.ceil(5 / row["counted"]) - row["labels"]
-    assert f"5 are needed, about {more} more labels: no interval" in row["note"]
+    assert f"5 are needed, or 10 found, about {more} more labels: no interval" in row["note"]
 
 
 @pytest.mark.parametrize("labels", [60, 150])
@@ -145,7 +146,20 @@ def test_nearly_enough_is_not_said_to_be_enough():
     at = none.astype(np.int64)
     judged = Judged(np.array([[1000]]), np.array([[49.6]]), at, at, none, none)
     note = too_few(judged, powered(judged, rule), rule)
-    assert note.startswith("100 labels let expect 4.9 of the rarer answer, 5 are needed, about 1 ")
+    few = "100 labels let expect 4.9 of the rarer answer, 5 are needed, or 10 found, about 1 more"
+    assert note.startswith(few)
+
+
+def test_ten_found_are_enough_as_is_said_whatever_the_model_lets_expect():
+    """A model that finds nothing in 1,000 texts, of which 100 are labelled."""
+    at, rule, none = np.zeros(100, dtype=np.int64), Rule("corpus"), np.zeros(100)
+    notes = []
+    for yes in (9, 10):
+        so = (np.arange(100) < yes).astype(float)
+        judged = Judged(np.array([[1000]]), np.array([[0.0]]), at, at, none, so)
+        notes.append(too_few(judged, powered(judged, rule), rule))
+    assert "or 10 found" in notes[0]
+    assert notes[1] == ""
 
 
 def test_nothing_found_is_a_bound_and_no_interval(sample, predictions, read):
@@ -229,6 +243,39 @@ def test_confusion_matrix_agrees_with_the_truth_where_it_may_be_used(sample, pre
         assert row.adjusted == pytest.approx(by_hand)
 
 
+def test_adjusted_share_of_films_counts_as_many_texts_as_there_are_films():
+    """40 films of 25 texts, all of a kind within a film; a model that is always right."""
+    kind = (np.arange(40) < 16).astype(float)
+    at, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
+    judged = Judged(np.full((1, 40), 25), 25 * kind[None, :], at, at, nothing, nothing)
+    right = Rates(1.0, 1.0, 500, 500)
+    found = adjusted(judged, right, Rule("films"))
+    assert (found.low, found.high) == pytest.approx(wilson(0.4, 39, 1.959964), abs=0.01)
+    assert adjusted(judged, right, Rule("corpus")).low == pytest.approx(0.4)
+
+
+def test_adjusted_share_of_texts_apart_is_that_of_as_many_texts():
+    """Each text its own unit, some said to be so; and none: Agresti and Coull's interval."""
+    at, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
+    for yes in (60, 0):
+        scores = (np.arange(200) < yes).astype(float)[None, :]
+        judged = Judged(np.ones((1, 200), dtype=np.int64), scores, at, at, nothing, nothing)
+        found = adjusted(judged, Rates(1.0, 1.0, 500, 500), Rule("films"))
+        low, high = proportion_confint(yes, 200, method="agresti_coull")
+        assert (found.low, found.high) == pytest.approx((max(low, 0.0), high), abs=0.001)
+
+
+def test_adjusted_about_few_films_is_refused_and_about_many_warned_of(
+    sample, predictions, truth, reports, read
+):
+    two = reports.filter(film=["1", "2"])
+    here = truth[truth["id"].isin(two.table["id"])]
+    few = corrected_counts(sample_texts(two, 40), predictions, here, label="rain")
+    assert adjusted_counts(few).table["note"].iloc[0] != ""
+    many = adjusted_counts(corrected_counts(sample, predictions, read, label="rain"))
+    assert "errs more in some units (film)" in many.warnings[-1]
+
+
 def test_confusion_matrix_is_refused_for_a_model_that_guesses(sample, predictions, read):
     draw = np.random.default_rng(9)
     guesses = predictions.assign(label=draw.permutation(predictions["label"].to_numpy()))
@@ -253,8 +300,6 @@ def test_texts_of_unknown_year_are_left_out_and_said():
 
 def test_adjusted_intervals_hold_the_truth():
     """Lang and Reiczigel's interval, by simulation: 300 archives of one period."""
-    from kblib.evaluation.confusion import adjusted, rates_of
-
     draw, held = np.random.default_rng(8), 0
     for _ in range(300):
         so = draw.random(5000) < 0.3

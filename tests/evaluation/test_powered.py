@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import coverage
-from benchmarks.archives import archive
+from benchmarks.archives import DRIFTS, UNEQUAL, archive, met
 from kblib.evaluation.powered import Judged, labels_for, powered
 from kblib.ngrams.stratified import Rule, wilson
 
@@ -58,8 +58,35 @@ def test_what_is_just_enough_to_be_shown_refutes_nothing(yes, says):
     judged = one_stratum(so, np.zeros(80), np.arange(8000) < says * 8000)
     share = powered(judged, CORPUS).share
     assert judged.fewest == (3 if says else 10)
-    assert share.low == 0.0
+    assert share.low == yes / 8000
     assert share.high == pytest.approx(wilson(yes / 80, 80 / 0.99, CORPUS.critical(79))[1])
+
+
+@pytest.mark.parametrize("yes", [0, 3, 10, 45, 80, 87, 90])
+def test_nothing_reaches_below_what_was_read_about_a_corpus(yes):
+    """90 of 100 texts are labelled: as many are so as were found, or up to ten more."""
+    so = (np.arange(90) < yes).astype(float)
+    for says in (0.0, 1.0):  # a model that is far off, and finds nothing or all
+        everywhere = np.full(100, says)
+        found = powered(one_stratum(so, everywhere[:90], everywhere), CORPUS).share
+        slack = 1e-12
+        assert yes / 100 - slack <= found.low <= found.value <= found.high
+        assert found.high <= (yes + 10) / 100 + slack
+
+
+def test_about_films_nothing_that_was_read_bounds_what_might_have_been():
+    so = (np.arange(90) < 3).astype(float)
+    found = powered(one_stratum(so, np.zeros(90), np.full(100, 0.1)), FILMS).share
+    assert found.low == 0.0
+
+
+def test_estimate_is_no_less_than_what_was_read():
+    """The model scores what was read half too high, the rest 0; corrected, there would be less."""
+    so = np.array([1.0] * 40 + [0.0] * 50)
+    said = np.concatenate([0.5 + so / 2, np.zeros(10)])
+    judged = one_stratum(so, said[:90], said)
+    assert powered(judged, CORPUS).share.value >= 0.4
+    assert powered(judged, FILMS).share.value < 0.4
 
 
 def two_periods(sizes, labels, yes, says=(0, 0)):
@@ -82,11 +109,14 @@ def test_what_lies_in_a_period_of_few_labels_has_the_standard_error_of_that_peri
 
 
 def test_just_enough_refutes_nothing_where_labels_stand_for_unequally_many():
-    """Ten found is just enough, wherever they were found; eleven is more."""
-    for yes, more in (([10, 0], [11, 0]), ([0, 10], [0, 11]), ([5, 5], [6, 5])):
-        starts = [powered(two_periods([9000, 1000], [60, 60], one), CORPUS).share.low
+    """Ten found is just enough, wherever; eleven is more, where a label stands for many texts."""
+    seen = 11 / 100_000
+    cases = (([10, 0], [11, 0], 50 * seen), ([5, 5], [6, 5], 5 * seen), ([0, 10], [0, 11], seen))
+    for yes, more, least in cases:
+        starts = [powered(two_periods([90_000, 10_000], [60, 60], one), CORPUS).share.low
                   for one in (yes, more)]  # fmt: skip
-        assert starts[0] == 0.0 < starts[1]
+        assert starts[0] == 10 / 100_000  # what was found is there
+        assert starts[1] >= least
 
 
 def test_expected_are_the_labels_of_each_period_by_what_the_model_says_of_it():
@@ -168,7 +198,7 @@ def test_labels_for_a_length_give_that_length():
     assert (more.high - more.low) / 2 == pytest.approx(0.02, rel=0.1)
 
 
-@pytest.mark.parametrize("drift", ["between", "inside", "clusters"])
+@pytest.mark.parametrize("drift", DRIFTS)
 def test_archives_have_the_truth_they_say(drift):
     """The mean over many archives is the share that is asked for, and the model errs."""
     draw = np.random.default_rng(2)
@@ -178,8 +208,20 @@ def test_archives_have_the_truth_they_say(drift):
     assert all(0.01 < (one.so != one.says).mean() < 0.2 for one in made)
 
 
+def test_labels_are_as_many_in_each_period_of_unequal_size():
+    draw = np.random.default_rng(5)
+    texts = archive(draw, "unequal", 0.1)
+    sizes = np.bincount(texts.period) / len(texts.so)
+    assert sizes == pytest.approx(UNEQUAL, abs=0.02)
+    assert np.bincount(texts.period[texts.drawn(draw, 100)]).tolist() == [25] * 4
+    assert texts.truth == pytest.approx(0.1, abs=0.015)
+    found = [texts.so[texts.drawn(draw, 100)].mean() for _ in range(300)]
+    assert np.mean(found) == pytest.approx(met("unequal") * texts.truth, abs=0.01)
+
+
 @pytest.mark.parametrize(
-    "case", [("between", 0.4, 30), ("inside", 0.1, 100), ("clusters", 0.1, 300)]
+    "case",
+    [("between", 0.4, 30), ("inside", 0.1, 100), ("clusters", 0.1, 300), ("unequal", 0.1, 100)],
 )
 def test_intervals_hold_the_truth(case):
     """A hundred archives: 93 in 100 hold on the long run; below 87 of them would be 1 in 100."""

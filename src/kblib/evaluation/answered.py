@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 from numpy.typing import NDArray
 
@@ -49,8 +50,8 @@ def word_scores(
     so, said
         Of each text a label a word; none said is no answer, and wrong.
     units
-        Of each text what it hangs together with; a text of which that is not known (None) is a unit
-        of its own.
+        Of each text what it hangs together with; a text of which that is not known (None, or what
+        pandas takes for missing) is a unit of its own.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def _span_counts(
 
 def _named(units: Sequence[Any]) -> list[str]:
     """Return the unit of each text as text; one that is not known is the text's own."""
-    return [f"\0{n}" if one is None or one != one else str(one) for n, one in enumerate(units)]
+    return [f"\0{n}" if pd.isna(one) else str(one) for n, one in enumerate(units)]
 
 
 def _drawn(counts_UK3: Floats, seed: int) -> Floats | None:

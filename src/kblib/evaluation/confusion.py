@@ -4,11 +4,16 @@ The share that a model finds is ``p sensitivity + (1 - p) (1 - specificity)``; s
 and Gladen 1978). It is only as good as the two rates. Those of another period or source do not
 hold here, and a model that hardly discriminates makes the divisor vanish: both are refused.
 
+About films the model's own share counts as so many texts as the differences between units leave.
+The two rates still take labels for independent; where a model errs film by film, the interval is
+too short, which the warnings say. The default (`kblib.evaluation.powered`) allows for it.
+
 References
 ----------
 Rogan and Gladen (1978), Estimating prevalence from the results of a screening test. Lang and
 Reiczigel (2014), Confidence limits for prevalence of disease adjusted for estimated sensitivity and
-specificity, Preventive Veterinary Medicine 113 (the interval).
+specificity, Preventive Veterinary Medicine 113 (the interval). Kish (1965), Survey Sampling, 8.2
+(units of unequal size).
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import numpy as np
 import polars as pl
 
 from kblib.errors import LabelError
-from kblib.evaluation.counts import CorrectedCounts
+from kblib.evaluation.counts import CorrectedCounts, why_unknown
 from kblib.evaluation.powered import Judged
 from kblib.ngrams.printed import Printed
 from kblib.ngrams.stratified import UNKNOWN, Estimate, Rule
@@ -99,8 +104,8 @@ def adjusted_counts(counts: CorrectedCounts) -> AdjustedCounts:
     -------
     AdjustedCounts
         No number is given for a period without labels of its own (rates of another period do not
-        hold in it), with fewer than 5 labels of either answer, with strata of unequal chance, or
-        for a model that hardly discriminates.
+        hold in it), with fewer than 5 labels of either answer, with strata of unequal chance, for
+        a model that hardly discriminates, or, about films, with fewer than 10 units.
 
     Raises
     ------
@@ -113,10 +118,11 @@ def adjusted_counts(counts: CorrectedCounts) -> AdjustedCounts:
             "Corrected counts were expected.",
             'kb.adjusted_counts(kb.corrected_counts(sample, predictions, labels, label="..."))',
         )
+    unit = str(counts.provenance["unit"])
     rows = []
     for row in counts.rows.filter(pl.col("period").is_not_null()).iter_rows(named=True):
         judged = counts.joined.judged(row["period"])
-        note = _why_none(judged, counts.rule)
+        note = _why_none(judged, counts.rule) or why_unknown(judged, counts.rule, unit)
         rates = rates_of(judged) if judged.n else None
         known = UNKNOWN if note or rates is None else adjusted(judged, rates, counts.rule)
         rows.append(
@@ -131,7 +137,8 @@ def adjusted_counts(counts: CorrectedCounts) -> AdjustedCounts:
             }
         )
     table = pl.DataFrame(rows, infer_schema_length=None)
-    return AdjustedCounts(table, counts.warnings, counts.provenance)
+    warnings = (*counts.warnings, *_warnings(counts.rule, unit))
+    return AdjustedCounts(table, warnings, counts.provenance)
 
 
 def rates_of(judged: Judged) -> Rates:
@@ -147,10 +154,11 @@ def adjusted(judged: Judged, rates: Rates, rule: Rule) -> Estimate:
 
     About the corpus, the model's own share is known; about films it is that of a sample.
     """
-    z, n = rule.critical(), judged.n_texts
-    found = float(judged.scores.sum()) / n
+    z = rule.critical()
+    found = float(judged.scores.sum()) / judged.n_texts
     own = 0.0
     if rule.about == "films":
+        n = _as_many(judged, found)
         found = (n * found + z * z / 2) / (n + z * z)
         own = found * (1 - found) / (n + z * z)
     j = rates.discrimination
@@ -160,6 +168,28 @@ def adjusted(judged: Judged, rates: Rates, rule: Rule) -> Estimate:
     error = math.sqrt(own + (1 - p) ** 2 * of_not + p**2 * of_so) / abs(j)
     low, high = (float(np.clip(p + shift + side * z * error, 0, 1)) for side in (-1, 1))
     return Estimate(float(np.clip(p, 0, 1)), low, high)
+
+
+def _as_many(judged: Judged, found: float) -> float:
+    """Return for how many independent texts the share that the model finds counts.
+
+    Where it says the same of all texts, they cannot tell how alike those of a unit are: each unit
+    counts once.
+    """
+    sizes, scores = judged.sizes.sum(axis=0), judged.scores.sum(axis=0)
+    if found in (0.0, 1.0):
+        return float(judged.n_texts**2 / (sizes.astype(float) ** 2).sum())
+    units = int((sizes > 0).sum())
+    between = float(((scores - found * sizes) ** 2).sum()) * units / max(units - 1, 1)
+    single = judged.n_texts**2 * found * (1 - found)
+    return min(float(judged.n_texts), single / between) if between else float(judged.n_texts)
+
+
+def _warnings(rule: Rule, unit: str) -> tuple[str, ...]:
+    if rule.about != "films":
+        return ()
+    said = "Adjusted intervals count labels as independent: too short if the model errs more in "
+    return (f"{said}some units ({unit}) than in others.",)
 
 
 def _why_none(judged: Judged, rule: Rule) -> str:

@@ -236,7 +236,7 @@ def too_few(judged: Judged, found: Powered, rule: Rule) -> str:
     if judged.fewest == MANY:
         expected = math.floor(10 * judged.expected) / 10  # 4.96 is not 5
         few = f"{judged.n:,} labels let expect {expected:.1f} of the rarer answer, "
-        few += f"{EXPECTED} are needed"
+        few += f"{EXPECTED} are needed, or {MANY} found"
     else:
         few = f"only {judged.rarer} of {judged.n:,} labels are of the rarer answer, "
         few += f"{FEWEST} are needed"

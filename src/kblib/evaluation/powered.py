@@ -21,6 +21,9 @@ is therefore drawn as far out as it takes to hold among those that are picked
 (`kblib.evaluation.shown`); where fewer were found it is nothing at all, and the other end is a
 bound that holds whether or not there is an interval (Feldman and Cousins 1998).
 
+About these very texts, what was read is certain: no fewer are so than were found, and no more than
+were not found otherwise. Neither the estimate nor its interval reaches beyond that.
+
 References
 ----------
 Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered inference, Science 382;
@@ -145,6 +148,13 @@ class Judged:
             (self.in_strata / self.n_texts) ** 2 * left / np.maximum(self.labels_in, 1)
         )
 
+    def possible(self, rule: Rule) -> tuple[float, float]:
+        """Return the least and the greatest share that the labels leave possible."""
+        if rule.about != "corpus":
+            return 0.0, 1.0
+        yes = float(self.so.sum())
+        return yes / self.n_texts, 1 - (self.n - yes) / self.n_texts
+
 
 @dataclass(frozen=True)
 class Powered:
@@ -154,7 +164,7 @@ class Powered:
     ----------
     share
         The estimate. Its interval begins at 0 (of a share near 1: ends at 1) where too few of the
-        rarer answer were found for one to be shown.
+        rarer answer were found for one to be shown; about the corpus at what was found.
     trust
         The weight of the model's judgement, from 0 to 1, on average.
     left
@@ -183,7 +193,8 @@ def powered(judged: Judged, rule: Rule, *, alone: bool = False) -> Powered:
     rest = judged.so - trust * judged.score
     trusted, rests = judged.means_in(trust), judged.means_in(rest)
     parts = judged.in_strata / judged.n_texts
-    value = float(np.clip((parts * (rests + trusted * judged.modelled)).sum(), 0.0, 1.0))
+    possible = judged.possible(rule)
+    value = float(np.clip((parts * (rests + trusted * judged.modelled)).sum(), *possible))
     labels, helped = (_variance(judged, one, rule) for one in (judged.so, rest))
     left = min(1.0, helped / labels) if labels else 1.0
     doubted = 1.0 if alone else _doubted(left, judged)
@@ -198,7 +209,8 @@ def powered(judged: Judged, rule: Rule, *, alone: bool = False) -> Powered:
         least = spread * per_label
         as_many = spread / max(between + least * (doubted - left), least * doubted)
     share = _shown(value, as_many, _shown_from(judged, value), rule, freedom)
-    return Powered(share, float(trust.mean()), doubted, value * (1 - value))
+    low, high = (float(end) for end in np.clip((share.low, share.high), *possible))
+    return Powered(Estimate(value, low, high), float(trust.mean()), doubted, value * (1 - value))
 
 
 def _trust(judged: Judged, rule: Rule) -> Floats:
