@@ -28,7 +28,8 @@ def with_lora(
 
     All matrices of attention, feed-forward part and head get an addition (Dettmers et al. 2023, 4),
     whatever the layout calls them; not the one that gives the words, for it is often tied to the
-    embeddings, which would change with it.
+    embeddings, which would change with it. Of mixtures of experts (mixtral, qwen2_moe, qwen3_moe)
+    the experts get none: transformers 5 keeps them as one tensor and not as linear layers.
 
     Parameters
     ----------
