@@ -151,8 +151,6 @@ def rank_environments(
         "TOKENIZERS_PARALLELISM": "true",
         "PYTHONUNBUFFERED": "1",
     }
-    if not machine.gpus:  # DeepSpeed, which saving a model imports, would warn of it in every log
-        shared["DS_ACCELERATOR"] = "cpu"
     return [{**base, **shared, "RANK": str(n), "LOCAL_RANK": str(n)} for n in range(world_size)]
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -272,6 +273,8 @@ def save_weights(folder: Path, model: PreTrainedModel, *, half: bool = False) ->
         state = {
             name: halves[tensor.data_ptr()] for name, tensor in state.items()
         }  # ties stay ties
+    if not torch.cuda.is_available():  # accelerate imports DeepSpeed here, which would warn of it
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     with _QuietTransformers():
         model.save_pretrained(folder, state_dict=state)
 

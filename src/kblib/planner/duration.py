@@ -73,8 +73,9 @@ def plan(
         If the site is unknown.
     """
     _check_job(job)
-    check_speed("plan", tflops_per_gpu, goodput)
     place = sites.load_site(site)
+    card = None if place.scheduler == "none" else sites.cluster_of(place).node.gpu
+    check_speed("plan", tflops_per_gpu, goodput, card)
     if zero_stage is not None:
         job = at_stage(job, zero_stage)
     if place.scheduler != "none" and ranks is None:

@@ -11,12 +11,14 @@ from numbers import Real
 
 from kblib.errors import PlanError
 from kblib.models.shape import ModelShape
-from kblib.sites.cards import PEAK_TFLOPS
+from kblib.sites.cards import peak_tflops
 
 RECOMPUTED = 4 / 3
 """Hardware operations for one of the model where every layer is computed twice: a forward pass is a
 third of the whole (Korthikanti et al. 2022)."""
 TERA = 1e12
+_NO_CARD = 10_000.0
+"""Far above the cards of today: more is in other units."""
 _MOST_KEPT = 1.5
 """No whole run is half again as fast as its own short run: more is a per cent."""
 
@@ -80,8 +82,15 @@ def training_gpu_hours(
     return 6 * parameters * tokens / (tflops_per_gpu * TERA * goodput) / 3600
 
 
-def check_speed(who: str, tflops_per_gpu: float | None, goodput: float | None) -> None:
-    """Refuse a rate beyond every card, and a goodput that must be meant in another unit.
+def check_speed(
+    who: str, tflops_per_gpu: float | None, goodput: float | None, card: str | None = None
+) -> None:
+    """Refuse a rate or a goodput that must be meant in another unit, or of another card.
+
+    Parameters
+    ----------
+    card
+        What the site has; a rate beyond its published peak is refused.
 
     Raises
     ------
@@ -90,11 +99,12 @@ def check_speed(who: str, tflops_per_gpu: float | None, goodput: float | None) -
     """
     if tflops_per_gpu is not None:
         check_positive(who, "tflops_per_gpu", tflops_per_gpu)
-        card, (peak, _) = max(PEAK_TFLOPS.items(), key=lambda item: item[1][0])
-        if tflops_per_gpu > peak:
+        peak, _ = peak_tflops(card)
+        if tflops_per_gpu > (peak or _NO_CARD):
+            known = f"of {card} is {peak:g}" if peak else f"of no card is above {_NO_CARD:g}"
             raise PlanError(
                 f"{who} got tflops_per_gpu={tflops_per_gpu:g}.",
-                f"The highest peak known here is that of {card}: {peak:g} TFLOP/s.",
+                f"The published peak {known} TFLOP/s, dense, in bfloat16.",
                 f"In units of 1e12 operations a second: kb.{who}(..., tflops_per_gpu=150)",
             )
     if goodput is not None:
