@@ -268,7 +268,7 @@ def test_changed_weights_are_refused_by_the_worker(blanks: Corpus, copied: Path)
 
 
 def test_preview_measures_a_sample_here_and_says_so(blanks: Corpus) -> None:
-    preview = BatchPredict(MASKED, blanks).preview(6, seed=3)
+    preview = BatchPredict(MASKED, blanks, rows=1).preview(6, seed=3)
     assert isinstance(preview, Preview)
     sample = blanks.sample(6, seed=3)
     assert preview.answers["id"].to_list() == [document.id for document in sample]
@@ -284,6 +284,21 @@ def test_preview_measures_a_sample_here_and_says_so(blanks: Corpus) -> None:
     assert limit is not None
     assert float(limit[1]) == pytest.approx(2 * preview.gpu_hours, rel=0.06)
     assert preview.provenance["precision"] == "fp32"
+
+
+def test_preview_promises_no_hurry_from_workers_that_find_no_work(blanks: Corpus) -> None:
+    preview = BatchPredict(MASKED, blanks, rows=5).preview(6)
+    assert preview.n_shards == 3
+    assert preview.hours(2) == pytest.approx(preview.hours(1) * 2 / 3)
+    assert preview.hours(16) == pytest.approx(preview.hours(1) / 3)
+    assert "shards, and so workers that find work: 3; " in str(preview)
+    with pytest.raises(JobError, match=r"workers='x'\. At least 1 was expected"):
+        preview.hours("x")  # type: ignore[arg-type]
+
+
+def test_preview_says_that_answers_have_notes() -> None:
+    said = str(BatchPredict(MASKED, Corpus.from_texts(["Kungen kom."]), task="fill").preview(1))
+    assert "Answers with a note: 1 of 1, as: " in said
 
 
 def test_preview_of_no_text_is_refused(blanks: Corpus) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WORKERS = (1, 2, 4, 8, 16)
+_USUAL = 4  # workers that are named beside one
 _WARM = 2  # texts that are asked first: a model's first answer takes longer than the others
 _HOUR_S = 3600.0
 _MARGIN = 2.0  # of a limit over what was reckoned: nodes differ, and workers have to start
@@ -30,6 +32,8 @@ class Preview:
     ----------
     n_texts, n_measured
         Of the whole corpus, and of the sample.
+    n_shards
+        Into so many the corpus is cut: more workers than that find no work.
     n_characters, n_characters_measured
         The same in characters, which is what the time is reckoned by: a sample may have long texts.
     seconds
@@ -44,6 +48,7 @@ class Preview:
 
     n_texts: int
     n_measured: int
+    n_shards: int
     n_characters: int
     n_characters_measured: int
     seconds: float
@@ -59,15 +64,18 @@ class Preview:
     def hours(self, workers: int) -> float:
         """Return how long so many such workers would take, without their start.
 
+        A worker has whole shards: of three shards two workers take as long as two shards do.
+
         Raises
         ------
         JobError
             If there is no worker.
         """
-        if workers < 1:
-            raise JobError(f"workers={workers}.", "At least 1 was expected.", "preview.hours(4)")
+        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+            raise JobError(f"workers={workers!r}.", "At least 1 was expected.", "preview.hours(4)")
         ratio = self.n_characters / self.n_characters_measured
-        return self.seconds * ratio / _HOUR_S / workers
+        longest = math.ceil(self.n_shards / workers) / self.n_shards
+        return self.seconds * ratio / _HOUR_S * longest
 
     @property
     def gpu_hours(self) -> float:
@@ -84,7 +92,11 @@ class Preview:
 
     def __str__(self) -> str:
         """Return what was measured, where, and what does not follow from it."""
-        hours = f"{_said(self.hours(1))} of one such worker, {_said(self.hours(4))} of 4"
+        one = f"{_said(self.hours(1))} of one such worker"
+        if self.n_shards < _USUAL:
+            hours = f"{one}; shards, and so workers that find work: {self.n_shards}"
+        else:
+            hours = f"{one}, {_said(self.hours(_USUAL))} of {_USUAL}"
         measured = (
             f"{self.n_measured:,} of {self.n_texts:,} texts took {self.seconds:.1f} s on "
             f"{self.device}: {self.texts_per_s:,.1f} texts/s."
@@ -99,7 +111,15 @@ class Preview:
         )
         command = f"kb.submit(job, budget_gpu_hours={_MARGIN * self.gpu_hours:.2g})"
         limit = f"With a limit, at which it stops and keeps what is done: {command}"
-        return "\n".join(map(told, (measured, reckoned, beside, limit)))
+        return "\n".join(map(told, (measured, *self._notes(), reckoned, beside, limit)))
+
+    def _notes(self) -> list[str]:
+        """Say that answers have notes: such as that there is none, since no blank was asked for."""
+        if "note" not in self.answers.columns:
+            return []
+        notes = self.answers["note"].drop_nulls()
+        said = f"Answers with a note: {len(notes):,} of {self.n_measured:,}, as: "
+        return [f"{said}{notes[0]}"] if len(notes) else []
 
 
 def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
@@ -122,7 +142,8 @@ def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
     corpus = job.texts
     n_measured = min(n_texts, len(corpus))
     sample = corpus.sample(n_measured, seed=seed).frame().collect()
-    predict(sample.head(_WARM), **job.arguments)
+    shortest = sample.sort(pl.col("text").str.len_chars()).head(_WARM)
+    predict(shortest, **job.arguments)
     began = time.perf_counter()
     answers = predict(sample, **job.arguments)
     seconds = time.perf_counter() - began
@@ -132,6 +153,7 @@ def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:
     return Preview(
         n_texts=len(corpus),
         n_measured=n_measured,
+        n_shards=job.n_shards,
         n_characters=int(corpus.frame().select(characters).collect().item()),
         n_characters_measured=int(sample.select(characters).item()),
         seconds=seconds,
