@@ -86,6 +86,22 @@ class RunRecord:
         steps = sorted(self.lines)
         return [(float(s), float(v)) for s in steps if (v := self.lines[s].get(key)) is not None]
 
+    def kept(self) -> tuple[int, float] | None:
+        """Return step and score of the weights that a finetuning keeps; None without a score.
+
+        Of each seed the best look, by its loss where scores are equal; of the seeds the best score.
+        """
+        best: dict[Any, tuple[float, float, int]] = {}
+        for step in sorted(self.lines):
+            line = self.lines[step]
+            if (score := line.get("eval_score")) is not None:
+                look = (float(score), -float(line["eval_loss"]), step)
+                seed = line.get("seed")
+                if seed not in best or look[:2] > best[seed][:2]:
+                    best[seed] = look
+        chosen = max(best.values(), key=lambda look: look[0], default=None)
+        return None if chosen is None else (chosen[2], chosen[0])
+
     def head(self, name: str, state: RunState, *, batch: bool = False) -> str:
         """Return name, phase and progress as HTML; a batch counts shards, a training steps."""
         state = replace(state, step=max([state.step, *self.lines]))  # fresher than the heartbeat
@@ -114,6 +130,12 @@ class RunRecord:
         rows = [
             (say(name), write(v)) for name, v, write in newest if not (over and name == "time left")
         ]
+        if kept := self.kept():
+            step, score = kept[0], number(kept[1], ".3f")
+            rows.append(
+                (say("best score: these weights are kept"),
+                 say("{score} at step {step:,}", score=score, step=step))
+            )  # fmt: skip
         rows += [
             (
                 say("loss on '{name}' (nats)", name=name),

@@ -34,12 +34,12 @@ def test_job_is_sent_and_waited_for(task: BatchTask, tmp_path: Path, capsys: Sai
     said = capsys.readouterr().out.splitlines()
     (folder,) = list_runs()
     assert said[1] == f"  Look: python -m kblib status {folder.name}"
-    assert said[2] == f"Run '{folder.name}': done, step 2 of 2"
+    assert said[2] == f"Run '{folder.name}': done, 2 of 2 shards"
     assert list(Run(folder).result().table["word"]) == ["sol", "snö"]
     assert submit(task).name == folder.name
 
     assert __main__.main(["submit", folder.name]) == 0  # a run, by its name
-    assert capsys.readouterr().out.startswith(f"Run '{folder.name}': done, step 2 of 2\n")
+    assert capsys.readouterr().out.startswith(f"Run '{folder.name}': done, 2 of 2 shards\n")
     assert len(list_runs()) == 1
 
     assert __main__.main(["submit", str(folder.path), "--fresh", "--workers", "1"]) == 0

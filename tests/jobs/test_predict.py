@@ -342,5 +342,8 @@ def test_model_without_safetensors_is_refused(blanks: Corpus, copied: Path) -> N
 def test_list_of_texts_and_unknown_model_are_refused(blanks: Corpus) -> None:
     with pytest.raises(JobError, match=r"got a list for its corpus\. A corpus was expected"):
         BatchPredict(MASKED, ["Kungen [MASK]."])  # type: ignore[arg-type]
+    with pytest.raises(JobError, match=r"'.+', which has no documents\. One text at least") as told:
+        BatchPredict(MASKED, blanks.filter(page=99))
+    assert "print(corpus) says which filter left them out" in str(told.value)
     with pytest.raises(ModelError, match="No model named 'kb-mini-maskd'"):
         BatchPredict("kb-mini-maskd", blanks)

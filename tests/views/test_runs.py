@@ -36,6 +36,16 @@ def test_numbers_are_those_of_the_last_lines(run: RunFolder):
         assert said in html
 
 
+def test_of_a_finetuning_the_weights_that_are_kept_are_told_beside_the_last_score(run: RunFolder):
+    looks = [(10, 1, 0.5, 1.0), (20, 1, 0.5, 0.8), (30, 1, 0.25, 0.9), (40, 2, 0.5, 0.7)]
+    for step, seed, score, loss in looks:
+        line = {"step": step, "seed": seed, "eval_score": score, "eval_loss": loss}
+        journal.append(run.metrics_file, line)
+    html = RunView(run.name)._numbers.value
+    assert "best score: these weights are kept" in html
+    assert "0.500 at step 20" in html  # of equal seeds the first, as it is chosen
+
+
 def test_curve_is_told_in_words(run: RunFolder, structure):
     (image,) = structure(RunView(run.name)._curve.value).all("img")
     assert image["alt"] == (

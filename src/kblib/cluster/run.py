@@ -358,7 +358,9 @@ class Run:
         state = self.state
         phase = state.phase.value
         said = f"Run '{self.name}': {phase}, step {state.step}"
-        if state.steps:
+        if state.steps and self._is_batch:
+            said = f"Run '{self.name}': {phase}, {state.step} of {state.steps} shards"
+        elif state.steps:
             said = f"Run '{self.name}': {phase}, step {state.step} of {state.steps}"
         return told(said) + (f" ({told(state.why)})" if state.why else "")
 

@@ -307,6 +307,12 @@ def _checked_precision(precision: object) -> str:
 
 
 def _check_corpus(corpus: object) -> None:
+    if isinstance(corpus, Corpus) and not len(corpus):
+        raise JobError(
+            f"BatchPredict got the corpus '{corpus.name}', which has no documents.",
+            "One text at least was expected.",
+            "print(corpus) says which filter left them out, and how many.",
+        )
     if not isinstance(corpus, Corpus):
         raise JobError(
             f"BatchPredict got a {type(corpus).__name__} for its corpus.",
