@@ -32,6 +32,9 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 _SWEDISH_MARKS = str.maketrans({",": NO_BREAK, ".": ","})
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]\d+)?%?")
 
+_DESCRIBED = re.compile(r"('[\w-]+') \(([^()]+)\)")
+"""A name that code knows and what it means, of which an error may list several."""
+
 _chosen: list[str] = []
 
 
@@ -172,6 +175,8 @@ def _heard_value(value: str) -> str:
     """Return a number, another sentence of the library, or a list of names in Swedish."""
     if (told := heard(value)) != value:
         return told
+    if _DESCRIBED.match(value):
+        return _DESCRIBED.sub(lambda found: f"{found[1]} ({heard(found[2])})", value)
     return " och ".join(known(name) for name in value.split(" and "))
 
 

@@ -51,6 +51,22 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
             "  Fortsätt med kb.Run.open('films').resume()"
         ),
     ),
+    "unknown precision": (
+        lambda: kb.BatchPredict("kb-mini-masked", labels().corpus, precision="fp8"),
+        (
+            "BatchPredict fick precision='fp8'. Kända är 'fp32' (32-bitars flyttal), "
+            "'bf16' (16-bitars flyttal, där det finns enheter för dem), "
+            "'int8' (matrisprodukter i 8-bitars heltal, på processorer).\n"
+            '  precision="fp32"'
+        ),
+    ),
+    "no workers": (
+        lambda: kb.submit(kb.BatchPredict("kb-mini-masked", labels().corpus), workers=0),
+        (
+            "workers=0 begärdes. Ett helt antal arbetare väntades, minst 1.\n"
+            '  kb.submit(task, site="local", workers=4)'
+        ),
+    ),
     "no job": (
         lambda: kb.submit("films"),  # type: ignore[arg-type]
         (

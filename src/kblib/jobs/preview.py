@@ -118,8 +118,9 @@ class Preview:
         if "note" not in self.answers.columns:
             return []
         notes = self.answers["note"].drop_nulls()
-        said = f"Answers with a note: {len(notes):,} of {self.n_measured:,}, as: "
-        return [f"{said}{notes[0]}"] if len(notes) else []
+        if notes.is_empty():
+            return []
+        return [f"Answers with a note: {len(notes):,} of {self.n_measured:,}, as: {notes[0]}"]
 
 
 def preview(job: BatchPredict, n_texts: object, *, seed: int) -> Preview:

@@ -23,9 +23,11 @@ def minutes(hang_min: float) -> float:
     JobError
         If it is none.
     """
-    if not 0 < hang_min < math.inf:
+    asked: Any = hang_min
+    is_number = isinstance(asked, int | float) and not isinstance(asked, bool)
+    if not is_number or not 0 < hang_min < math.inf:
         raise JobError(
-            f"hang_min={hang_min} was asked for.",
+            f"hang_min={hang_min!r} was asked for.",
             "Minutes, more than 0, were expected.",
             f"kb.submit(job, hang_min={HANG_MIN:g})",
         )
