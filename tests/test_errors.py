@@ -20,6 +20,7 @@ BUILT_IN = {
     "SiteError": LookupError,
     "RunError": RuntimeError,
     "IntegrityError": OSError,
+    "TakenError": FileExistsError,
     "SettingsError": ValueError,
     "MissingPartError": ImportError,
 }

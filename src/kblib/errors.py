@@ -15,6 +15,7 @@ Every error a user meets says what happened, what was expected, and what to do n
     ├── SiteError        (LookupError)  an unknown site, or a site file with a hole in it
     ├── RunError         (RuntimeError) a run that failed, stopped or vanished
     ├── IntegrityError   (OSError)      a file that is not what its manifest says
+    ├── TakenError (FileExistsError)    what would be written is there already
     ├── SettingsError    (ValueError)   a variable or a folder that cannot be used
     └── MissingPartError (ImportError)  an optional part that is not installed
 """
@@ -110,6 +111,10 @@ class RunError(KblibError, RuntimeError):
 
 class IntegrityError(KblibError, OSError):
     """A file is not what its manifest says."""
+
+
+class TakenError(KblibError, FileExistsError):
+    """What would be written is there already, and nobody asked to write over it."""
 
 
 class SettingsError(KblibError, ValueError):

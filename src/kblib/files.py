@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kblib.errors import IntegrityError
+from kblib.errors import IntegrityError, TakenError
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
@@ -138,12 +138,12 @@ def sealed_folder(
 
     Raises
     ------
-    FileExistsError
+    TakenError
         If `target` is there and `replace` is False, or somebody else made it in the meantime.
     """
     _put_back(target)
     if target.exists() and not replace:
-        raise FileExistsError(target)
+        raise _taken(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     aside = _beside(target)
@@ -284,12 +284,20 @@ def _last_written(folder: Path) -> float:
     return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
+def _taken(target: Path) -> TakenError:
+    return TakenError(
+        f"{target} is there already.",
+        "Nothing is written over unasked: a name that is free was expected.",
+        "Take another name, or write over it with replace=True.",
+    )
+
+
 def _rename(aside: Path, target: Path) -> None:
     try:
         os.rename(aside, target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise FileExistsError(target) from None
+            raise _taken(target) from None
         raise
 
 
