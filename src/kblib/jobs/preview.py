@@ -71,8 +71,9 @@ class Preview:
         JobError
             If there is no worker.
         """
-        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-            raise JobError(f"workers={workers!r}.", "At least 1 was expected.", "preview.hours(4)")
+        asked: Any = workers
+        if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+            raise JobError(f"workers={asked!r}.", "At least 1 was expected.", "preview.hours(4)")
         ratio = self.n_characters / self.n_characters_measured
         longest = math.ceil(self.n_shards / workers) / self.n_shards
         return self.seconds * ratio / _HOUR_S * longest
