@@ -117,6 +117,7 @@ def measure(*, quick):
         print("ended what it had started", flush=True)
 
 sys.modules["benchmarks.imports"] = types.SimpleNamespace(measure=measure)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may be under nohup
 command.end_tidily()
 command.main(["--quick", "imports"])
 """
