@@ -118,8 +118,8 @@ class Count:
             kept.update(storages(tensor))
             return tensor
 
-        kept = torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one)
-        with kept, self.engine.linear():
+        hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one)
+        with hooks, self.engine.linear():
             loss = self.engine._engine(**self.batches.step(1)[0])
         whole = storages([one.data for one in self.parameters])
         self.engine._engine.backward(loss)

@@ -73,9 +73,8 @@ def plan(
         If the site is unknown.
     """
     _check_job(job)
+    check_speed("plan", tflops_per_gpu, goodput)
     place = sites.load_site(site)
-    card = None if place.scheduler == "none" else sites.cluster_of(place).node.gpu
-    check_speed("plan", tflops_per_gpu, goodput, card)
     if zero_stage is not None:
         job = at_stage(job, zero_stage)
     if place.scheduler != "none" and ranks is None:
@@ -122,6 +121,7 @@ def _measured(job: Pretrain, site: str, ranks: int) -> Rate:
 def _on_cluster(
     job: Pretrain, cluster: Cluster, nodes: int | None, tflops: float | None, share: float | None
 ) -> Plan:
+    check_speed("plan", tflops, share, cluster.node.gpu)
     nodes = 1 if nodes is None else nodes
     _check_nodes(cluster, nodes)
     gpus = nodes * cluster.node.gpus

@@ -101,7 +101,7 @@ def check_speed(
         check_positive(who, "tflops_per_gpu", tflops_per_gpu)
         peak, _ = peak_tflops(card)
         if tflops_per_gpu > (peak or _NO_CARD):
-            known = f"of {card} is {peak:g}" if peak else f"of no card is above {_NO_CARD:g}"
+            known = f"of {card} is {peak:g}" if peak else f"of no card is above {_NO_CARD:,.0f}"
             raise PlanError(
                 f"{who} got tflops_per_gpu={tflops_per_gpu:g}.",
                 f"The published peak {known} TFLOP/s, dense, in bfloat16.",
