@@ -105,17 +105,18 @@ def test_failed_job_is_not_started_again_unasked(long_job: Pretrain) -> None:
 
 
 def test_killed_peer_ends_both_ranks_and_the_run_goes_on(long_job: Pretrain) -> None:
-    both = replace(long_job, dropout=0.0, steps=200, name="pair")
+    both = replace(long_job, dropout=0.0, steps=1200, name="pair")
     run = submit(both, ranks=2)
-    until(lambda: run.state.step >= 60)
+    until(lambda: run.state.step >= 1)
     first, second = rank_processes(run.folder)
+    until(lambda: run.state.step >= 60)
     second.send_signal(signal.SIGKILL)
     until(lambda: run.state.over)
     assert (run.state.phase, run.state.exit_code) == (Phase.FAILED, 86)
     assert run.state.why.endswith("was killed from outside (SIGKILL).")
     assert not first.is_running()
     run.resume().wait(PATIENCE_S)
-    assert list(losses(run)) == list(range(1, 201))
+    assert list(losses(run)) == list(range(1, 1201))
 
 
 def test_cancelled_run_goes_on_when_submitted_again(uninterrupted: Run, job: Pretrain) -> None:
